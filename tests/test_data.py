@@ -1,0 +1,238 @@
+import numpy as np
+import pytest
+import torch
+from conftest import needs_fashion
+from PIL import Image
+from torch.utils.data import DataLoader, TensorDataset
+
+from vaeaug import InputError
+from vaeaug.data import Samples, Scaling, as_samples, load, read_images, split, subset
+
+
+def images(n=12, channels=1, side=8):
+    return torch.rand(n, channels, side, side, generator=torch.Generator().manual_seed(0))
+
+
+Y = torch.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes"),
+    [("digits", (1, 8, 8), 10), ("breast-cancer", (30,), 2), ("wine", (13,), 3)],
+)
+def test_embedded_sets(name, shape, classes):
+    samples = load(name)
+    assert samples.event_shape == shape
+    assert len(samples.counts) == classes == len(samples.names)
+    assert samples.x.dtype == torch.float32
+    assert min(samples.counts) > 0
+
+
+@needs_fashion
+def test_fashion_mnist_has_its_official_parts():
+    train, test = load("fashion-mnist"), load("fashion-mnist", train=False)
+    assert (len(train), len(test)) == (60000, 10000)
+    assert set(train.counts) == {6000}
+    assert train.names[0] == "T-shirt/top"
+    assert train.x.max() == 1.0
+
+
+def test_fashion_mnist_missing_names_both_remedies(monkeypatch, tmp_path):
+    import vaeaug.data as room
+
+    def offline(*args, **kwargs):
+        raise RuntimeError("Error downloading")
+
+    monkeypatch.setattr(room, "DEBIAN_FASHION", tmp_path / "none")
+    monkeypatch.setattr(room.FashionMNIST, "__init__", offline)
+    with pytest.raises(InputError, match=r"apt-get install dataset-fashion-mnist.*torchvision's FashionMNIST"):
+        load("fashion-mnist")
+
+
+def test_every_form_gives_the_same_samples():
+    x, y = images(), Y
+    forms = [(x, y), (x.numpy(), y.numpy()), TensorDataset(x, y), DataLoader(TensorDataset(x, y), batch_size=5)]
+    for form in forms:
+        samples = as_samples(form)
+        assert torch.equal(samples.x, x)
+        assert torch.equal(samples.y, y)
+    assert as_samples(samples) is samples
+
+
+def test_uint8_is_scaled_and_floats_are_not():
+    x = torch.arange(12 * 64, dtype=torch.float32).reshape(12, 1, 8, 8) % 256
+    assert torch.equal(as_samples((x.byte(), Y)).x * 255, x)
+    assert torch.equal(as_samples((x, Y)).x, x)
+
+
+def test_grey_images_get_a_channel():
+    assert as_samples((images()[:, 0], Y)).event_shape == (1, 8, 8)
+
+
+def test_inputs_are_not_modified():
+    x = images()
+    before = x.clone()
+    as_samples((x, Y))
+    assert torch.equal(x, before)
+
+
+def test_folder_keeps_grey_and_colour(tmp_path):
+    for kind, channels in (("grey", 1), ("colour", 3)):
+        for name in ("cat", "dog"):
+            (tmp_path / kind / name).mkdir(parents=True)
+            for i in range(2):
+                pixels = np.random.default_rng(i).integers(0, 256, (9, 10, channels), dtype=np.uint8)
+                Image.fromarray(pixels.squeeze()).save(tmp_path / kind / name / f"{i}.png")
+        samples = load(tmp_path / kind)
+        assert samples.event_shape == (channels, 9, 10)
+        assert samples.names == ("cat", "dog")
+        assert load(tmp_path / kind, size=16).event_shape == (channels, 16, 16)
+    assert torch.equal(
+        samples.x[0] * 255, torch.tensor(np.array(Image.open(tmp_path / "colour/cat/0.png"))).permute(2, 0, 1)
+    )
+
+
+def test_folder_of_different_sizes_is_refused(tmp_path):
+    for name, side in (("a", 8), ("b", 9)):
+        (tmp_path / name).mkdir()
+        Image.new("L", (side, side)).save(tmp_path / name / "0.png")
+    with pytest.raises(InputError, match=r"samples of one shape, got \(3, 8, 8\) and \(3, 9, 9\); resize them.*--size"):
+        load(tmp_path)
+
+
+def test_folder_without_class_folders_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected a folder with one folder of images per class"):
+        load(tmp_path)
+
+
+def test_npz_and_csv(tmp_path):
+    x, y = images(channels=3).numpy(), Y.numpy()
+    np.savez(tmp_path / "first.npz", x=x, y=y, names=np.array(["a", "b", "c"]))
+    np.savez(tmp_path / "last.npz", x=x.transpose(0, 2, 3, 1), y=y)
+    assert np.array_equal(load(tmp_path / "first.npz").x, load(tmp_path / "last.npz").x)
+    assert load(tmp_path / "first.npz").names == ("a", "b", "c")
+
+    (tmp_path / "rows.csv").write_text("kind,a,b\nred,1,2\nblue,3,4\nred,5,6\n")
+    rows = load(tmp_path / "rows.csv", label="kind")
+    assert rows.names == ("blue", "red")
+    assert rows.y.tolist() == [1, 0, 1]
+    assert rows.x.tolist() == [[1, 2], [3, 4], [5, 6]]
+    with pytest.raises(InputError, match="expected a column 'sort'"):
+        load(tmp_path / "rows.csv", label="sort")
+    (tmp_path / "words.csv").write_text("a,y\nx,0\n")
+    with pytest.raises(InputError, match="expected numbers in every column"):
+        load(tmp_path / "words.csv")
+    (tmp_path / "empty.csv").write_text("a,y\n")
+    with pytest.raises(InputError, match="expected a header and rows"):
+        load(tmp_path / "empty.csv")
+
+
+def test_npz_never_unpickles(tmp_path):
+    np.savez(tmp_path / "evil.npz", x=np.array([{}], dtype=object), y=np.array([0]))
+    with pytest.raises(InputError, match=r"arrays x and y of numbers.*allow_pickle"):
+        load(tmp_path / "evil.npz")
+
+
+def test_unknown_source():
+    with pytest.raises(InputError, match=r"expected one of digits, .* got 'nothing\.txt'; check the name"):
+        load("nothing.txt")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (images()[:0], Y[:0], "expected at least one sample, got none"),
+        (images(), Y[:5], "as many samples as labels, got 12 samples and 5 labels"),
+        (images(), Y.float(), "expected whole-number labels, got float32 labels; map them"),
+        (images(), np.array(["a"] * 12), "expected whole-number labels, got <U1 labels"),
+        (images(), Y - 1, "expected labels in 0 or more, got labels from -1 to 1"),
+        (images(), torch.nn.functional.one_hot(Y), r"expected labels of shape \(B,\), got shape \(12, 3\)"),
+        (
+            torch.where(images() > 0.99, torch.nan, images()),
+            Y,
+            r"finite numbers in x, got NaN or infinity in \d+ of 12",
+        ),
+        (images(side=7), Y, "expected images of at least 8x8, got 7x7"),
+        (images(channels=3).permute(0, 2, 3, 1), Y, r"use x.transpose\(0, 3, 1, 2\)"),
+        (images()[None], Y[:1], r"expected rows \(N, features\)"),
+        (np.array(["a"] * 12), Y, "expected numbers in x, got dtype <U1"),
+    ],
+)
+def test_bad_arrays(x, y, message):
+    with pytest.raises(InputError, match=message):
+        as_samples((x, y))
+
+
+def test_bad_forms():
+    with pytest.raises(InputError, match=r"expected .* a name or a path, got int"):
+        as_samples(3)
+    with pytest.raises(InputError, match=r"expected items \(x, y\), got Tensor"):
+        as_samples(DataLoader(images(), batch_size=4))
+    with pytest.raises(InputError, match="got an empty dataset"):
+        as_samples(TensorDataset(images()[:0], Y[:0]))
+
+
+def test_scaling_leaves_unit_images_alone():
+    assert Scaling.fit(images()) == Scaling()
+
+
+def test_scaling_maps_there_and_back():
+    rows = torch.cat(
+        [torch.randn(50, 3, generator=torch.Generator().manual_seed(1)) * 7 + 3, torch.full((50, 1), 2.0)], 1
+    )
+    scaling = Scaling.fit(rows)
+    offset, gain = torch.tensor(scaling.offset), torch.tensor(scaling.gain)
+    u = (rows - offset) / gain
+    assert torch.allclose(u[:, :3].std(0, correction=0), torch.ones(3), atol=1e-5)
+    assert torch.allclose(u.mean(0), torch.zeros(4), atol=1e-5)
+    assert torch.allclose(offset + gain * u, rows, atol=1e-5)
+    assert scaling.gain[3] == 1.0
+
+    pictures = images() * 5 - 1
+    scaling = Scaling.fit(pictures)
+    assert (scaling.low, scaling.high) == ((pictures.min().item(),), (pictures.max().item(),))
+
+
+def test_split_is_stratified_and_disjoint():
+    samples = load("digits")
+    train, test = split(samples, 0.5, seed=3)
+    assert len(train) + len(test) == len(samples)
+    assert all(abs(a - b) <= 1 for a, b in zip(train.counts, test.counts, strict=True))
+    assert torch.equal(split(samples, 0.5, seed=3)[1].x, test.x)
+    assert not torch.equal(split(samples, 0.5, seed=4)[1].x, test.x)
+
+
+def test_subset_counts_are_exact_and_nested():
+    samples = load("digits")
+    assert subset(samples, 5, seed=1).counts == [5] * 10
+    assert subset(samples, list(range(1, 11)), seed=1).counts == list(range(1, 11))
+    small, large = (subset(samples, n, seed=1).x.flatten(1) for n in (5, 9))
+    assert (torch.cdist(small, large).min(1).values == 0).all()
+
+
+def test_subset_refuses_what_is_not_there():
+    samples = load("wine")
+    with pytest.raises(InputError, match="expected at least 500 samples of class 0, got 59"):
+        subset(samples, 500)
+    with pytest.raises(InputError, match="expected one count or 3 counts, got 2 counts"):
+        subset(samples, [3, 4])
+    with pytest.raises(InputError, match="expected per_class to be a whole number from 1 up, got 0"):
+        subset(samples, 0)
+
+
+def test_read_images(tmp_path):
+    for i, side in enumerate((8, 8, 9)):
+        Image.new("RGB", (side, side), (i, i, i)).save(tmp_path / f"{i}.png")
+    assert read_images(tmp_path / "1.png", 1).tolist() == torch.ones(1, 1, 8, 8).tolist()
+    with pytest.raises(InputError, match="expected images of one size"):
+        read_images(tmp_path, 1)
+    (tmp_path / "0.png").write_bytes(b"not an image")
+    with pytest.raises(InputError, match="expected an image, got"):
+        read_images(tmp_path / "0.png", 1)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="expected images, got none"):
+        read_images(tmp_path / "none", 1)
+
+
+def test_names_default_to_numbers():
+    assert Samples(images(), Y).names == ("0", "1", "2")

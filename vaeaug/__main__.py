@@ -1,0 +1,3 @@
+from vaeaug.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""The wording of every input check: what was expected, what came, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class InputError(ValueError):
+    """Raised for input that cannot be used; the message says what was expected, what came and what to do."""
+
+
+def refuse(expected: str, got: Any, remedy: str) -> NoReturn:
+    """Raises the one error that bad input gets."""
+    raise InputError(f"expected {expected}, got {got}; {remedy}")
+
+
+def within(
+    name: str, value: Any, low: float, high: float = float("inf"), *, whole: bool = False, above: bool = False
+) -> None:
+    """Checks that `value` is a number in [low, high], or in (low, high] when `above`."""
+    kind = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    right = isinstance(value, kind) and not isinstance(value, bool)
+    if not right or not low <= value <= high or (above and value == low):
+        noun = "a whole number" if whole else "a number"
+        end = f" to {high:g}" if high < float("inf") else "" if above else " up"
+        bound = f"{'above' if above else 'from'} {low:g}{end}"
+        refuse(f"{name} to be {noun} {bound}", repr(value), f"pass {name}={max(low, 1) if above else low:g}, say")
+
+
+def one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
+    """Checks that `value` is among `choices`."""
+    if value not in choices:
+        refuse(f"{name} to be one of {', '.join(map(str, choices))}", repr(value), "choose one of them")
+
+
+def labels(y: Any, classes: int | None = None) -> Tensor:
+    """Returns the labels as an int64 tensor `(B,)`, or refuses them.
+
+    Whole numbers only: floats and strings are refused, because rounding or sorting them would be a guess.
+    """
+    y = y if isinstance(y, Tensor) else np.asarray(y)
+    kind = str(y.dtype).removeprefix("torch.")
+    if y.ndim == 2 and ("float" in kind):
+        refuse(
+            "labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", "augment before mixing (MixUp, CutMix)"
+        )
+    if "int" not in kind:
+        remedy = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
+        refuse("whole-number labels", f"{kind} labels", remedy)
+    if y.ndim != 1:
+        refuse("labels of shape (B,)", f"shape {tuple(y.shape)}", "flatten them or pass y.argmax(1) for one-hot labels")
+    y = torch.as_tensor(y).long()
+    if y.numel() and (y.min() < 0 or (classes is not None and y.max() >= classes)):
+        span = "0 or more" if classes is None else f"0..{classes - 1}"
+        remedy = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
+        refuse(f"labels in {span}", f"labels from {y.min()} to {y.max()}", remedy)
+    return y
+
+
+def finite(name: str, x: Tensor) -> None:
+    """Checks that every value is a finite number."""
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
+        refuse(
+            f"finite numbers in {name}", f"NaN or infinity in {bad} of {len(x)} samples", "drop or impute them first"
+        )
+
+
+def event(name: str, x: Tensor, event_shape: Sequence[int]) -> None:
+    """Checks that `x` holds samples of `event_shape`."""
+    if tuple(x.shape[1:]) != tuple(event_shape) or x.ndim != 1 + len(event_shape):
+        shape = ", ".join(map(str, event_shape))
+        refuse(f"{name} of shape (B, {shape})", tuple(x.shape), "resize or convert them to the shape seen at fit")
+    if len(x) == 0:
+        refuse(f"at least one sample in {name}", "none", "pass a batch that is not empty")
+
+
+def enough(counts: Sequence[int], least: int = 2) -> None:
+    """Checks that there are two classes or more, and `least` samples or more of each."""
+    if len(counts) < 2:
+        refuse(
+            "at least two classes", f"{len(counts)}", "a classifier has nothing to learn from one class; add another"
+        )
+    for label, count in enumerate(counts):
+        if count < least:
+            remedy = "add samples of it, or drop the class and number the rest 0..K-1"
+            refuse(f"at least {least} samples of every class 0..{len(counts) - 1}", f"{count} of class {label}", remedy)

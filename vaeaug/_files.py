@@ -1,0 +1,92 @@
+"""Files that are whole or absent, and that cannot run code: safetensors and JSON, written beside and renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vaeaug import _checks
+
+FORMAT = 1
+MANIFEST = "manifest.csv"
+OURS = ("config.json", MANIFEST)  # a folder with one of these was written by the library, and may be replaced
+
+
+@contextmanager
+def beside(path: str | Path, *, folder: bool = False) -> Iterator[Path]:
+    """Yields a temporary file or folder next to `path` that takes its place when the block ends well, and goes if not.
+
+    Raises:
+        InputError: If nothing can be written there, or if `path` is a folder that this library did not write.
+    """
+    path = Path(path)
+    if folder and path.is_dir() and any(path.iterdir()) and not any((path / name).is_file() for name in OURS):
+        _checks.refuse("a new or empty output folder", f"'{path}', which has other files", "choose another folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        _checks.refuse(f"a place to write '{path}'", f"'{error}'", "choose a folder that you may write to")
+    new = place / path.name
+    try:
+        if folder:
+            new.mkdir()
+        yield new
+        if folder and path.is_dir():
+            path.rename(place / "old")
+        new.replace(path)
+    except OSError as error:
+        _checks.refuse(f"room to write '{path}'", f"'{error}'", "free some space or choose another place")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def save_json(path: str | Path, content: Any) -> None:
+    """Writes JSON, whole or not at all."""
+    with beside(path) as new:
+        new.write_text(json.dumps(content, indent=2, allow_nan=False) + os.linesep)
+
+
+def save_tensors(path: str | Path, tensors: dict[str, Tensor], kind: str, config: dict[str, Any]) -> None:
+    """Writes tensors with their config in the header, whole or not at all.
+
+    Arguments:
+        path: The file.
+        tensors: The tensors by name.
+        kind: What the file holds; `load_tensors` refuses another kind.
+        config: Whatever JSON can hold.
+    """
+    header = {"format": f"vaeaug-{kind}", "version": str(FORMAT), "config": json.dumps(config)}
+    content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, header)
+    with beside(path) as new:
+        new.write_bytes(content)
+
+
+def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Reads what `save_tensors` wrote.
+
+    Raises:
+        InputError: If there is no such file, if it is truncated or foreign, or if a newer version wrote it.
+    """
+    expected = f"a file of format vaeaug-{kind}"
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        _checks.refuse(expected, f"'{path}' ({error})", "check the path, or write the file again: it may be cut off")
+    if header.get("format") != f"vaeaug-{kind}":
+        _checks.refuse(expected, f"format {header.get('format')!r} in '{path}'", "pass a file that vaeaug wrote")
+    if int(header["version"]) > FORMAT:
+        _checks.refuse(f"version {FORMAT} or older in '{path}'", header["version"], "install a newer vaeaug")
+    return tensors, json.loads(header["config"])

@@ -1,0 +1,212 @@
+"""Data in: everything that a user may hold (arrays, a Dataset, a DataLoader, a path, the name of a set) becomes `Samples`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from sklearn import datasets as sklearn_datasets
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.datasets import FashionMNIST, ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS
+from torchvision.transforms.v2.functional import pil_to_tensor
+
+from vaeaug import _checks
+from vaeaug.samples import Samples, Scaling, from_arrays, split, subset, unit_float
+
+DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
+CACHE = Path.home() / ".cache" / "vaeaug"
+NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
+__all__ = [
+    "NAMES",
+    "Samples",
+    "Scaling",
+    "as_samples",
+    "load",
+    "read_images",
+    "split",
+    "subset",
+    "unit_float",
+]
+
+
+def as_samples(data: Any, names: Sequence[str] = ()) -> Samples:
+    """Brings any labelled data into one form.
+
+    Arguments:
+        data: `Samples`, a pair `(X, y)` of arrays or tensors, a torch Dataset or DataLoader of `(x, y)`, the name of a
+            set (see `load`) or a path.
+        names: The class names; by default what the data knows, else the numbers.
+
+    Raises:
+        InputError: If it is empty, ragged, not finite, or not labelled with whole numbers from 0.
+    """
+    if isinstance(data, Samples):
+        return data
+    if isinstance(data, str | Path):
+        return load(data)
+    if isinstance(data, DataLoader):
+        batches = [_pair(batch) for batch in data]
+        if not batches:
+            _checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+        return from_arrays(
+            torch.cat([b[0] for b in batches]), torch.cat([torch.as_tensor(b[1]) for b in batches]), names
+        )
+    if isinstance(data, Dataset):
+        return from_arrays(*_stack(data), names or getattr(data, "classes", ()))
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return from_arrays(data[0], data[1], names)
+    _checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, "pass one of these")
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if not isinstance(item, tuple | list) or len(item) < 2:
+        _checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
+    return item[0], item[1]
+
+
+def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    size = len(dataset)  # type: ignore[arg-type]
+    if size == 0:
+        _checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
+    xs, ys = [], []
+    for i in range(size):
+        x, y = _pair(dataset[i])
+        xs.append(torch.as_tensor(x) if isinstance(x, Tensor | np.ndarray) else pil_to_tensor(x))
+        ys.append(y)
+        if xs[-1].shape != xs[0].shape:
+            remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
+            refused = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
+            _checks.refuse("samples of one shape", refused, remedy)
+    return torch.stack(xs), torch.as_tensor(np.asarray(ys))
+
+
+def load(source: str | Path, *, train: bool = True, label: str | None = None, size: int | None = None) -> Samples:
+    """Loads a named set or a path.
+
+    Arguments:
+        source: `digits`, `breast-cancer`, `wine` (shipped with scikit-learn, one part only), `fashion-mnist`, a folder
+            of class folders, an `.npz` with `x` and `y`, or a `.csv` with a header and a label column.
+        train: Fashion-MNIST alone has two official parts; False loads its test part.
+        label: The label column of a `.csv`; by default the last.
+        size: Resizes the images of a folder to `size` x `size` pixels; by default they must be alike.
+
+    Raises:
+        InputError: If there is no such set or file, or if it cannot be read.
+    """
+    if source == "fashion-mnist":
+        return _fashion_mnist(train)
+    if source in NAMES:
+        return _embedded(str(source))
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, size)
+    if path.suffix == ".npz" and path.is_file():
+        return _npz(path)
+    if path.suffix == ".csv" and path.is_file():
+        return _csv(path, label)
+    known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
+    _checks.refuse(known, repr(str(source)), "check the name or the path")
+
+
+def _embedded(name: str) -> Samples:
+    found = getattr(sklearn_datasets, f"load_{name.replace('-', '_')}")()
+    names = tuple(map(str, found.target_names))
+    x = (found.images / 16)[:, None] if name == "digits" else found.data
+    return Samples(torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(found.target).long(), names)
+
+
+def _fashion_mnist(train: bool) -> Samples:
+    if DEBIAN_FASHION.is_dir():
+        stem = DEBIAN_FASHION / ("train" if train else "t10k")
+        with gzip.open(f"{stem}-images-idx3-ubyte.gz") as images, gzip.open(f"{stem}-labels-idx1-ubyte.gz") as labels:
+            x = np.frombuffer(images.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
+            y = np.frombuffer(labels.read(), np.uint8, offset=8).astype(np.int64)
+        return from_arrays(x.copy(), y, FashionMNIST.classes)
+    try:
+        found = FashionMNIST(CACHE, train=train, download=True)
+    except (RuntimeError, OSError) as error:
+        remedy = (
+            f"either run 'apt-get install dataset-fashion-mnist' (Debian, Ubuntu), or put the four files of "
+            f"torchvision's FashionMNIST under {CACHE / 'FashionMNIST' / 'raw'}"
+        )
+        _checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
+    return from_arrays(found.data[:, None], found.targets, found.classes)
+
+
+def _folder(path: Path, size: int | None) -> Samples:
+    try:
+        found = ImageFolder(path, transform=lambda image: image.resize((size, size)) if size else image)
+    except FileNotFoundError as error:
+        _checks.refuse(
+            "a folder with one folder of images per class", f"'{error}'", "sort the images into such folders"
+        )
+    # ImageFolder opens every file as RGB; grey pictures, which have three equal channels then, go back to one.
+    x, y = _stack(found)
+    grey = bool((x[:, :1] == x).all())
+    return from_arrays(x[:, :1] if grey else x, y, found.classes)
+
+
+def read_images(path: str | Path, channels: int) -> Tensor:
+    """Reads one image, or all images in a folder in the order of their names, as uint8 `(B, channels, H, W)`.
+
+    Raises:
+        InputError: If there is no image, or if they differ in size.
+    """
+    path = Path(path)
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMG_EXTENSIONS) if path.is_dir() else [path]
+    if not files:
+        _checks.refuse("images", f"none in '{path}'", "name an image or a folder with images in it")
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
+    if mode is None:
+        _checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
+    images = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                images.append(pil_to_tensor(image.convert(mode)))
+        except (OSError, UnidentifiedImageError) as error:
+            _checks.refuse("an image", f"'{file}' ({error})", "check the file")
+        if images[-1].shape != images[0].shape:
+            sizes = f"{tuple(images[0].shape[1:])} and {tuple(images[-1].shape[1:])}"
+            _checks.refuse("images of one size", sizes, "resize them")
+    return torch.stack(images)
+
+
+def _npz(path: Path) -> Samples:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            x, y = found["x"], found["y"]
+            names = tuple(map(str, found["names"])) if "names" in found else ()
+    except (KeyError, ValueError, OSError, EOFError) as error:
+        _checks.refuse(
+            f"arrays x and y of numbers in {path}", f"'{error}'", "write it with numpy.savez(path, x=..., y=...)"
+        )
+    if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
+        x = x.transpose(0, 3, 1, 2)
+    return from_arrays(x, y, names)
+
+
+def _csv(path: Path, label: str | None) -> Samples:
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    if len(rows) < 2:
+        _checks.refuse(f"a header and rows in {path}", f"{len(rows)} lines", "check the file")
+    header = rows[0]
+    if label is not None and label not in header:
+        _checks.refuse(f"a column {label!r} in {path}", f"columns {', '.join(header)}", "name the label column")
+    column = header.index(label) if label is not None else len(header) - 1
+    try:
+        words = [row.pop(column) for row in rows[1:]]
+        x = np.array([[float(v) for v in row] for row in rows[1:]], dtype=np.float32)
+    except (ValueError, IndexError) as error:
+        _checks.refuse(f"numbers in every column of {path} but the label", f"'{error}'", "encode or drop other columns")
+    names = sorted(set(words), key=lambda w: (len(w), w) if w.lstrip("-").isdigit() else (0, w))
+    return from_arrays(x, np.array([names.index(w) for w in words]), names)
