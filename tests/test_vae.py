@@ -1,0 +1,179 @@
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+from vaeaug import VAE, InputError
+from vaeaug import _rng as rng
+from vaeaug.data import Scaling
+from vaeaug.networks import MLP, Body, Conv
+
+pytestmark = pytest.mark.usefixtures("random_state_untouched")
+
+
+def make(shape=(1, 8, 8), **kwargs):
+    with rng.forked(0):
+        return VAE(shape, **kwargs).eval()
+
+
+def noise(*shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 14), (1, 28, 28), (3, 32, 17), (1, 64, 64), (5,)])
+@pytest.mark.parametrize("classes", [None, 4])
+def test_shapes(shape, classes):
+    vae = make(shape, latent=3, classes=classes)
+    x, y = noise(2, *shape), torch.tensor([0, 3])
+    q = vae.encode(x, y)
+    assert q.mean.shape == q.stddev.shape == (2, 3)
+    assert q.log_prob(q.mean).shape == (2,)
+    assert vae.decode(q.mean, y).shape == x.shape
+    assert vae.elbo(x, y).shape == (2,)
+
+
+def test_article_network():
+    vae = make((1, 28, 28), latent=2, likelihood="bernoulli", body=MLP((512,)))
+    sizes = [p.shape for p in vae.parameters() if p.ndim == 2]
+    assert sizes == [(512, 784), (512, 2), (784, 512), (4, 512)]
+
+
+def test_only_a_conditional_vae_listens_to_labels():
+    x, y = noise(2, 1, 8, 8), torch.tensor([0, 1])
+    plain, told = make(), make(classes=2)
+    assert torch.equal(plain.encode(x, y).mean, plain.encode(x).mean)
+    assert not torch.equal(told.encode(x, y).mean, told.encode(x).mean)
+    assert torch.equal(told.encode(x, torch.tensor([-1, -1])).mean, told.encode(x).mean)
+    z = torch.zeros(2, 16)
+    assert not torch.equal(told.decode(z, y)[0], told.decode(z, y)[1])
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_elbo_is_its_definition(likelihood):
+    vae = make(likelihood=likelihood)
+    vae.log_sigma.fill_(-1.0)
+    x = noise(3, 1, 8, 8).round()
+    eps = torch.randn(3, 16, generator=rng.generator(7))
+    q = vae.encode(x)
+    z = q.mean + q.stddev * eps
+    mean = vae.decode(z)
+    if likelihood == "gaussian":
+        log_likelihood = Normal(mean, math.exp(-1)).log_prob(x).flatten(1).sum(1)
+    else:
+        log_likelihood = torch.where(x == 1, mean, 1 - mean).log().flatten(1).sum(1)
+    mu, sigma = q.mean, q.stddev
+    kl = (0.5 * (mu**2 + sigma**2 - 1) - sigma.log()).sum(1)
+    assert torch.allclose(vae.elbo(x, seed=7), log_likelihood - kl, rtol=1e-4)
+
+
+def test_elbo_is_a_lower_bound():
+    # With a decoder that ignores z the evidence is known: the bound must not exceed it.
+    vae = make()
+    vae.log_sigma.fill_(-1.0)
+    for parameter in vae.decoder.parameters():
+        parameter.data.zero_()
+    x = noise(3, 1, 8, 8)
+    evidence = Normal(0.5, math.exp(-1)).log_prob(x).flatten(1).sum(1)
+    assert (vae.elbo(x) <= evidence + 1e-3).all()
+
+
+def test_decode_speaks_the_range_of_the_data():
+    vae = make(scaling=Scaling((-3.0,), (10.0,), (-3.0,), (7.0,)))
+    out = vae.decode(torch.randn(50, 16, generator=rng.generator(0)) * 50)
+    assert out.min() >= -3
+    assert out.max() <= 7
+    assert out.min() < -0.5
+    shifted = make(scaling=Scaling((5.0,), (2.0,), (5.0,), (7.0,)))
+    x = noise(2, 1, 8, 8)
+    assert torch.allclose(shifted.encode(5 + 2 * x).mean, make().encode(x).mean, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"latent": 3, "classes": 4, "body": Conv(8)},
+        {"latent": 2, "likelihood": "bernoulli", "body": MLP((20, 10))},
+        {"scaling": Scaling((1.0,), (2.0,), (1.0,), (3.0,))},
+    ],
+)
+def test_round_trip(tmp_path, kwargs):
+    vae = make(**kwargs)
+    vae.save(tmp_path / "vae.safetensors")
+    loaded = VAE.load(tmp_path / "vae.safetensors")
+    x = noise(2, 1, 8, 8)
+    assert torch.equal(loaded.elbo(x), vae.elbo(x))
+    assert loaded.body == vae.body
+    assert not loaded.training
+
+
+def test_rows_round_trip(tmp_path):
+    x = noise(9, 4) * 9
+    vae = make((4,), scaling=Scaling.fit(x))
+    vae.save(tmp_path / "v")
+    assert torch.equal(VAE.load(tmp_path / "v").reconstruct(x), vae.reconstruct(x))
+
+
+class Mine(Body):
+    def build(self, event_shape, codes):
+        return MLP((7,)).build(event_shape, codes)
+
+
+def test_own_body_is_passed_again(tmp_path):
+    vae = make(body=Mine())
+    vae.save(tmp_path / "v")
+    with pytest.raises(InputError, match=r"pass VAE.load\(path, body=...\) for your own"):
+        VAE.load(tmp_path / "v")
+    x = noise(2, 1, 8, 8)
+    assert torch.equal(VAE.load(tmp_path / "v", body=Mine()).elbo(x), vae.elbo(x))
+    with pytest.raises(InputError, match=r"expected weights that fit MLP\(hidden=\(8,\)\)"):
+        VAE.load(tmp_path / "v", body=MLP((8,)))
+
+
+def test_bad_files(tmp_path):
+    with pytest.raises(InputError, match="expected a file of format vaeaug-vae"):
+        VAE.load(tmp_path / "missing")
+    make().save(tmp_path / "v")
+    whole = (tmp_path / "v").read_bytes()
+    (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="it may be cut off"):
+        VAE.load(tmp_path / "cut")
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign")
+    with pytest.raises(InputError, match=r"got format None .* pass a file that vaeaug wrote"):
+        VAE.load(tmp_path / "foreign")
+    save_file({"a": torch.zeros(1)}, tmp_path / "newer", {"format": "vaeaug-vae", "version": "99", "config": "{}"})
+    with pytest.raises(InputError, match="install a newer vaeaug"):
+        VAE.load(tmp_path / "newer")
+
+
+def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    vae = make()
+    vae.save(tmp_path / "v")
+    before = (tmp_path / "v").read_bytes()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(InputError, match=r"expected room to write .*No space left on device.*free some space"):
+        vae.save(tmp_path / "v")
+    monkeypatch.undo()
+    assert (tmp_path / "v").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"latent": 0}, "expected latent to be a whole number from 1 up, got 0"),
+        ({"latent": 2.5}, "expected latent to be a whole number from 1 up, got 2.5"),
+        ({"likelihood": "poisson"}, "expected likelihood to be one of gaussian, bernoulli, got 'poisson'"),
+        ({"body": "resnet"}, "expected body to be one of conv, mlp, got 'resnet'"),
+        ({"event_shape": (5,), "body": "conv"}, r"expected an event shape \(C, H, W\) for a Conv body, got \(5,\)"),
+    ],
+)
+def test_bad_arguments(kwargs, message):
+    with pytest.raises(InputError, match=message):
+        make(kwargs.pop("event_shape", (1, 8, 8)), **kwargs)

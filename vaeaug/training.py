@@ -1,0 +1,297 @@
+"""The one training loop, for VAEs and classifiers alike.
+
+Step t sees the batch and the noise that (seed, t) name, so a run that is cut off and resumed computes what it would have
+computed: there is no other state than the weights and the optimiser's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from vaeaug import _checks, _files, _rng
+from vaeaug.data import Samples, Scaling, as_samples
+from vaeaug.networks import Body
+from vaeaug.vae import VAE
+
+PRECISIONS = ("auto", "fp32", "bf16")
+LOOK = 25  # steps between looks at the loss: each look waits for the device
+UNTOLD = 0.1  # share of the labels withheld from a conditional VAE, so that it learns to do without
+
+
+class Diverged(RuntimeError):
+    """Raised when the loss is no longer a finite number."""
+
+
+class Shuffled:
+    """The order of the data: step t -> the places of its batch, running through one seeded permutation after another.
+
+    Arguments:
+        size: The number of samples.
+        batch: The number of places per step; it may exceed `size`.
+        seed: The same seed gives the same order.
+    """
+
+    def __init__(self, size: int, batch: int, seed: int) -> None:
+        self.size, self.batch, self.seed = size, batch, seed
+        self._epochs: dict[int, Tensor] = {}
+
+    def __call__(self, step: int) -> Tensor:
+        places = torch.arange(step * self.batch, (step + 1) * self.batch)
+        epochs = range(int(places[0]) // self.size, int(places[-1]) // self.size + 1)
+        self._epochs = {e: self._epochs[e] if e in self._epochs else self._permutation(e) for e in epochs}
+        return torch.cat([self._epochs[e][places[places // self.size == e] % self.size] for e in epochs])
+
+    def _permutation(self, epoch: int) -> Tensor:
+        return torch.randperm(self.size, generator=_rng.generator(self.seed, epoch))
+
+
+def autocast(precision: str, device: torch.device) -> Any:
+    """Returns the context to compute in: bf16 autocast, or none.
+
+    Arguments:
+        precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it.
+        device: Where the computation runs.
+    """
+    _checks.one_of("precision", precision, PRECISIONS)
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(device) else "fp32"
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Without the instructions oneDNN emulates bf16, which is slower than fp32.
+    return device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+
+
+@contextmanager
+def evaluating(*modules: Any) -> Iterator[None]:
+    """Puts modules into eval mode without gradients inside the block, and each submodule's own mode back after it."""
+    submodules = [m for module in modules if isinstance(module, nn.Module) for m in module.modules()]
+    modes = [m.training for m in submodules]
+    for m in submodules:
+        m.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for m, mode in zip(submodules, modes, strict=True):
+            m.training = mode
+
+
+def device_of(module: Any) -> torch.device:
+    """Returns the device of a module's weights; the CPU for what has none."""
+    parameters = module.parameters() if isinstance(module, nn.Module) else iter(())
+    return next((p.device for p in parameters), torch.device("cpu"))
+
+
+def one_cycle(step: int, steps: int, warm: float = 0.2) -> float:
+    """Returns the share of the peak learning rate at a step: a linear rise, then a cosine to zero (Smith and Topin,
+    "Super-convergence", 2017, https://arxiv.org/abs/1708.07120)."""
+    at = (step + 1) / (steps + 1)
+    return at / warm if at < warm else 0.5 * (1 + math.cos(math.pi * (at - warm) / (1 - warm)))
+
+
+def train(
+    module: nn.Module,
+    loss: Callable[[int], Tensor],
+    *,
+    steps: int,
+    lr: float,
+    weight_decay: float = 0.01,
+    precision: str = "auto",
+    progress: bool = True,
+    label: str = "training",
+    checkpoint: str | Path | None = None,
+    every: int = 500,
+) -> None:
+    """Trains a module in place with AdamW (Loshchilov and Hutter, 2019) and a one-cycle schedule.
+
+    Arguments:
+        module: What to train; it is left in the mode that it came in.
+        loss: The step's number -> its loss, a scalar.
+        steps: The number of optimiser steps.
+        lr: The peak learning rate.
+        weight_decay: AdamW's.
+        precision: See `autocast`.
+        progress: Whether to show a bar with the loss and the time left.
+        label: The bar's name.
+        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
+        every: The number of steps between checkpoints; Ctrl-C writes one, too.
+
+    Raises:
+        Diverged: When the loss is not a finite number.
+    """
+    _checks.within("steps", steps, 1, whole=True)
+    _checks.within("lr", lr, 0, above=True)
+    device = device_of(module)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+    start = done = _resume(module, optimizer, checkpoint) if checkpoint and Path(checkpoint).exists() else 0
+    was_training = module.training
+    module.train()
+    bar = tqdm(total=steps, initial=start, desc=label, disable=not progress, leave=False, unit="step")
+    whole = True
+    try:
+        for step in range(start, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * one_cycle(step, steps)
+            whole = False
+            with autocast(precision, device):
+                value = loss(step)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            done, whole = step + 1, True
+            bar.update()
+            if done % LOOK == 0 or done == steps:
+                bar.set_postfix(loss=f"{_finite(value, done, lr):.3f}", refresh=False)
+            if checkpoint and (done % every == 0 or done == steps):
+                _keep(module, optimizer, done, checkpoint)
+    except KeyboardInterrupt:
+        # Between the first and the last line of a step the state is neither the old one nor the new one.
+        if checkpoint and whole:
+            _keep(module, optimizer, done, checkpoint)
+        raise
+    finally:
+        bar.close()
+        module.train(was_training)
+
+
+def _finite(value: Tensor, step: int, lr: float) -> float:
+    number = value.item()
+    if not math.isfinite(number):
+        raise Diverged(
+            f"expected a finite loss, got {number} at step {step}; try a lower learning rate than {lr:g}, "
+            f"precision='fp32', or look for extreme values in the data"
+        )
+    return number
+
+
+def _keep(module: nn.Module, optimizer: torch.optim.Optimizer, step: int, path: str | Path) -> None:
+    tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
+    for place, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{place}.{name}": value for name, value in state.items()}
+    _files.save_tensors(path, tensors, "checkpoint", {"step": step})
+
+
+def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path) -> int:
+    tensors, config = _files.load_tensors(path, "checkpoint")
+    weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        _checks.refuse("a checkpoint of this very module", f"'{path}' ({error})", "delete it to start again")
+    content = optimizer.state_dict()
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, place, key = name.split(".", 2)
+            content["state"].setdefault(int(place), {})[key] = value
+    optimizer.load_state_dict(content)
+    return int(config["step"])
+
+
+def fit_vae(
+    data: Any,
+    *,
+    vae: VAE | None = None,
+    latent: int = 16,
+    classes: int | None = None,
+    likelihood: str = "gaussian",
+    body: str | Body | None = None,
+    steps: int = 1000,
+    batch: int = 64,
+    lr: float = 2e-3,
+    weight_decay: float = 0.01,
+    beta: float = 1.0,
+    warmup: float = 0.2,
+    free_bits: float = 0.0,
+    noise: float = 0.1,
+    precision: str = "auto",
+    seed: int = 0,
+    progress: bool = True,
+    checkpoint: str | Path | None = None,
+) -> VAE:
+    """Trains a VAE and returns it, in eval mode.
+
+    Arguments:
+        data: Labelled data in any form that `vaeaug.data.as_samples` takes.
+        vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
+            (see `VAE`), and its scaling fitted to the data.
+        steps: The number of optimiser steps.
+        batch: Samples per step.
+        lr: The peak learning rate of AdamW.
+        weight_decay: AdamW's.
+        beta: The weight of the KL term (Higgins et al., "beta-VAE", 2017); 1 is the evidence lower bound.
+        warmup: The share of the steps in which that weight rises from 0 (Bowman et al., 2016,
+            https://arxiv.org/abs/1511.06349).
+        free_bits: Nats of KL per sample that cost nothing (Kingma et al., 2016, https://arxiv.org/abs/1606.04934).
+        noise: Standard deviation of the noise on the encoder's input, in units of the scaled data (images: 0..1). It
+            keeps the encoder of a small set from overfitting (see `VAE.terms`).
+        precision: `auto` computes in bf16 where the hardware does.
+        seed: Of the weights, the order and the noise; the global generator is not touched.
+        progress: Whether to show a bar.
+        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
+
+    Raises:
+        InputError: If the data cannot be used.
+        Diverged: If the loss is not finite.
+
+    Example:
+        >>> vae = fit_vae("digits", steps=20, progress=False)
+        >>> vae.event_shape, vae.latent
+        ((1, 8, 8), 16)
+    """
+    samples = as_samples(data)
+    for name, value in {"beta": beta, "free_bits": free_bits, "noise": noise}.items():
+        _checks.within(name, value, 0)
+    _checks.within("warmup", warmup, 0, 1)
+    _checks.within("batch", batch, 1, whole=True)
+    if vae is None:
+        with _rng.forked(seed, 0):
+            vae = VAE(samples.event_shape, latent=latent, classes=classes, likelihood=likelihood, body=body)
+        vae.set_scaling(Scaling.fit(samples.x))
+        vae.to(memory_format=torch.channels_last)
+    _checks.event("samples", samples.x, vae.event_shape)
+    if vae.likelihood == "bernoulli" and vae.gain.ndim:
+        _checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
+    _checks.labels(samples.y, vae.classes)
+
+    def loss(step: int) -> Tensor:
+        x, y, eps, corruption = _batch(samples, order(step), vae, noise, _rng.generator(seed, 2, step))
+        log_likelihood, divergence = vae.terms(x, y, eps, corruption)
+        weight = beta * min(1.0, (step + 1) / (warmup * steps)) if warmup else beta
+        return (weight * divergence.clamp(min=free_bits) - log_likelihood).mean() / samples.x[0].numel()
+
+    order = Shuffled(len(samples), batch, _rng.derive(seed, 1))
+    train(
+        vae,
+        loss,
+        steps=steps,
+        lr=lr,
+        weight_decay=weight_decay,
+        precision=precision,
+        progress=progress,
+        label="fitting the VAE",
+        checkpoint=checkpoint,
+    )
+    return vae.eval()
+
+
+def _batch(
+    samples: Samples, places: Tensor, vae: VAE, noise: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
+    device = device_of(vae)
+    x, y = samples.x[places].to(device), samples.y[places]
+    eps = torch.randn(len(places), vae.latent, generator=generator)
+    untold = torch.rand(len(places), generator=generator) < UNTOLD
+    corruption = noise * torch.randn(x.shape, generator=generator).to(device) if noise else 0.0
+    return x, torch.where(untold, -1, y).to(device), eps.to(device), corruption
