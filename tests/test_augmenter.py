@@ -1,0 +1,321 @@
+import pytest
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.svm import SVC
+from torch import nn
+from torch.distributions import Independent, Normal
+
+import vaeaug.augmenter as room
+from vaeaug import VAE, Augmenter, Confident, Covariance, Extrapolate, InputError, Interpolate, Posterior, Prior
+from vaeaug import _rng as rng
+from vaeaug.data import load, subset
+from vaeaug.perturb import PERTURBATIONS
+
+pytestmark = pytest.mark.usefixtures("random_state_untouched")
+
+SCHEMES = [scheme() for scheme in PERTURBATIONS.values()]
+
+
+def same(a, b):
+    return all(torch.equal(*pair) for pair in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("perturb", SCHEMES, ids=repr)
+class TestEveryScheme:
+    def test_prefix_does_not_depend_on_n(self, augmenter, digits, perturb):
+        made = augmenter.using(perturb=perturb)
+        for near in (None, digits.x[:50]):
+            labels = None if near is None else digits.y[:50]
+            many, few = (made.generate(n, near, labels, seed=3) for n in (600, 31))
+            assert same([column[:31] for column in many], few)
+
+    def test_chunks_are_the_parts_of_the_whole(self, augmenter, perturb):
+        made = augmenter.using(perturb=perturb)
+        whole = made.generate(2 * room.CHUNK, seed=3)
+        second = made.chunk(1, seed=3)
+        assert same([column[room.CHUNK :] for column in whole], second)
+
+    def test_scale_zero_is_the_sample_itself(self, augmenter, digits, perturb):
+        still = augmenter.using(perturb=type(perturb)(scale=0))
+        assert torch.equal(still.generate(50, digits.x[:50], digits.y[:50]).x, digits.x[:50])
+        made = still.generate(300, seed=1)
+        assert torch.equal(made.x, digits.x[made.parent])
+
+    def test_plain_decode_at_scale_zero_is_the_reconstruction(self, augmenter, digits, perturb):
+        plain = augmenter.using(perturb=type(perturb)(scale=0), residual=False)
+        made = plain.generate(20, digits.x[:20], digits.y[:20]).x
+        with torch.no_grad():
+            assert torch.allclose(made, augmenter.vae_.reconstruct(digits.x[:20]), atol=1e-5)
+
+    def test_within_the_range_and_labelled_like_the_parent(self, augmenter, digits, perturb):
+        made = augmenter.using(perturb=perturb).generate(300, seed=2)
+        assert made.x.min() >= 0
+        assert made.x.max() <= 1
+        assert torch.equal(made.y, digits.y[made.parent])
+        assert (made.confidence == 1).all()
+        assert (made.x != digits.x[made.parent]).flatten(1).any(1).float().mean() > 0.9
+
+
+def test_unpacks_as_images_and_labels(augmenter):
+    images, labels, *_ = augmenter.generate(4, seed=0)
+    assert images.shape == (4, 1, 8, 8)
+    assert labels.shape == (4,)
+
+
+def test_seed(augmenter):
+    assert same(augmenter.generate(9, seed=1), augmenter.generate(9, seed=1))
+    assert not torch.equal(augmenter.generate(9, seed=1).x, augmenter.generate(9, seed=2).x)
+    assert not torch.equal(augmenter.generate(9).x, augmenter.generate(9).x)
+
+
+def test_every_real_sample_gets_its_share(augmenter, digits):
+    parents = augmenter.generate(3 * len(digits), seed=4).parent
+    assert (torch.bincount(parents) == 3).all()
+    given = augmenter.generate(35, digits.x[:10], digits.y[:10]).parent
+    assert torch.equal(given, torch.arange(35) % 10)
+
+
+def test_labels_name_the_classes_wanted(augmenter, digits):
+    made = augmenter.generate(300, labels=[3, 3, 8], seed=0)
+    assert made.y[:6].tolist() == [3, 3, 8, 3, 3, 8]
+    assert torch.equal(digits.y[made.parent], made.y)
+    each = torch.bincount(made.parent[made.y == 3])
+    assert each[each > 0].max() - each[each > 0].min() <= 1
+    assert (augmenter.generate(5, labels=7, seed=0).y == 7).all()
+
+
+def test_labels_left_out_are_inferred(augmenter, digits):
+    made = augmenter.using(perturb=Posterior()).generate(120, digits.x)
+    right = (made.y == digits.y).float()
+    assert right.mean() > 0.7
+    assert ((made.confidence > 0) & (made.confidence <= 1)).all()
+    assert made.confidence[right == 1].mean() > made.confidence[right == 0].mean()
+
+
+def test_dtype_and_device_follow_near(augmenter, digits):
+    grey = (digits.x[:5] * 255).round().byte()
+    made = augmenter.generate(5, grey, digits.y[:5], seed=0)
+    assert made.x.dtype == torch.uint8
+    exact = augmenter.generate(5, grey.float() / 255, digits.y[:5], seed=0)
+    assert torch.equal(made.x.float(), (exact.x * 255).round())
+    assert augmenter.generate(5, digits.x[:5].double(), digits.y[:5]).x.dtype == torch.float64
+    assert torch.equal(grey, (digits.x[:5] * 255).round().byte())
+    assert same(augmenter.generate(5, digits.x[:5].numpy(), digits.y[:5].numpy(), seed=0)[1:], exact[1:])
+
+
+def test_rows_with_constant_columns():
+    rows = subset(load("wine"), 15, seed=0)
+    x = torch.cat([rows.x, torch.full((len(rows), 1), 7.0)], 1)
+    made = Augmenter(perturb=Covariance(1.0)).fit((x, rows.y), steps=50, progress=False).generate(100, seed=0)
+    assert (made.x[:, -1] == 7).all()
+    assert (made.x >= x.min(0).values).all()
+    assert (made.x <= x.max(0).values).all()
+
+
+def test_conditional_vae(digits):
+    told = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, body="mlp", classes=10, progress=False)
+    untold = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, body="mlp", progress=False)
+    judge = RandomForestClassifier(100, random_state=0).fit(load("digits").x.flatten(1), load("digits").y)
+    scores = [judge.score(made.x.flatten(1), made.y) for made in (a.generate(300, seed=0) for a in (told, untold))]
+    assert scores[0] > scores[1] + 0.3, (
+        f"a draw from the prior keeps its label only where the decoder is told it: {scores}"
+    )
+
+
+class Plain(nn.Module):
+    """A user's own VAE: two methods, no base class of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.there, self.back = nn.Linear(64, 4), nn.Linear(2, 64)
+        self.dropout = nn.Dropout(0.5)
+
+    def encode(self, x):
+        mu, log_sigma = self.there(self.dropout(x.flatten(1))).chunk(2, 1)
+        return Independent(Normal(mu, log_sigma.exp()), 1)
+
+    def decode(self, z):
+        return self.dropout(self.back(z)).sigmoid().view(-1, 1, 8, 8)
+
+
+def test_own_vae_is_left_as_it_was(digits):
+    with rng.forked(0):
+        vae = Plain()
+    vae.back.eval()
+    before = {name: t.clone() for name, t in vae.state_dict().items()}
+    made = Augmenter(vae, perturb=Posterior()).fit(digits)
+    assert made.vae_ is vae
+    made.generate(20, seed=0)
+    assert [m.training for m in (vae, vae.there, vae.back, vae.dropout)] == [True, True, False, True]
+    assert all(p.requires_grad for p in vae.parameters())
+    assert all(torch.equal(before[name], t) for name, t in vae.state_dict().items())
+    # In eval mode dropout does nothing: the same seed must give the same samples.
+    assert same(made.generate(20, seed=0), made.generate(20, seed=0))
+
+
+class Fixed:
+    """A judge that gives each label of `right` probability 0.9 and the others 0.05."""
+
+    def __init__(self, right):
+        self.right = right
+
+    def __call__(self, x):
+        p = torch.full((len(x), 10), 0.05)
+        p[:, self.right] = 0.9
+        return p
+
+
+def test_veto_puts_the_parent_in_place(augmenter, digits):
+    judged = augmenter.using(keep=Confident(Fixed([3]), 0.3))
+    with pytest.warns(UserWarning, match=r"keeps less than 10% of the children of class 8; .*lower its threshold"):
+        made = judged.generate(40, labels=[3, 8], seed=0)
+    three = made.y == 3
+    assert torch.equal(made.x[~three], digits.x[made.parent[~three]])
+    assert (made.x[three] != digits.x[made.parent[three]]).flatten(1).any(1).all()
+    assert (made.confidence[three] == torch.tensor(0.9)).all()
+    assert (made.confidence[~three] == 1).all()
+    assert judged.acceptance_ == {"3": 1.0, "8": 0.0}
+    assert augmenter.acceptance_ == {}
+
+
+def test_a_vetoed_child_is_drawn_again(augmenter, digits):
+    class Picky(Fixed):
+        calls = 0
+
+        def __call__(self, x):
+            Picky.calls += 1
+            return torch.full((len(x), 10), float(Picky.calls > 2))
+
+    made = augmenter.using(keep=Confident(Picky([]), 0.3)).generate(30, seed=0)
+    assert Picky.calls == 3
+    assert (made.x != digits.x[made.parent]).flatten(1).any(1).all()
+
+
+def test_filters_take_every_kind_of_classifier(augmenter, digits):
+    forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
+    with rng.forked(0):
+        network = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10))
+    for classifier in (forest, network):
+        made = augmenter.using(keep=Confident(classifier, 0.05)).generate(60, seed=0)
+        assert ((made.confidence >= 0.05) & (made.confidence <= 1)).all()
+        assert same(made, augmenter.using(keep=Confident(classifier, 0.05)).generate(60, seed=0))
+    assert network.training
+
+
+def test_bad_filters(augmenter):
+    with pytest.raises(InputError, match=r"got SVC; pass SVC\(probability=True\), say"):
+        Confident(SVC())
+    with pytest.raises(InputError, match="got int; pass one of these"):
+        Confident(3)
+    with pytest.raises(InputError, match="expected threshold to be a number from 0 to 1, got 2"):
+        Confident(Fixed([0]), 2)
+    with pytest.raises(InputError, match="expected a classifier of at least 10 classes, got 3"):
+        augmenter.using(keep=Confident(lambda x: torch.ones(len(x), 3))).generate(100, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (0, "expected n to be a whole number from 1 up, got 0; pass n=1, say"),
+        (-3, "expected n to be a whole number from 1 up, got -3"),
+        (2.5, "expected n to be a whole number from 1 up, got 2.5"),
+        (True, "expected n to be a whole number from 1 up, got True"),
+    ],
+)
+def test_bad_n(augmenter, n, message):
+    with pytest.raises(InputError, match=message):
+        augmenter.generate(n)
+
+
+def test_bad_near(augmenter, digits):
+    x, y = digits.x[:4], digits.y[:4]
+    for near, labels, message in [
+        (x.expand(4, 3, 8, 8), y, r"expected near of shape \(B, 1, 8, 8\), got \(4, 3, 8, 8\); resize or convert"),
+        (x[0], y, r"expected near of shape \(B, 1, 8, 8\), got \(1, 8, 8\)"),
+        (x[:0], y[:0], "expected at least one sample in near, got none"),
+        (x * 255, y, r"expected samples in the range of the data, 0 to 1, got values from 0 to 255; scale them"),
+        ((x - 0.5) / 0.5, y, "got values from -1 to 1; scale them"),
+        (x / 0, y, "expected finite numbers in near"),
+        (x, y[:3], "expected one label for each of 4 samples, got 3 labels"),
+        (x, y + 90, r"expected labels in 0..9, got labels from \d+"),
+        (x, y.float(), "expected whole-number labels, got float32 labels"),
+        (
+            x,
+            torch.ones(4, 10),
+            r"expected labels of shape \(B,\), got soft labels of shape \(4, 10\); augment before mixing",
+        ),
+    ]:
+        with pytest.raises(InputError, match=message):
+            augmenter.generate(4, near, labels)
+
+
+def test_bad_labels(augmenter):
+    with pytest.raises(InputError, match=r"expected labels in 0..9, got labels from 10 to 10"):
+        augmenter.generate(4, labels=10)
+    with pytest.raises(InputError, match="expected at least one label, got none"):
+        augmenter.generate(4, labels=[])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (torch.rand(4, 1, 8, 8, generator=torch.Generator()), [0, 0, 0, 0], "expected at least two classes, got 1"),
+        (
+            torch.rand(3, 1, 8, 8, generator=torch.Generator()),
+            [0, 0, 1],
+            r"at least 2 samples of every class 0..1, got 1 of class 1",
+        ),
+        (
+            torch.rand(4, 1, 8, 8, generator=torch.Generator()),
+            [0, 0, 2, 2],
+            r"got 0 of class 1; add samples of it, or drop",
+        ),
+    ],
+)
+def test_bad_sets(x, y, message):
+    with pytest.raises(InputError, match=message):
+        Augmenter().fit((x, torch.tensor(y)))
+
+
+def test_bad_parts(digits):
+    for parts, message in [
+        ({"perturb": 3}, "expected a perturbation .*, got 3; pass vaeaug.Extrapolate"),
+        ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
+        ({"vae": object()}, "expected a VAE with encode and decode, got object"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            Augmenter(**parts).fit(digits)
+    with rng.forked(0):
+        vae, other = Plain(), VAE((1, 9, 9))
+    with pytest.raises(InputError, match="no training arguments with a VAE of your own, got steps"):
+        Augmenter(vae).fit(digits, steps=3)
+    with pytest.raises(InputError, match=r"expected samples of shape \(B, 1, 9, 9\)"):
+        Augmenter(other).fit(digits)
+    vae.encode = lambda x: (x, x)
+    with pytest.raises(
+        InputError, match=r"expected encode to return an Independent\(Normal\) over \(B, L\), got tuple"
+    ):
+        Augmenter(vae).fit(digits)
+
+
+def test_before_fit():
+    with pytest.raises(NotFittedError, match=r"call augmenter.fit\(data\) first"):
+        Augmenter().generate(3)
+    with pytest.raises(NotFittedError, match=r"call augmenter.fit\(data\) first"):
+        _ = Augmenter().acceptance_
+
+
+def test_using_shares_what_was_fitted(augmenter):
+    other = augmenter.using(perturb=Interpolate(0.5))
+    assert other.vae_ is augmenter.vae_
+    assert other.bank_ is augmenter.bank_
+    assert isinstance(augmenter.perturb, Extrapolate)
+    with pytest.raises(InputError, match="expected perturb, keep or residual, got vae"):
+        augmenter.using(vae=None)
+
+
+def test_repr_is_readable():
+    assert repr(Augmenter()) == (
+        "Augmenter(perturb=Extrapolate(scale=1.0, neighbours=None, uniform=True), keep=None, residual=True)"
+    )

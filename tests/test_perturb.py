@@ -1,0 +1,171 @@
+import pickle
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from vaeaug import Covariance, Difference, Extrapolate, InputError, Interpolate, Posterior, Prior
+from vaeaug import _rng as rng
+from vaeaug.bank import Bank
+from vaeaug.data import Samples, Scaling
+from vaeaug.perturb import PERTURBATIONS
+
+pytestmark = pytest.mark.usefixtures("random_state_untouched")
+
+COUNTS = (40, 25, 2)
+
+
+def make_bank(counts=COUNTS, latent=3):
+    y = torch.cat([torch.full((n,), label) for label, n in enumerate(counts)])
+    y = y[torch.randperm(len(y), generator=rng.generator(1))]
+    # Classes lie far apart, each with a spread of its own.
+    spread = torch.tensor([1.0, 0.1, 0.5])[y][:, None]
+    z = 100.0 * y[:, None] + spread * torch.randn(len(y), latent, generator=rng.generator(2))
+    x = torch.rand(len(y), 1, 8, 8, generator=rng.generator(3))
+    return Bank(Samples(x, y), z, 0.3 * torch.ones_like(z), Scaling())
+
+
+@pytest.fixture
+def bank():
+    return make_bank()
+
+
+def draw(perturb, bank, seed=0):
+    return perturb(bank.q(torch.arange(len(bank))), bank.samples.y, bank, rng.generator(seed))
+
+
+EVERY = [
+    *(scheme() for scheme in PERTURBATIONS.values()),
+    Covariance(pooled=False),
+    Interpolate(neighbours=3),
+    Extrapolate(neighbours=3),
+    Difference(donors="any"),
+    Extrapolate(uniform=False),
+]
+
+
+@pytest.mark.parametrize("perturb", EVERY, ids=repr)
+class TestContract:
+    def test_scale_zero_is_the_code_itself(self, perturb, bank):
+        still = type(perturb)(**{**vars(perturb), "scale": 0})
+        assert torch.equal(draw(still, bank), bank.mean)
+
+    def test_it_moves_and_keeps_its_shape(self, perturb, bank):
+        z = draw(perturb, bank)
+        assert z.shape == bank.mean.shape
+        assert torch.isfinite(z).all()
+        assert (z != bank.mean).any(1).float().mean() > 0.9
+
+    def test_same_generator_same_codes(self, perturb, bank):
+        assert torch.equal(draw(perturb, bank, 5), draw(perturb, bank, 5))
+        assert not torch.equal(draw(perturb, bank, 5), draw(perturb, bank, 6))
+
+    def test_value_semantics(self, perturb, bank):
+        assert pickle.loads(pickle.dumps(perturb)) == perturb
+        assert type(perturb).__name__ in repr(perturb)
+
+    def test_negative_scale_is_refused(self, perturb, bank):
+        with pytest.raises(InputError, match="expected scale to be a number from 0"):
+            type(perturb)(**{**vars(perturb), "scale": -0.1})
+
+
+def test_posterior_has_the_encoders_spread(bank):
+    q = Independent(Normal(torch.zeros(4000, 3), torch.tensor([0.1, 1.0, 2.0]).expand(4000, 3)), 1)
+    z = Posterior(2.0)(q, torch.zeros(4000, dtype=torch.long), bank, rng.generator(0))
+    assert torch.allclose(z.std(0), torch.tensor([0.2, 2.0, 4.0]), rtol=0.05)
+
+
+def test_covariance_is_the_within_class_one():
+    bank = make_bank((3000, 3000, 3000))
+    factor = bank.within_class()
+    centred = torch.cat([bank.mean[bank.samples.y == c] - bank.mean[bank.samples.y == c].mean(0) for c in range(3)])
+    assert torch.allclose(factor @ factor.T, centred.T @ centred / 9000, atol=0.02)
+    each = bank.within_class(torch.tensor([0, 1]))
+    assert torch.allclose((each @ each.mT).diagonal(dim1=1, dim2=2).mean(1), torch.tensor([1.0, 0.01]), rtol=0.1)
+
+
+def test_a_tiny_class_borrows_its_covariance(bank):
+    variance = [(f @ f.T).trace() for f in bank.within_class(torch.tensor([0, 1, 2]))]
+    pooled = bank.within_class() @ bank.within_class().T
+    assert variance[1] < variance[2], "a class of two samples is drawn towards the pooled covariance"
+    assert abs(variance[2] - pooled.trace()) < abs(variance[1] - pooled.trace())
+
+
+def test_covariance_of_codes_that_do_not_vary_is_still_a_covariance(bank):
+    flat = Bank(bank.samples, torch.zeros_like(bank.mean), bank.stddev, bank.scaling)
+    assert torch.isfinite(flat.within_class()).all()
+
+
+def test_interpolation_at_one_is_the_partner_and_extrapolation_its_mirror(bank):
+    partners = draw(Interpolate(1.0, uniform=False), bank)
+    assert (torch.cdist(partners, bank.mean, compute_mode="donot_use_mm_for_euclid_dist").min(1).values < 1e-4).all()
+    mirrored = draw(Extrapolate(1.0, uniform=False), bank)
+    assert torch.allclose(mirrored - bank.mean, bank.mean - partners, atol=1e-4)
+
+
+def test_interpolation_stays_between(bank):
+    z, partners = draw(Interpolate(1.0), bank), draw(Interpolate(1.0, uniform=False), bank)
+    assert ((z - bank.mean) * (z - partners) <= 1e-4).all()
+
+
+@pytest.mark.parametrize(
+    "perturb", [Interpolate(1.0), Extrapolate(1.0), Interpolate(1.0, neighbours=3), Difference(1.0)], ids=repr
+)
+def test_partners_are_of_the_same_class(perturb, bank):
+    assert ((draw(perturb, bank) - bank.mean).abs() < 20).all(), "classes are 100 apart"
+
+
+def test_neighbours_are_the_nearest_and_not_the_code_itself(bank):
+    z = draw(Interpolate(1.0, neighbours=2, uniform=False), bank)
+    for i, label in enumerate(bank.samples.y.tolist()):
+        rest = bank.mean[(bank.samples.y == label) & (torch.arange(len(bank)) != i)]
+        nearest = (rest - bank.mean[i]).norm(dim=1).topk(min(2, len(rest)), largest=False).values.max()
+        moved = (z[i] - bank.mean[i]).norm()
+        assert 0 < moved <= nearest + 1e-4
+
+
+def test_any_donor_crosses_classes():
+    bank = make_bank((300, 300, 300))
+    rows = bank.samples.y == 1
+    own, crossed = (draw(Difference(1.0, donors=d), bank)[rows] - bank.mean[rows] for d in ("same", "any"))
+    assert crossed.std() > 3 * own.std()
+
+
+def test_prior_at_one_forgets_the_parent(bank):
+    z = draw(Prior(1.0), bank)
+    assert z.abs().max() < 6
+    half = draw(Prior(0.6), make_bank((3000, 1, 1)))[:1000]
+    assert half.std() == pytest.approx(1.0, abs=0.4)
+
+
+def test_classify_asks_the_nearest_codes(bank):
+    y, share = bank.classify(bank.mean + 0.01, neighbours=2)
+    assert torch.equal(y, bank.samples.y)
+    assert (share[bank.samples.y != 2] == 1).all()
+
+
+def test_search_in_parts_is_the_same(bank, monkeypatch):
+    import vaeaug.bank as room
+
+    whole = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), bank)
+    monkeypatch.setattr(room, "SPAN", 5)
+    parts = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), bank)
+    assert torch.equal(whole[0][0], parts[0][0])
+    assert torch.equal(whole[0][1], parts[0][1])
+    assert torch.equal(whole[1], parts[1])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Interpolate(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
+        (lambda: Prior(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
+        (lambda: Extrapolate(neighbours=0), "expected neighbours to be a whole number from 1 up, got 0"),
+        (lambda: Difference(donors="rich"), "expected donors to be one of same, any, got 'rich'"),
+        (lambda: Posterior("1"), "expected scale to be a number from 0 up, got '1'"),
+        (lambda: Posterior(float("nan")), "expected scale to be a number from 0 up, got nan"),
+    ],
+)
+def test_bad_arguments(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

@@ -1,0 +1,312 @@
+"""The augmenter: a VAE, a perturbation, a filter and the bank of real samples, behind one verb, `generate`.
+
+Sample i of a seed is the same however it is asked for: its parent depends on (seed, i) alone, and its noise is drawn with
+that of its whole chunk, from a generator seeded by (seed, chunk).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from sklearn.exceptions import NotFittedError
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from vaeaug import _checks, _rng, saving
+from vaeaug.bank import Bank
+from vaeaug.data import Scaling, as_samples, unit_float
+from vaeaug.fidelity import Filter, Tally
+from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
+from vaeaug.training import Shuffled, device_of, evaluating, fit_vae
+from vaeaug.vae import VAE
+
+CHUNK = 256
+TRIES = 4
+
+
+class Generated(NamedTuple):
+    """Synthetic samples; unpacks as `images, labels, *_`.
+
+    Arguments:
+        x: The samples, `(n, *event)`, in the range, dtype and device of `near`, or float32 on the CPU.
+        y: Their labels, `(n,)`.
+        parent: The index of the real sample that each came from: into `near`, or into the bank.
+        confidence: How sure the label is, in 0..1: the filter's p(y|x) where a filter judged the sample, the share of the
+            nearest codes where the label was inferred, else 1.
+    """
+
+    x: Tensor
+    y: Tensor
+    parent: Tensor
+    confidence: Tensor
+
+
+class _Source(NamedTuple):
+    """The real samples of one call with their codes, and `order`: a chunk's number -> the places of its parents."""
+
+    x: Tensor
+    y: Tensor
+    confidence: Tensor
+    mean: Tensor
+    stddev: Tensor
+    order: Callable[[int], Tensor]
+
+
+class Augmenter:
+    """Creates synthetic samples near real ones, with their labels.
+
+    By default the augmenter adds the *decoded change* to the real sample, x' = clip(x + decode(z') - decode(z)): detail
+    survives the VAE's blur, and `scale=0` gives the sample back.
+
+    Arguments:
+        vae: A `VAE`, or anything with `encode(x)`, which returns an `Independent(Normal)` over `(B, L)`, and `decode(z)`.
+            By default `fit` trains one.
+        perturb: How to draw z' near q(z|x); see `vaeaug.perturb`.
+        keep: A filter that vetoes children (see `vaeaug.fidelity`). A vetoed child is drawn again a few times, then its
+            place is taken by the parent itself.
+        residual: Whether to add the decoded change to the parent; False gives the plain decode.
+
+    After `fit`: `vae_`, `bank_`, and `acceptance_`, the share of the drawn children that `keep` let through, by class.
+
+    Example:
+        >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
+        >>> images, labels, *_ = augmenter.generate(64, labels=[3, 8], seed=0)
+        >>> images.shape, labels[:4]
+        (torch.Size([64, 1, 8, 8]), tensor([3, 8, 3, 8]))
+    """
+
+    vae_: Any
+    bank_: Bank
+
+    def __init__(
+        self,
+        vae: Any = None,
+        *,
+        perturb: Perturbation = Extrapolate(),  # noqa: B008 (frozen)
+        keep: Filter | None = None,
+        residual: bool = True,
+    ) -> None:
+        self.vae, self.perturb, self.keep, self.residual = vae, perturb, keep, residual
+
+    def __repr__(self) -> str:
+        own = "" if self.vae is None else f"{type(self.vae).__name__}(...), "
+        return f"Augmenter({own}perturb={self.perturb!r}, keep={self.keep!r}, residual={self.residual})"
+
+    def fit(self, data: Any, *, seed: int = 0, **training: Any) -> Augmenter:
+        """Trains the VAE if none was given, and fills the bank.
+
+        Arguments:
+            data: Labelled data in any form that `vaeaug.data.as_samples` takes.
+            seed: Of the VAE's training.
+            training: Arguments of `fit_vae`: `steps`, `latent`, `progress`, `checkpoint` and so on.
+
+        Raises:
+            InputError: If the data cannot be used: it needs two classes with two samples each, or more.
+        """
+        self._check_parts()
+        samples = as_samples(data)
+        _checks.enough(samples.counts)
+        if self.vae is not None and training:
+            _checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
+        self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
+        if isinstance(self.vae_, VAE):
+            _checks.event("samples", samples.x, self.vae_.event_shape)
+        codes = [self._encode(x, y) for x, y in zip(samples.x.split(CHUNK), samples.y.split(CHUNK), strict=True)]
+        mean, stddev = (torch.cat([getattr(q, name) for q in codes]) for name in ("mean", "stddev"))
+        self._fill(self.vae_, Bank(samples, mean, stddev, Scaling.fit(samples.x)))
+        return self
+
+    def generate(
+        self,
+        n: int,
+        near: Any = None,
+        labels: int | Sequence[int] | Tensor | None = None,
+        seed: int | None = None,
+    ) -> Generated:
+        """Creates n synthetic samples.
+
+        Arguments:
+            n: How many, 1 or more.
+            near: Real samples `(B, *event)` to start from, in turn; by default samples of the bank, in a seeded order, each
+                equally often.
+            labels: With `near`, its labels `(B,)`; left out, the nearest codes of the bank decide. Without `near`, the
+                classes wanted, in turn.
+            seed: The same seed gives the same samples; by default fresh ones.
+
+        Raises:
+            InputError: If n is not 1 or more, or `near` and `labels` do not fit the data seen at fit.
+            NotFittedError: Before `fit`.
+        """
+        self._check_fitted()
+        _checks.within("n", n, 1, whole=True)
+        seed = secrets.randbits(62) if seed is None else seed
+        _checks.within("seed", seed, 0, whole=True)
+        source = self._bank_source(labels, seed) if near is None else self._near_source(n, near, labels)
+        chunks = range(-(-n // CHUNK))
+        parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
+        made = Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        return made if near is None else _like(made, torch.as_tensor(near))
+
+    def using(self, **parts: Any) -> Augmenter:
+        """Returns an augmenter that shares the VAE and the bank of this one, with another `perturb`, `keep` or `residual`."""
+        settings = {"perturb": self.perturb, "keep": self.keep, "residual": self.residual}
+        unknown = sorted(parts.keys() - settings)
+        if unknown:
+            _checks.refuse("perturb, keep or residual", ", ".join(unknown), "fit another augmenter for other changes")
+        new = Augmenter(self.vae, **(settings | parts))
+        new._check_parts()
+        if hasattr(self, "bank_"):
+            new._fill(self.vae_, self.bank_)
+        return new
+
+    def chunk(self, index: int, seed: int, labels: int | Sequence[int] | Tensor | None = None) -> Generated:
+        """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these.
+
+        Streams, shards and Datasets are made of it.
+        """
+        self._check_fitted()
+        return self._make(self._bank_source(labels, seed), index, seed, CHUNK)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.saving`."""
+        self._check_fitted()
+        saving.save(folder, saving.Parts(self.vae_, self.bank_, self.perturb, self.keep, self.residual))
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, keep: Filter | None = None
+    ) -> Augmenter:
+        """Reads what `save` wrote; parts of classes of your own, and filters, are not in it and have to be passed."""
+        parts = saving.load(folder, vae=vae, perturb=perturb, keep=keep)
+        new = cls(vae, perturb=parts.perturb, keep=keep, residual=parts.residual)
+        new._check_parts()
+        new._fill(parts.vae, parts.bank.to(device_of(parts.vae)))
+        first = parts.bank.samples[:8]
+        saving.check_codes(new.bank_, new._encode(first.x, first.y))
+        return new
+
+    @property
+    def acceptance_(self) -> dict[str, float]:
+        """The share of the drawn children that `keep` let through since `fit`, by class; classes never drawn are left out."""
+        self._check_fitted()
+        return self._tally.shares()
+
+    def _fill(self, vae: Any, bank: Bank) -> None:
+        self.vae_, self.bank_ = vae, bank
+        self._tally = Tally(bank.samples.names)
+
+    def _check_parts(self) -> None:
+        if not isinstance(self.perturb, Perturbation):
+            names = ", ".join(PERTURBATIONS)
+            _checks.refuse(f"a perturbation ({names})", repr(self.perturb), "pass vaeaug.Extrapolate(0.5), say")
+        if self.keep is not None and not isinstance(self.keep, Filter):
+            _checks.refuse("a filter or None as keep", repr(self.keep), "pass vaeaug.Confident(classifier, 0.3), say")
+        if self.vae is not None and not (hasattr(self.vae, "encode") and hasattr(self.vae, "decode")):
+            _checks.refuse("a VAE with encode and decode", type(self.vae).__name__, "see docs/own-vae.md")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "bank_"):
+            raise NotFittedError("expected a fitted augmenter, got one before fit; call augmenter.fit(data) first")
+
+    def _encode(self, x: Tensor, y: Tensor | None) -> Independent:
+        device = device_of(self.vae_)
+        with evaluating(self.vae_):
+            q = self.vae_.encode(x.to(device), *self._told(y, device))
+        if not isinstance(q, torch.distributions.Distribution) or q.mean.ndim != 2:
+            got = f"{type(q).__name__}" + (f" over {tuple(q.mean.shape)}" if hasattr(q, "mean") else "")
+            _checks.refuse("encode to return an Independent(Normal) over (B, L)", got, "wrap it with vaeaug.adapters")
+        return cast(Independent, q)
+
+    def _decode(self, z: Tensor, y: Tensor) -> Tensor:
+        with evaluating(self.vae_):
+            return self.vae_.decode(z, *self._told(y, z.device))
+
+    def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
+        conditional = getattr(self.vae_, "classes", None) is not None
+        return (y.to(device),) if conditional and y is not None else ()
+
+    def _bank_source(self, labels: Any, seed: int) -> _Source:
+        bank, samples = self.bank_, self.bank_.samples
+        order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else self._in_turn(labels, seed)
+        return _Source(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order)
+
+    def _in_turn(self, labels: Any, seed: int) -> Callable[[int], Tensor]:
+        """The order in which the classes wanted come in turn, and within each class its samples."""
+        wanted = torch.as_tensor([labels] if isinstance(labels, int) else labels)
+        if wanted.numel() == 0:
+            _checks.refuse("at least one label", "none", "leave labels out for all classes")
+        classes = len(self.bank_.samples.names)
+        wanted = _checks.labels(wanted, classes)
+        in_round = torch.nn.functional.one_hot(wanted, classes).cumsum(0)
+        each, before = in_round[-1][wanted], in_round.gather(1, wanted[:, None])[:, 0] - 1
+        shift = torch.randint(2**31, (classes,), generator=_rng.generator(seed, 1))
+
+        def order(chunk: int) -> Tensor:
+            index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
+            turn, round_ = index % len(wanted), index // len(wanted)
+            return self.bank_.member(wanted[turn], shift[wanted[turn]] + round_ * each[turn] + before[turn])
+
+        return order
+
+    def _near_source(self, n: int, near: Any, labels: Any) -> _Source:
+        near = torch.as_tensor(near)
+        _checks.event("near", near, self.bank_.samples.event_shape)
+        _checks.finite("near", near)
+        x = unit_float(near.cpu())
+        self.bank_.check_range(x)
+        y = None
+        if labels is not None:
+            y = _checks.labels(labels, len(self.bank_.samples.names)).cpu()
+            if len(y) != len(x):
+                _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
+            y = y[:n]
+        x = x[:n]
+        q = self._encode(x, y)
+        y, confidence = (y, torch.ones(len(x))) if y is not None else self.bank_.classify(q.mean)
+        return _Source(
+            x, y, confidence, q.mean, q.stddev, lambda chunk: torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK) % len(x)
+        )
+
+    def _make(self, source: _Source, chunk: int, seed: int, n: int) -> Generated:
+        """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
+        parents = source.order(chunk)
+        at = parents.to(source.mean.device)
+        q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1)
+        labels, parents = source.y[parents], parents[:n]
+        x, y, confidence = source.x[parents], labels[:n], source.confidence[parents]
+        rest = x.to(q.mean) - self._decode(q.mean[:n], y) if self.residual else None
+        if self.keep is None:
+            return Generated(self._draw(x, rest, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
+        out, judged, open_ = x.clone(), confidence.clone(), torch.arange(n)
+        for attempt in range(TRIES):
+            drawn = self._draw(x, rest, q, labels, (seed, 0, chunk, attempt), open_)
+            keep, sure = (t.cpu() for t in self.keep(drawn, y[open_]))
+            self._tally.add(y[open_], keep)
+            out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
+            open_ = open_[~keep]
+            if not len(open_):
+                break
+        return Generated(out, y, parents, judged)
+
+    def _draw(
+        self, x: Tensor, rest: Tensor | None, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
+    ) -> Tensor:
+        """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
+        rows = torch.arange(len(x)) if rows is None else rows
+        at = rows.to(q.mean.device)
+        z = self.perturb(q, labels, self.bank_, _rng.generator(*place))[at]
+        parents, made = x[rows].to(q.mean), self._decode(z, labels[rows])
+        if rest is not None:
+            # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
+            still = (z == q.mean[at]).all(1).view(-1, *[1] * (x.ndim - 1))
+            made = torch.where(still, parents, rest[at] + made)
+        return self.bank_.clip(made, parents)
+
+
+def _like(made: Generated, near: Tensor) -> Generated:
+    x = (made.x * 255).round() if near.dtype == torch.uint8 else made.x
+    return Generated(x.to(near), *(t.to(near.device) for t in made[1:]))

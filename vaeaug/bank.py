@@ -1,0 +1,164 @@
+"""The bank: the real samples that an augmenter starts from, with their labels, codes and range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from sklearn.covariance import ledoit_wolf_shrinkage
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from vaeaug import _checks
+from vaeaug.data import Samples, Scaling
+
+SPAN = 8192  # codes compared at once in a search
+SAME = 1e-5  # codes no further apart are of the same sample: a batch of another size may round otherwise
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Real samples and where the encoder puts them.
+
+    Arguments:
+        samples: The samples, on the CPU.
+        mean, stddev: Of q(z|x) for each of them, `(N, L)`, on the device of the VAE.
+        scaling: Fitted to the samples; its `low` and `high` bound what is generated.
+    """
+
+    samples: Samples
+    mean: Tensor
+    stddev: Tensor
+    scaling: Scaling
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def to(self, device: torch.device) -> Bank:
+        """Returns the bank with its codes on another device."""
+        if device == self.mean.device:
+            return self
+        return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device))
+
+    def q(self, index: Tensor) -> Independent:
+        """Returns q(z|x) of the samples at `index`."""
+        index = index.to(self.mean.device)
+        return Independent(Normal(self.mean[index], self.stddev[index], validate_args=False), 1)
+
+    @cached_property
+    def _by_class(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Places sorted by label, and where each class starts and how many it has."""
+        counts = torch.bincount(self.samples.y, minlength=len(self.samples.names))
+        order = self.samples.y.argsort(stable=True)
+        return order, counts.cumsum(0) - counts, counts
+
+    def member(self, y: Tensor, rank: Tensor) -> Tensor:
+        """Returns the place of the rank-th sample of each class in `y`, counting round and round."""
+        order, start, count = self._by_class
+        return order[start[y] + rank % count[y]]
+
+    def pair(self, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Returns the places of two random samples of each class in `y`, different ones where the class has two."""
+        _, _, count = self._by_class
+        rank, shift = torch.randint(2**62, (2, *y.shape), generator=generator)
+        return self.member(y, rank % count[y]), self.member(
+            y, rank % count[y] + 1 + shift % (count[y] - 1).clamp(min=1)
+        )
+
+    def draw(self, z: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        """Returns the place of a random sample of the same class, for each code in `z`; not the code itself."""
+        first, second = self.pair(y, generator)
+        itself = (self.mean[first.to(z.device)] - z).abs().amax(1) <= SAME
+        return torch.where(itself.cpu(), second, first)
+
+    def draw_near(self, z: Tensor, y: Tensor, neighbours: int, generator: torch.Generator) -> Tensor:
+        """Returns a random one of the nearest codes of the same class, for each code in `z`; not the code itself."""
+        which = torch.randint(2**62, y.shape, generator=generator)
+        found = torch.empty_like(y)
+        order, start, count = self._by_class
+        for label in y.unique().tolist():
+            rows = y == label
+            places = order[start[label] : start[label] + count[label]]
+            near, distance = self._nearest(z[rows], places, min(neighbours + 1, len(places)))
+            # Where a code meets itself, at distance zero, it is the first of its neighbours.
+            itself = (distance[:, 0] <= SAME).long() if near.shape[1] > 1 else torch.zeros(len(near), dtype=torch.long)
+            choices = (near.shape[1] - itself).clamp(max=neighbours)
+            found[rows] = near.gather(1, (itself + which[rows] % choices)[:, None])[:, 0]
+        return found
+
+    def classify(self, z: Tensor, neighbours: int = 5) -> tuple[Tensor, Tensor]:
+        """Returns the majority label of the nearest codes and its share of them, each `(B,)`."""
+        near, _ = self._nearest(z, torch.arange(len(self)), min(neighbours, len(self)))
+        votes = torch.nn.functional.one_hot(self.samples.y[near], len(self.samples.names)).sum(1)
+        # Ties go to the nearest code's own label.
+        most, first = votes.max(1).values, self.samples.y[near[:, 0]]
+        tied = votes.gather(1, first[:, None])[:, 0] == most
+        y = torch.where(tied, first, votes.argmax(1))
+        return y, most / near.shape[1]
+
+    def _nearest(self, z: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Returns the places of the k nearest codes and their distances, `(B, k)`, nearest first."""
+        best = torch.empty(len(z), 0, device=z.device)
+        found = torch.empty(len(z), 0, dtype=torch.long)
+        for span in places.split(SPAN):
+            # The exact distance, not the faster one by way of a matrix product, which does not find zeros.
+            distance = torch.cdist(z, self.mean[span.to(z.device)], compute_mode="donot_use_mm_for_euclid_dist")
+            best, at = torch.cat([best, distance], 1).topk(min(k, found.shape[1] + len(span)), dim=1, largest=False)
+            found = torch.cat([found, span.expand(len(z), -1)], 1).gather(1, at.cpu())
+        return found, best.cpu()
+
+    def within_class(self, y: Tensor | None = None) -> Tensor:
+        """Returns the lower Cholesky factor of the covariance of the codes within their classes.
+
+        The sample covariance is shrunk towards a multiple of the identity (Ledoit and Wolf, "A well-conditioned estimator
+        for large-dimensional covariance matrices", 2004).
+
+        Arguments:
+            y: Labels `(B,)`; given, each class has its own covariance and the result is `(B, L, L)`. By default one,
+                pooled over the classes, `(L, L)`.
+        """
+        pooled, per_class = self._factors
+        return pooled if y is None else per_class[y.to(pooled.device)]
+
+    @cached_property
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        y, z = self.samples.y, self.mean.cpu().double()
+        totals = torch.zeros(len(self.samples.names), z.shape[1], dtype=z.dtype).index_add(0, y, z)
+        centred = z - (totals / self._by_class[2].clamp(min=1)[:, None])[y]
+        pooled = _factor(centred, _shrunk(centred))
+        # A class of a few samples borrows: its own covariance is shrunk towards the pooled one, like a prior of L samples.
+        borrowed = pooled @ pooled.T
+        size = z.shape[1]
+        mixed = []
+        for label in range(len(self.samples.names)):
+            own = centred[y == label]
+            mixed.append(torch.linalg.cholesky((own.T @ own + size * borrowed) / (len(own) + size)))
+        return pooled.to(self.mean), torch.stack(mixed).to(self.mean)
+
+    def check_range(self, x: Tensor) -> None:
+        """Refuses samples that lie where the bank's never do: another scaling, most likely."""
+        low, high = (torch.tensor(v) for v in (self.scaling.low, self.scaling.high))
+        span = high - low
+        # Images of a known range must keep to it; what was only seen in the data may be exceeded.
+        slack = 1e-3 * span if self.scaling == Scaling() else (10 if x.ndim == 2 else 1) * span
+        out = ((x < low - slack) | (x > high + slack)) & (span > 0)
+        if out.any():
+            expected = f"samples in the range of the data, {low.min():g} to {high.max():g}"
+            _checks.refuse(expected, f"values from {x.min():g} to {x.max():g}", "scale them like the data seen at fit")
+
+    def clip(self, x: Tensor, parents: Tensor) -> Tensor:
+        """Bounds samples by the range of the data, widened to that of their parents."""
+        low, high = (torch.tensor(v, device=x.device) for v in (self.scaling.low, self.scaling.high))
+        return x.clamp(torch.minimum(low, parents), torch.maximum(high, parents))
+
+
+def _shrunk(centred: Tensor) -> float:
+    return float(ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True))
+
+
+def _factor(centred: Tensor, shrinkage: float) -> Tensor:
+    covariance = centred.T @ centred / len(centred)
+    level = covariance.diagonal().mean().clamp(min=1e-12)
+    identity = torch.eye(len(covariance), dtype=covariance.dtype)
+    return torch.linalg.cholesky((1 - shrinkage) * covariance + (shrinkage * level + 1e-9 * level) * identity)
