@@ -1,0 +1,730 @@
+"""The torch plugin inside the real hosts: DataLoaders of every kind, workers, torchvision's transforms."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+import re
+from collections import Counter, UserDict, namedtuple
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+)
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from vaeaug import Augmenter, InputError, Posterior
+from vaeaug.augmenter import CHUNK
+from vaeaug.classifiers import small_cnn
+from vaeaug.data import as_samples
+from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment, datasets, replace_some
+
+# Python 3.12 warns of every fork beside threads; torch's own threads are among them.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\).*:DeprecationWarning")
+
+DIGITS = as_samples("digits")
+X, Y = DIGITS.x[:150], DIGITS.y[:150]
+REAL = TensorDataset(X, Y, torch.arange(len(X)))
+
+
+class OwnVAE(nn.Module):
+    """A user's VAE: two methods, a mode and an order of its own, and a count of what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Dropout(0.5), nn.Linear(64, 8))
+        self.decoder = nn.Sequential(nn.Linear(4, 64), nn.Sigmoid())
+        self.asked: Counter[str] = Counter()
+
+    def encode(self, x: Tensor) -> Independent:
+        self.asked.update(encode_calls=1, encoded=len(x))
+        mean, spread = self.encoder(x).chunk(2, 1)
+        return Independent(Normal(mean, spread.exp()), 1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        self.asked.update(decode_calls=1, decoded=len(z))
+        return self.decoder(z).view(-1, 1, 8, 8)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(list(REAL))
+
+
+class Images(Dataset):
+    """Items as mappings, as many hubs have them."""
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, i: int) -> dict[str, object]:
+        return {"label": int(Y[i]), "id": f"image-{i}", "image": X[i]}
+
+
+Batch = namedtuple("Batch", "id images labels")
+
+
+def as_batch(items) -> Batch:
+    x, y, i = default_collate(items)
+    return Batch(i, x, y)
+
+
+def as_user_dict(items) -> UserDict:
+    x, y, i = default_collate(items)
+    return UserDict(id=i, labels=y, pixel_values=x)
+
+
+@pytest.fixture(scope="module")
+def augmenter() -> Augmenter:
+    # Every child of it differs from its parent, even in uint8.
+    return Augmenter(perturb=Posterior(3.0)).fit(DIGITS, steps=60, progress=False)
+
+
+@pytest.fixture(scope="module")
+def still(augmenter) -> Augmenter:
+    """Its children are their parents, to the last bit: whatever differs from the original is a mistake of the plugin."""
+    return augmenter.using(perturb=Posterior(0.0))
+
+
+@pytest.fixture
+def own() -> Augmenter:
+    torch.manual_seed(0)
+    return Augmenter(OwnVAE()).fit(DIGITS)
+
+
+@pytest.fixture(autouse=True)
+def _global_state():
+    """Every test here holds the plugin to it; only what seeds the state itself or iterates a DataLoader changes it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def states() -> tuple[object, ...]:
+    return random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
+
+
+def plain(batches=REAL, size: int = 50) -> DataLoader:
+    return DataLoader(batches, size)
+
+
+def changed(a: Tensor, b: Tensor) -> Tensor:
+    return (a != b).flatten(1).any(1)
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two batches hold the same bytes in the same form."""
+    if isinstance(a, Tensor):
+        return isinstance(b, Tensor) and torch.equal(a, b)
+    if isinstance(a, dict | UserDict):
+        return type(a) is type(b) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, tuple | list):
+        return type(a) is type(b) and all(same(*pair) for pair in zip(a, b, strict=True))
+    return a == b
+
+
+def loaded(*args, batches=((X, Y),), **settings):
+    return next(iter(AugmentedLoader(batches, *args, **settings)))
+
+
+# SyntheticDataset
+
+
+def test_items_are_those_of_generate(augmenter):
+    dataset = SyntheticDataset(augmenter, CHUNK + 44, seed=5)
+    made = augmenter.generate(CHUNK + 44, seed=5)
+    xs, ys = zip(*dataset, strict=True)
+    assert len(dataset) == len(xs) == CHUNK + 44
+    assert torch.allclose(torch.stack(xs), made.x, atol=1e-5)
+    assert torch.equal(torch.tensor(ys), made.y)
+    assert torch.equal(dataset[-1][0], xs[-1])
+    assert [y for _, y in SyntheticDataset(augmenter, 6, labels=[3, 8])] == [3, 8] * 3
+    with pytest.raises(IndexError, match="expected an index below 300, got 300"):
+        dataset[300]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_items_are_the_same_in_every_worker_order_and_batch(augmenter, workers):
+    dataset = SyntheticDataset(augmenter, CHUNK + 44, seed=5)
+    order = torch.randperm(len(dataset)).tolist()
+    found = torch.cat([x for x, _ in DataLoader(dataset, 7 + workers, sampler=order, num_workers=workers)])
+    assert torch.equal(found, torch.stack([dataset[i][0] for i in order]))
+
+
+def test_a_chunk_is_decoded_once_and_not_pickled(own, monkeypatch):
+    own.chunk(0, 0)  # the bank sorts itself at first use
+    dataset = SyntheticDataset(own, 2 * CHUNK, seed=1)
+    size = len(pickle.dumps(dataset))
+    own.vae_.asked.clear()
+    for i in torch.randperm(len(dataset)):
+        dataset[i][0].zero_()  # what a user does to an item is not kept
+    assert own.vae_.asked == {"decode_calls": 4, "decoded": 4 * CHUNK}  # two chunks: the codes before and after
+    assert not torch.equal(dataset[0][0], torch.zeros(1, 8, 8))
+    assert abs(len(pickle.dumps(dataset)) - size) < 100
+    monkeypatch.setattr(datasets, "KEPT", 3 * 256 * CHUNK)
+    dataset = SyntheticDataset(own, 8 * CHUNK)
+    own.vae_.asked.clear()
+    for chunk in (0, 1, 2, 0, 1, 3, 0, 1, 2):
+        dataset[chunk * CHUNK]
+    assert own.vae_.asked["decode_calls"] == 2 * 5  # chunk 2, asked for longest ago, went for 3 and came back
+
+
+def test_transforms_join_it_with_real_data(augmenter):
+    made = SyntheticDataset(augmenter, 10, transform=v2.Normalize([0.5], [0.5]), target_transform=torch.tensor)
+    x, y = next(iter(DataLoader(ConcatDataset([TensorDataset(X[:10], Y[:10]), made]), 20)))
+    assert torch.allclose(x[10:], 2 * torch.stack([x for x, _ in SyntheticDataset(augmenter, 10)]) - 1)
+    assert y.shape == (20,)
+
+
+# AugmentedDataset
+
+
+def test_an_item_is_replaced_by_its_own_child(augmenter, still):
+    assert same([*AugmentedDataset(REAL, still, ratio=1.0)], [*REAL])
+    dataset = AugmentedDataset(REAL, augmenter, ratio=0.4)
+    items = [*dataset]
+    assert len(items) == len(dataset) == len(REAL)
+    assert 0.3 < changed(torch.stack([item[0] for item in items]), X).float().mean() < 0.5
+    assert all(item[1:] == real[1:] for item, real in zip(items, REAL, strict=True))
+    assert changed(torch.stack([item[0] for item in AugmentedDataset(REAL, augmenter, 1.0)]), X).all()
+
+
+def test_a_new_draw_each_epoch_the_same_for_the_same(augmenter):
+    a, b = AugmentedDataset(REAL, augmenter, seed=3), AugmentedDataset(REAL, augmenter, seed=3)
+    first = [*a]
+    a.set_epoch(1)
+    assert not same([*a], first)
+    a.set_epoch(0)
+    # Backwards: an item's draw does not hang on what was asked before.
+    assert same([b[i - 1] for i in range(len(b), 0, -1)][::-1], first)
+    assert same([a[-1]], [first[-1]])
+    assert not same([*AugmentedDataset(REAL, augmenter, seed=4)], first)
+
+
+def test_items_may_be_mappings_and_normalised(augmenter):
+    dataset = AugmentedDataset(Images(), augmenter, 1.0)
+    item = dataset[4]
+    assert item.keys() == {"label", "id", "image"}
+    assert (item["label"], item["id"]) == (int(Y[4]), "image-4")
+    normal = TensorDataset(2 * X - 1, Y)
+    found = AugmentedDataset(normal, augmenter, 1.0, normalize=(0.5, 0.5))[4][0]
+    assert torch.allclose(found, 2 * item["image"] - 1, atol=1e-5)
+    assert not torch.equal(item["image"], X[4])
+    images = X[4].numpy()
+    array, _ = AugmentedDataset([(images, 0)], augmenter, 1.0)[0]
+    assert isinstance(array, np.ndarray)
+
+
+def test_ratio_0_gives_the_very_items(augmenter):
+    items = [(x, 0) for x in X]
+    assert all(a is b for a, b in zip(AugmentedDataset(items, augmenter, 0.0), items, strict=True))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_that_live_on_follow_the_epoch(augmenter, start):
+    real = [(x, int(y)) for x, y in zip(X, Y, strict=True)]
+    here, there = AugmentedDataset(real, augmenter), AugmentedDataset(real, augmenter)
+    copied, made = copy.deepcopy(there), SyntheticDataset(augmenter, 30)  # a copy has an epoch of its own to share
+    both = ConcatDataset([there, copied, made])
+    loader = DataLoader(both, 50, num_workers=2, persistent_workers=True, multiprocessing_context=start)
+    for epoch in (0, 1, 0):
+        for dataset in (here, there, copied):
+            dataset.set_epoch(epoch)
+        assert same([*loader], [*plain(ConcatDataset([here, here, made]))])
+
+
+# AugmentedLoader
+
+LOADERS = {
+    "shuffled": lambda: DataLoader(REAL, 40, shuffle=True, generator=torch.Generator().manual_seed(0)),
+    "drop_last": lambda: DataLoader(REAL, 40, drop_last=True),
+    "weighted": lambda: DataLoader(
+        REAL, 40, sampler=WeightedRandomSampler(Y + 1.0, 90, generator=torch.Generator().manual_seed(0))
+    ),
+    "distributed": lambda: DataLoader(REAL, 40, sampler=DistributedSampler(REAL, num_replicas=2, rank=1)),
+    "batch sampler": lambda: DataLoader(
+        REAL, batch_sampler=BatchSampler(RandomSampler(REAL, generator=torch.Generator().manual_seed(0)), 40, False)
+    ),
+    "iterable": lambda: DataLoader(Stream(), 40),
+    "named tuples": lambda: DataLoader(REAL, 40, collate_fn=as_batch),
+    "tuples": lambda: DataLoader(REAL, 40, collate_fn=lambda items: tuple(default_collate(items))),
+    "dicts": lambda: DataLoader(Images(), 40),
+    "user dicts": lambda: DataLoader(REAL, 40, collate_fn=as_user_dict),
+    "nested": lambda: DataLoader([((i, x), {"Label": y}) for x, y, i in REAL], 40),
+    "uint8": lambda: DataLoader(TensorDataset((X * 255).round().byte(), Y), 40),
+    "half": lambda: DataLoader(TensorDataset(X.half(), Y.int()), 40),
+    "a list": lambda: [(X[:40], Y[:40]), (X[40:81], Y[40:81])],
+    "empty batch": lambda: [(X[:0], Y[:0])],
+}
+LABELS = {"named tuples": lambda batch: batch.labels}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_any_loader_keeps_everything_but_the_images(augmenter, still, kind):
+    original, getter = [*LOADERS[kind]()], LABELS.get(kind, "default")
+    assert same([*AugmentedLoader(LOADERS[kind](), still, 1.0, labels_getter=getter)], original)
+    augmented = [*AugmentedLoader(LOADERS[kind](), augmenter, 1.0, labels_getter=getter)]
+    for new, old in zip(augmented, original, strict=True):
+        flat_new, flat_old = (torch.utils._pytree.tree_leaves(getattr(b, "data", b)) for b in (new, old))
+        images = [i for i, leaf in enumerate(flat_old) if isinstance(leaf, Tensor) and leaf.ndim == 4]
+        assert len(images) == 1
+        assert flat_new[images[0]].dtype == flat_old[images[0]].dtype
+        assert changed(flat_new.pop(images[0]), flat_old.pop(images[0])).all()
+        assert type(new) is type(old)
+        assert same(flat_new, flat_old)
+
+
+def test_what_is_not_replaced_is_the_very_object(augmenter):
+    original = [*plain()]
+    for new, old in zip(AugmentedLoader(original, augmenter), original, strict=True):
+        assert new[0] is not old[0]
+        assert new[1] is old[1]
+        assert new[2] is old[2]
+    assert all(torch.equal(a, b[0]) for a, b in zip(X.split(50), original, strict=True))  # the input is as it was
+    assert all(a is b for a, b in zip(AugmentedLoader(original, augmenter, 0.0), original, strict=True))
+
+
+def test_ratio_0_is_the_original_loader(augmenter):
+    loader = DataLoader(REAL, 40, shuffle=True)
+    torch.manual_seed(1)
+    original, state = [*loader], states()
+    torch.manual_seed(1)
+    assert same([*AugmentedLoader(loader, augmenter, 0.0)], original)
+    assert states() == state
+
+
+def test_attributes_are_those_of_the_loader(augmenter):
+    loader = DataLoader(REAL, 40, shuffle=True)
+    wrapped = AugmentedLoader(loader, augmenter)
+    assert (len(wrapped), wrapped.batch_size, wrapped.drop_last) == (4, 40, False)
+    assert wrapped.dataset is REAL
+    assert wrapped.sampler is loader.sampler
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = wrapped.nonsense
+    with pytest.raises(AttributeError, match="sampler"):
+        _ = AugmentedLoader.__new__(AugmentedLoader).sampler  # half unpickled
+    with pytest.raises(TypeError, match="has no len"):
+        len(AugmentedLoader(DataLoader(Stream(), 40), augmenter))
+    again = [copy.copy(wrapped), copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))]
+    assert all(len(w) == 4 and w.ratio == 0.5 for w in again)
+
+
+@pytest.mark.parametrize(("ratio", "size", "counts"), [(0.5, 64, {32}), (0.29, 100, {29}), (0.5, 33, {16, 17})])
+def test_the_share_is_exact(ratio, size, counts):
+    x, y = torch.zeros(size, 1), torch.zeros(size)
+    replaced = [replace_some(None, x, y, ratio, seed, lambda x, y, seed: x + 1) for seed in range(200)]
+    assert {int(r.sum()) for r in replaced} == counts
+    # Which ones are replaced is chance: each as often as the others.
+    often = torch.stack(replaced).mean(0)
+    assert abs(often - ratio).max() < 0.15
+
+
+def test_single_samples_are_replaced_as_often_as_asked():
+    x, y = torch.zeros(1, 1), torch.zeros(1)
+    replaced = [replace_some(None, x, y, 0.3, seed, lambda x, y, seed: x + 1) for seed in range(1000)]
+    assert 250 < torch.cat(replaced).sum() < 350
+
+
+def test_only_the_replaced_are_encoded(own):
+    own.vae_.asked.clear()
+    list(AugmentedLoader(plain(), own, 0.2))
+    assert own.vae_.asked == {"encode_calls": 3, "encoded": 30, "decode_calls": 6, "decoded": 60}
+    own.vae_.asked.clear()
+    list(AugmentedLoader(plain(), own, 0.0))
+    assert not own.vae_.asked
+
+
+def test_each_epoch_and_batch_has_its_own_draw(augmenter):
+    twice = [(X[:50], Y[:50])] * 2
+    loader = AugmentedLoader(twice, augmenter, seed=2)
+    first, second = [*loader], [*loader]
+    draws = [*first, *second]
+    assert not any(same(a, b) for i, a in enumerate(draws) for b in draws[:i])
+    loader.set_epoch(0)
+    assert same([*loader], first)
+    assert same([*loader], second)
+    assert same([*AugmentedLoader(twice, augmenter, seed=2)], first)
+    assert not same([*AugmentedLoader(twice, augmenter, seed=3)], first)
+
+
+def test_set_epoch_is_handed_on(augmenter):
+    sampler = DistributedSampler(REAL, num_replicas=2, rank=0)
+    dataset = AugmentedDataset(REAL, augmenter)
+    AugmentedLoader(DataLoader(dataset, 40, sampler=sampler), augmenter).set_epoch(3)
+    assert (sampler.epoch, dataset.epoch) == (3, 3)
+    loader = DataLoader(REAL, batch_sampler=BatchSampler(sampler, 40, False))
+    inner = AugmentedLoader(loader, augmenter)
+    AugmentedLoader(inner, augmenter).set_epoch(5)
+    assert (sampler.epoch, inner.epoch) == (5, 5)
+    list(AugmentedLoader(loader, augmenter))
+    assert sampler.epoch == 5
+
+
+@pytest.mark.parametrize("shape", [(0.5, 0.25), ([0.5], torch.tensor([0.25]))])
+def test_normalised_loaders(augmenter, shape):
+    raw = [*AugmentedLoader(plain(), augmenter)]
+    normal = plain(TensorDataset((X - 0.5) / 0.25, Y))
+    for normalize in (shape, (lambda x: x * 0.25 + 0.5, lambda x: (x - 0.5) / 0.25)):
+        for new, old, real in zip(
+            AugmentedLoader(normal, augmenter, normalize=normalize), raw, X.split(50), strict=True
+        ):
+            assert torch.allclose(new[0], (old[0] - 0.5) / 0.25, atol=1e-4)
+            kept = ~changed(old[0], real)
+            assert torch.equal(new[0][kept], ((real - 0.5) / 0.25)[kept])
+
+
+def test_normalisation_by_channel():
+    x = torch.rand(60, 3, 8, 8) * torch.tensor([1.0, 0.5, 0.25]).view(3, 1, 1)
+    y = torch.arange(60) % 2
+    augmenter = Augmenter(perturb=Posterior(0.0)).fit((x, y), steps=2, progress=False)
+    mean, std = [0.5, 0.25, 0.1], [0.3, 0.2, 0.1]
+    normal = v2.Normalize(mean, std)(x)
+    ((found, _),) = AugmentedLoader([(normal, y)], augmenter, 1.0, normalize=(mean, std))
+    assert torch.allclose(found, normal, atol=1e-5)
+    assert not torch.equal(found, normal)  # it went there and back
+
+
+def test_a_schedule_sees_progress(augmenter):
+    seen = []
+
+    def ratio(progress: float) -> float:
+        seen.append(progress)
+        return 0.5 if progress >= 0.5 else 0.0
+
+    batches = [*plain()]
+    loader = AugmentedLoader(batches, augmenter, ratio, epochs=2)
+    assert all(a is b for a, b in zip(loader, batches, strict=True))
+    assert all(changed(a[0], b[0]).sum() == 25 for a, b in zip(loader, batches, strict=True))
+    assert seen == pytest.approx([i / 6 for i in range(6)])
+    assert [*loader]
+    assert seen[6:] == [1.0] * 3  # beyond the epochs announced it stays at the end
+    seen.clear()
+    stream = AugmentedLoader(DataLoader(Stream(), 50), augmenter, ratio, epochs=2)
+    assert len([*stream, *stream]) == 6
+    assert seen == [0.0] * 3 + [0.5] * 3
+    with pytest.raises(InputError, match=re.escape("expected ratio(0) to be a number from 0 to 1, got 1.5")):
+        next(iter(AugmentedLoader(batches, augmenter, lambda progress: 1.5, epochs=2)))
+    with pytest.raises(InputError, match=re.escape("expected labels in the batch, got Tensor(150, 1, 8, 8)")):
+        next(iter(AugmentedLoader([X], augmenter, ratio, epochs=2)))
+
+
+def test_the_worst_of_k_has_the_highest_loss(augmenter):
+    network = small_cnn((1, 8, 8), 10)
+    network[1].eval()
+    network.zero_grad()
+    nn.functional.cross_entropy(network(X), Y).backward()
+    modes, weights = [m.training for m in network.modules()], copy.deepcopy(network.state_dict())
+    grads, state = [p.grad.clone() for p in network.parameters()], states()
+    once = loaded(augmenter)[0]
+    worst = loaded(augmenter, worst_of=4, classifier=network)[0]
+    assert [m.training for m in network.modules()] == modes
+    assert same(dict(network.state_dict()), dict(weights))
+    assert same([p.grad for p in network.parameters()], grads)
+    assert states() == state
+    assert torch.equal(changed(worst, X), changed(once, X))
+    # The one child of `once` is the first of the four: the four are drawn like it.
+    judge = copy.deepcopy(network).eval()
+    with torch.no_grad():
+        a, b = (nn.functional.cross_entropy(judge(x), Y, reduction="none") for x in (once, worst))
+    assert (b >= a - 1e-5).all()
+    assert 0.5 < (b > a + 1e-5)[changed(once, X)].float().mean() < 1
+
+
+def test_the_k_children_share_one_encoding(own):
+    own.vae_.asked.clear()
+    list(AugmentedLoader(plain(), own, worst_of=3, classifier=small_cnn((1, 8, 8), 10)))
+    assert (own.vae_.asked["encode_calls"], own.vae_.asked["encoded"]) == (3, 75)
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_loaders_with_workers(augmenter, persistent):
+    alone = AugmentedLoader(plain(), augmenter)
+    workers = AugmentedLoader(DataLoader(REAL, 50, num_workers=2, persistent_workers=persistent), augmenter)
+    for _ in range(2):
+        assert same([*workers], [*alone])
+
+
+# VAEAugment
+
+
+def test_a_transform_with_the_call_shape_of_mixup(augmenter, still):
+    assert same(VAEAugment(still, 1.0)(X, Y), (X, Y))
+    images, labels = VAEAugment(augmenter)(X, Y)
+    assert changed(images, X).sum() == 75
+    assert labels is Y
+    batch = {"id": torch.arange(len(X)), "label": Y, "image": X}
+    out = VAEAugment(augmenter)(batch)
+    assert torch.equal(out["image"], images)
+    assert out["label"] is Y
+    assert batch["image"] is X
+    for key in ("Labels", "fine_label", "targets", "y"):
+        assert torch.equal(VAEAugment(augmenter)({"x": X, key: Y})["x"], images)
+    getters = {"labels_getter": lambda batch: batch["c"], "images_getter": lambda batch: batch["b"]}
+    assert torch.equal(VAEAugment(augmenter, **getters)({"a": X, "b": X.clone(), "c": Y})["b"], images)
+    assert isinstance(VAEAugment(augmenter)(tv_tensors.Image(X), Y)[0], tv_tensors.Image)
+    assert VAEAugment(augmenter, 0.0)(X, Y)[0] is X
+
+
+@pytest.mark.parametrize("mix", [v2.MixUp, v2.CutMix])
+def test_it_composes_with_mixup(augmenter, still, mix):
+    torch.manual_seed(3)
+    alone = mix(num_classes=10)(X, Y)
+    torch.manual_seed(3)
+    assert same(v2.Compose([VAEAugment(still, 1.0), mix(num_classes=10)])(X, Y), alone)
+    torch.manual_seed(3)
+    images, labels = v2.Compose([VAEAugment(augmenter, 1.0), mix(num_classes=10)])(X, Y)
+    assert torch.equal(labels, alone[1])
+    assert not torch.equal(images, alone[0])
+    with pytest.raises(
+        InputError, match=re.escape("expected labels of shape (B,), got soft labels of shape (150, 10)")
+    ):
+        v2.Compose([mix(num_classes=10), VAEAugment(augmenter)])(X, Y)
+
+
+def test_each_call_has_its_own_draw(augmenter):
+    one, other = VAEAugment(augmenter, seed=4), VAEAugment(augmenter, seed=4)
+    first, second = one(X, Y), one(X, Y)
+    assert not same(first, second)
+    assert same(other(X, Y), first)
+    assert same(pickle.loads(pickle.dumps(other))(X, Y), second)
+    assert not same(VAEAugment(augmenter, seed=5)(X, Y), first)
+
+
+def test_it_holds_no_weights(augmenter):
+    transform = VAEAugment(augmenter, worst_of=2, classifier=small_cnn((1, 8, 8), 10))
+    assert not list(transform.parameters())
+    assert not transform.state_dict()
+    assert repr(transform) == "VAEAugment(ratio=0.5, seed=0)"
+
+
+def collate(transform, items):
+    return transform(default_collate(items))
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_and_epochs_draw_unlike_in_a_collate_fn(augmenter, persistent):
+    alike = TensorDataset(X[:50].repeat(4, 1, 1, 1), Y[:50].repeat(4))
+    augment = partial(collate, VAEAugment(augmenter))
+    loader = DataLoader(alike, 50, num_workers=2, persistent_workers=persistent, collate_fn=augment)
+    draws = [x for _ in range(2) for x, _ in loader]
+    assert not any(torch.equal(a, b) for i, a in enumerate(draws) for b in draws[:i])
+
+
+# All of them
+
+
+def test_the_global_random_state_is_untouched(augmenter):
+    state, batches = states(), [(X, Y)]
+    before = VAEAugment(augmenter)(X, Y)[0]
+    _ = (
+        SyntheticDataset(augmenter, 10)[3],
+        AugmentedDataset(REAL, augmenter, 1.0)[3],
+        [*AugmentedLoader(batches, augmenter)],
+    )
+    assert states() == state
+    torch.manual_seed(99)
+    assert torch.equal(VAEAugment(augmenter)(X, Y)[0], before)  # nor is it read
+
+
+def test_a_users_vae_is_left_as_it_is(own):
+    vae = own.vae_.train()
+    vae.encoder[2].eval()
+    vae.encoder[3].weight.requires_grad_(False)
+    kept = [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()]
+    weights = copy.deepcopy(dict(vae.state_dict()))
+    where = [p.data_ptr() for p in vae.parameters()]
+    _ = SyntheticDataset(own, 10)[3], AugmentedDataset(REAL, own, 1.0)[3], VAEAugment(own)(X, Y)
+    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own))
+    assert [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()] == kept
+    assert same(dict(vae.state_dict()), weights)
+    assert [p.data_ptr() for p in vae.parameters()] == where
+    assert all(p.grad is None for p in vae.parameters())
+
+
+ACCELERATOR = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+
+
+@pytest.mark.skipif(ACCELERATOR is None, reason="this machine has no accelerator: the CPU is the only device")
+def test_a_model_on_another_device_than_the_data():
+    augmenter = Augmenter(OwnVAE().to(ACCELERATOR)).fit(DIGITS)
+    network = small_cnn((1, 8, 8), 10).to(ACCELERATOR)
+    for device in ("cpu", ACCELERATOR):
+        x, y = X.to(device), Y.to(device)
+        for settings in ({}, {"worst_of": 2, "classifier": network}):
+            ((images, labels),) = AugmentedLoader([(x, y)], augmenter, **settings)
+            assert images.device == x.device
+            assert labels is y
+            assert changed(images, x).sum() == 75
+    x, _ = SyntheticDataset(augmenter, 10)[0]
+    assert x.device.type == "cpu"
+
+
+class Refusals(Dataset):
+    """What calls are answered in a worker."""
+
+    def __init__(self, *calls) -> None:
+        self.calls = calls
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __getitem__(self, i: int) -> str:
+        with pytest.raises(InputError) as error:
+            self.calls[i]()
+        return str(error.value)
+
+
+def test_a_model_that_workers_cannot_use_is_refused(augmenter):
+    elsewhere = copy.deepcopy(augmenter)
+    elsewhere.vae_.to("meta")
+    synthetic, augmented = SyntheticDataset(elsewhere, 10), AugmentedDataset(REAL, elsewhere, 1.0)
+    calls = Refusals(lambda: synthetic[0], lambda: augmented[0], lambda: VAEAugment(elsewhere)(X, Y))
+    expected = (
+        "expected a VAE on the CPU in the workers of a DataLoader, got one on meta; use AugmentedLoader, which generates "
+        "outside the workers, or num_workers=0"
+    )
+    assert list(DataLoader(calls, None, num_workers=1, multiprocessing_context="fork")) == [expected] * 3
+
+
+NETWORK = small_cnn((1, 8, 8), 10)
+RANGE = "normalize to be (mean, std) or a pair of functions"
+REFUSED = {
+    "ratio above 1": (lambda a: AugmentedLoader([], a, 1.5), "expected ratio to be a number from 0 to 1, got 1.5"),
+    "ratio below 0": (lambda a: VAEAugment(a, -0.1), "expected ratio to be a number from 0 to 1, got -0.1"),
+    "ratio as text": (
+        lambda a: AugmentedDataset(REAL, a, "half"),
+        "expected ratio to be a number from 0 to 1, got 'half'",
+    ),
+    "seed": (lambda a: SyntheticDataset(a, 10, seed=-1), "expected seed to be a whole number from 0 up, got -1"),
+    "length": (lambda a: SyntheticDataset(a, 0), "expected length to be a whole number from 1 up, got 0"),
+    "classes": (lambda a: SyntheticDataset(a, 5, labels=[10]), "expected labels in 0..9, got labels from 10 to 10"),
+    "epoch": (lambda a: AugmentedDataset(REAL, a).set_epoch(-1), "expected epoch to be a whole number from 0 up"),
+    "loader epoch": (lambda a: AugmentedLoader([], a).set_epoch(0.5), "expected epoch to be a whole number from 0 up"),
+    "no augmenter": (lambda a: VAEAugment(a.vae_), "expected a fitted Augmenter, got VAE; pass vaeaug.Augmenter(vae)"),
+    "a dataset": (
+        lambda a: AugmentedLoader(REAL, a),
+        "expected a DataLoader or another iterable of batches, got Tensor",
+    ),
+    "a stream": (lambda a: AugmentedDataset(Stream(), a), "expected a map-style dataset, got Stream; wrap its loader"),
+    "epochs for nothing": (lambda a: loaded(a, epochs=3), "expected epochs only with a function as ratio"),
+    "no epochs": (lambda a: loaded(a, lambda progress: 0.5), "expected epochs with a function as ratio, got none"),
+    "epochs": (lambda a: loaded(a, abs, epochs=0), "expected epochs to be a whole number from 1 up, got 0"),
+    "worst_of alone": (
+        lambda a: loaded(a, worst_of=3),
+        "expected worst_of and classifier together, got worst_of without",
+    ),
+    "classifier alone": (
+        lambda a: VAEAugment(a, classifier=NETWORK),
+        "got classifier without worst_of; worst_of=k keeps",
+    ),
+    "worst of 1": (
+        lambda a: loaded(a, worst_of=1, classifier=NETWORK),
+        "expected worst_of to be a whole number from 2 up",
+    ),
+    "no network": (
+        lambda a: loaded(a, worst_of=2, classifier=len),
+        "expected classifier to be an nn.Module, got builtin",
+    ),
+    "features": (
+        lambda a: loaded(a, worst_of=2, classifier=NETWORK[:2]),
+        "expected logits of shape (B, K), K above 9, from the classifier, got (75, 16, 8, 8); pass a network",
+    ),
+    "few logits": (lambda a: loaded(a, worst_of=2, classifier=small_cnn((1, 8, 8), 3)), "got (75, 3); pass a network"),
+    "labels_getter": (lambda a: loaded(a, labels_getter=None), "expected labels_getter to be 'default' or a function"),
+    "images_getter": (
+        lambda a: loaded(a, images_getter=0),
+        "expected images_getter to be a function of the batch, got 0",
+    ),
+    "a copy": (lambda a: loaded(a, images_getter=lambda batch: batch[0] * 1), "expected images that are a part of the"),
+    "normalize": (lambda a: loaded(a, normalize=v2.Normalize([0.5], [0.5])), f"expected {RANGE}"),
+    "half a pair": (lambda a: loaded(a, normalize=(abs, 0.5)), f"expected {RANGE}"),
+    "channels": (
+        lambda a: loaded(a, normalize=([0.5] * 3, 0.5)),
+        "expected mean in normalize to be a number or 1 numbers",
+    ),
+    "std of 0": (lambda a: loaded(a, normalize=(0.5, 0)), "expected standard deviations above 0 in normalize, got 0"),
+    "mean as text": (lambda a: loaded(a, normalize=("a", 1)), "expected mean in normalize to be a number"),
+    "reshaping": (
+        lambda a: loaded(a, normalize=(torch.flatten, abs)),
+        "expected the functions of normalize to keep the shape (75, 1, 8, 8), got (4800,)",
+    ),
+    "bytes": (
+        lambda a: loaded(a, batches=[(X.byte(), Y)], normalize=(0.5, 0.5)),
+        "expected normalised images as floats, got uint8; leave normalize out",
+    ),
+    "range": (lambda a: loaded(a, batches=[(2 * X - 1, Y)]), "expected samples in the range of the data, 0 to 1"),
+    "image size": (
+        lambda a: loaded(a, batches=[(torch.rand(9, 1, 16, 16), Y[:9])]),
+        "expected samples of shape (B, 1, 8, 8) in the batch, got (Tensor(9, 1, 16, 16), Tensor(9,)); bring them",
+    ),
+    "items": (
+        lambda a: AugmentedDataset([("image", 3)], a, 1.0)[0],
+        "expected a sample of shape (1, 8, 8) in the item, got (str, int); bring them",
+    ),
+    "unlabelled": (lambda a: loaded(a, batches=[X]), "expected labels in the batch, got Tensor(150, 1, 8, 8); let the"),
+    "alone": (lambda a: loaded(a, batches=[(X,)]), "expected labels in the batch, got (Tensor(150, 1, 8, 8))"),
+    "no key": (lambda a: VAEAugment(a)({"x": X}), "expected labels in the batch, got {'x': Tensor(150, 1, 8, 8)}"),
+    "no label": (
+        lambda a: AugmentedDataset([(X[0], None)], a, 1.0)[0],
+        "expected labels in the batch, got (Tensor(1, 8",
+    ),
+    "too few": (lambda a: loaded(a, batches=[(X, Y[:9])]), "expected one label for each of 150 samples, got 9 labels"),
+    "soft": (
+        lambda a: loaded(a, batches=[(X, torch.rand(150, 10))]),
+        "got soft labels of shape (150, 10); augment before",
+    ),
+    "soft item": (lambda a: AugmentedDataset([(X[0], torch.rand(10))], a, 1.0)[0], "got soft labels of shape (1, 10)"),
+    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "expected whole-number labels, got <U3 labels"),
+    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "expected whole-number labels, got <U3 labels"),
+    "unseen class": (lambda a: VAEAugment(a)(X, Y + 1), "expected labels in 0..9, got labels from 1 to 10"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_has_its_own_error(augmenter, case):
+    make, message = REFUSED[case]
+    with pytest.raises(InputError, match=re.escape(message)):
+        make(augmenter)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: SyntheticDataset(a, 10),
+        lambda a: AugmentedDataset(REAL, a),
+        lambda a: AugmentedLoader([], a),
+        VAEAugment,
+    ],
+)
+def test_an_augmenter_before_fit_is_refused(make):
+    with pytest.raises(NotFittedError, match="expected a fitted augmenter, got one before fit; call"):
+        make(Augmenter())
+
+
+def test_the_page_runs():
+    """The code of the page runs as it stands, but for the numbers of steps and epochs."""
+    page = (Path(__file__).parents[1] / "docs" / "torch.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 8
+    found: dict[str, object] = {}
+    for block in blocks:
+        exec(re.sub(r"\b(steps|epochs)( ?= ?)\d+", r"\g<1>\g<2>2", block), found)
+    assert all(0 <= found[name] <= 1 for name in ("before", "after", "after_mixup", "after_worst", "after_schedule"))

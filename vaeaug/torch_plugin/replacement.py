@@ -1,0 +1,179 @@
+"""Children in the place of real samples: the one function behind the loader, the transform and the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import get_worker_info
+from torchvision import tv_tensors
+
+from vaeaug import _checks, _rng
+from vaeaug.augmenter import Augmenter
+from vaeaug.torch_plugin import batches, ranges
+from vaeaug.training import device_of, evaluating
+
+Children = Callable[[Tensor, Tensor, int], Tensor]
+
+
+def replace_some(
+    augmenter: Augmenter, x: Tensor, y: Tensor, ratio: float, seed: int, children: Children | None = None
+) -> Tensor:
+    """Returns the batch with a share of its samples replaced by children of these same samples.
+
+    Arguments:
+        augmenter: A fitted augmenter.
+        x: Samples, `(B, *event)`; returned as they are where none is replaced.
+        y: Their labels, `(B,)`.
+        ratio: The share, in 0..1. Exactly `ratio B` samples are replaced where that is a whole number; else one of the
+            two whole numbers around it, such that the mean over seeds is `ratio B`.
+        seed: The same seed gives the same batch.
+        children: A function from samples, their labels and a seed to one child each; by default `augmenter.generate`.
+    """
+    generator = _rng.generator(seed, 0)
+    order = torch.randperm(len(x), generator=generator)
+    # Rounded first: 0.29 * 100 is not quite 29.
+    count = int(round(ratio * len(x), 6) + float(torch.rand((), generator=generator)))
+    if count == 0:
+        return x
+    rows = order[:count]
+    near, labels, seed = x[rows.to(x.device)], torch.as_tensor(y).cpu()[rows], _rng.derive(seed, 1)
+    made = children(near, labels, seed) if children else augmenter.generate(count, near, labels, seed).x
+    return x.index_copy(0, rows.to(x.device), made)
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """Replaces samples in batches of any form by children of these same samples.
+
+    Arguments:
+        augmenter: A fitted augmenter.
+        normalize: `(mean, std)` or a pair of functions, where the batches are not in the range seen at fit.
+        worst_of: Of so many children of a sample, the one on which `classifier` has the highest loss is kept.
+        classifier: An nn.Module from samples as the batches have them to logits `(B, K)`.
+        labels_getter, images_getter: See `vaeaug.torch_plugin.batches`.
+
+    Raises:
+        InputError: If a setting cannot be used, or would have no effect.
+        NotFittedError: If the augmenter was not fitted.
+    """
+
+    augmenter: Augmenter
+    normalize: Any = None
+    worst_of: int | None = None
+    classifier: nn.Module | None = None
+    labels_getter: Any = "default"
+    images_getter: Any = None
+
+    def __post_init__(self) -> None:
+        check_augmenter(self.augmenter)
+        batches.check_getters(self.labels_getter, self.images_getter)
+        _ = self._range
+        if (self.worst_of is None) != (self.classifier is None):
+            there, missing = ("classifier", "worst_of") if self.worst_of is None else ("worst_of", "classifier")
+            remedy = "worst_of=k keeps, of k children, the one with the highest loss under the classifier; pass both"
+            _checks.refuse("worst_of and classifier together", f"{there} without {missing}", remedy)
+        if self.worst_of is not None:
+            _checks.within("worst_of", self.worst_of, 2, whole=True)
+            if not isinstance(self.classifier, nn.Module):
+                remedy = "pass the network itself, or nn.Sequential(transform, network)"
+                _checks.refuse("classifier to be an nn.Module", type(self.classifier).__name__, remedy)
+
+    def __call__(self, batch: Any, ratio: float, seed: int) -> Any:
+        """Returns the batch with the share `ratio` of its samples replaced; at 0 the very same object."""
+        if ratio == 0:
+            return batch
+        found, y = self.find(batch)
+        x = _tensor(found)
+        out = replace_some(self.augmenter, x, y, ratio, seed, self.children)
+        return batch if out is x else batches.put(batch, found, _like(out, found))
+
+    def one(self, item: Any, seed: int) -> Any:
+        """Returns a single item of a dataset with a child in the place of its sample."""
+        found = batches.find_images(item, self._event_shape, self.images_getter, lone=True)
+        label = batches.find_labels(item, self.labels_getter)
+        y = self._labels(label[None] if isinstance(label, Tensor) else np.asarray([label]))
+        child = self.children(_tensor(found)[None], y, seed)[0]
+        return batches.put(item, found, _like(child, found))
+
+    def find(self, batch: Any) -> tuple[Any, Tensor]:
+        """Returns the samples `(B, *event)` of a batch and their labels `(B,)`."""
+        y = self._labels(batches.find_labels(batch, self.labels_getter))
+        x = batches.find_images(batch, self._event_shape, self.images_getter)
+        if len(x) != len(y):
+            remedy = "check labels_getter, or the loader's collate_fn"
+            _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", remedy)
+        return x, y
+
+    def children(self, x: Tensor, y: Tensor, seed: int) -> Tensor:
+        """Returns one child of each sample, in the range, dtype and device of the samples.
+
+        Arguments:
+            x: Samples in the batch's range, `(B, *event)`.
+            y: Their labels, `(B,)`.
+            seed: Of the children.
+        """
+        check_worker(self.augmenter)
+        near = x if self._range is None else self._range.undo(x)
+        made = self.augmenter.generate((self.worst_of or 1) * len(x), near, y, seed).x
+        made = (made if self._range is None else self._range.redo(made)).to(x)
+        # Child i has parent i % B.
+        return made if self.classifier is None else hardest(made.unflatten(0, (-1, len(x))), y, self.classifier)
+
+    @property
+    def _event_shape(self) -> tuple[int, ...]:
+        return self.augmenter.bank_.samples.event_shape
+
+    @cached_property
+    def _range(self) -> ranges.Range | None:
+        return ranges.parse(self.normalize, self._event_shape)
+
+    def _labels(self, y: Any) -> Tensor:
+        return _checks.labels(y, len(self.augmenter.bank_.samples.names))
+
+
+def check_augmenter(augmenter: Any) -> None:
+    """Checks that this is an augmenter, and that it was fitted."""
+    if not isinstance(augmenter, Augmenter):
+        remedy = "pass vaeaug.Augmenter(vae).fit(data)"
+        _checks.refuse("a fitted Augmenter", type(augmenter).__name__, remedy)
+    augmenter._check_fitted()
+
+
+def check_worker(augmenter: Augmenter) -> None:
+    device = device_of(augmenter.vae_)
+    if get_worker_info() is not None and device.type != "cpu":
+        remedy = "use AugmentedLoader, which generates outside the workers, or num_workers=0"
+        _checks.refuse("a VAE on the CPU in the workers of a DataLoader", f"one on {device}", remedy)
+
+
+def hardest(children: Tensor, y: Tensor, classifier: nn.Module) -> Tensor:
+    """Returns, of k children of each sample, `(k, B, *event)`, the ones with the highest cross-entropy, `(B, *event)`."""
+    device = device_of(classifier)
+    losses = []
+    with evaluating(classifier):
+        for x in children:
+            logits = classifier(x.to(device))
+            if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] <= y.max():
+                got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+                remedy = "pass a network that returns the logits alone"
+                _checks.refuse(f"logits of shape (B, K), K above {int(y.max())}, from the classifier", got, remedy)
+            losses.append(nn.functional.cross_entropy(logits.float(), y.to(logits.device), reduction="none"))
+    hardest = torch.stack(losses).argmax(0).to(children.device)
+    return children[hardest, torch.arange(len(hardest), device=children.device)]
+
+
+def _tensor(x: Any) -> Tensor:
+    # An array is copied: torch warns of memory that may not be written.
+    return x if isinstance(x, Tensor) else torch.tensor(x)
+
+
+def _like(x: Tensor, found: Any) -> Any:
+    if isinstance(found, np.ndarray):
+        return x.numpy()
+    return tv_tensors.wrap(x, like=found) if isinstance(found, tv_tensors.TVTensor) else x
