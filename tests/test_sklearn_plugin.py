@@ -1,0 +1,336 @@
+# ruff: noqa: N803 (X is what scikit-learn calls it)
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_wine
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, KFold, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch.distributions import Independent, Normal
+
+from vaeaug import Confident, Covariance, Extrapolate, InputError, Posterior
+from vaeaug.sklearn_plugin import AugmentedClassifier
+
+X, Y = (a[::3] for a in load_wine(return_X_y=True))
+DIGITS = load_digits()
+IMAGES, DIGIT = DIGITS.images[:60], DIGITS.target[:60]
+
+
+def augmented(estimator=None, **settings):
+    # The one nearest neighbour keeps what it was fitted to in _fit_X and _y.
+    estimator = KNeighborsClassifier(1) if estimator is None else estimator
+    return AugmentedClassifier(estimator, **{"steps": 2, "random_state": 0} | settings)
+
+
+class Weighed(GaussianNB):
+    """Keeps what it is given per sample."""
+
+    def fit(self, X, y, sample_weight=None, cost=None):
+        self.weight_, self.cost_, self.x_ = sample_weight, cost, X
+        return super().fit(X, y, sample_weight=sample_weight)
+
+
+class Watching:
+    """A VAE of the user's own, the identity, which keeps the rows that it encodes."""
+
+    seen: list = []  # noqa: RUF012 (a clone is a deep copy, the class is shared)
+
+    def encode(self, x):
+        self.seen.append(x.numpy())
+        return Independent(Normal(x, torch.ones_like(x)), 1)
+
+    def decode(self, z):
+        return z
+
+
+def expected_to_fail(estimator):
+    if estimator.perturb is None:
+        return {}
+    reason = "a sample of weight 2 has one share of the children, a sample that stands twice has two, of other noise"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(
+    [
+        AugmentedClassifier(LogisticRegression(), steps=1, random_state=0),
+        AugmentedClassifier(LogisticRegression(), perturb=None),
+    ],
+    expected_failed_checks=expected_to_fail,
+)
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("settings", [{"perturb": None}, {"ratio": 0}])
+def test_without_augmentation_the_result_is_the_estimators_own(settings):
+    plain = RandomForestClassifier(5, random_state=0)
+    classifier = augmented(plain, **settings).fit(X, Y)
+    assert (classifier.predict_proba(X) == clone(plain).fit(X, Y).predict_proba(X)).all()
+    assert classifier.n_synthetic_ == 0
+
+
+def test_none_takes_whatever_the_estimator_takes():
+    words = [["a"], ["b"]] * 4
+    from sklearn.preprocessing import OneHotEncoder
+
+    classifier = augmented(make_pipeline(OneHotEncoder(), LogisticRegression()), perturb=None)
+    assert (classifier.fit(words, ["a", "b"] * 4).predict(words) == ["a", "b"] * 4).all()
+
+
+@pytest.mark.parametrize(("ratio", "factor"), [(0.5, 1), (0.75, 3), (0.9, 9)])
+def test_the_expanded_set_is_the_real_one_and_its_children(ratio, factor):
+    fitted = augmented(ratio=ratio, scale=0).fit(X, Y).estimator_
+    assert (fitted._fit_X[: len(X)] == X).all()
+    assert (np.bincount(fitted._y) == (1 + factor) * np.bincount(Y)).all()
+    # At scale 0 a child is its parent, so every row must occur as often as every other, with its label.
+    rows, counts = np.unique(np.c_[fitted._fit_X.astype(np.float32), fitted._y], axis=0, return_counts=True)
+    assert len(rows) == len(X)
+    assert set(counts) == {1 + factor}
+
+
+def test_children_are_new_rows_within_the_range_seen():
+    fitted = augmented(ratio=0.75).fit(X, Y).estimator_
+    children = fitted._fit_X[len(X) :]
+    assert not (children[:, None] == X[None]).all(2).any()
+    assert (children >= X.min(0)).all()
+    assert (children <= X.max(0)).all()
+
+
+def test_filter_and_plain_decode_are_passed_on():
+    plain = augmented(scale=0, residual=False).fit(X, Y).estimator_._fit_X[len(X) :]
+    assert not (plain[:, None].astype(np.float32) == X[None].astype(np.float32)).all(2).any()
+    with pytest.warns(UserWarning, match="the filter keeps less than 10% of the children"):
+        fitted = augmented(keep=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
+    # Each child was vetoed, and its parent stands in for it.
+    assert set(map(tuple, fitted._fit_X.astype(np.float32))) == set(map(tuple, X.astype(np.float32)))
+
+
+@pytest.mark.usefixtures("random_state_untouched")
+def test_the_seed_decides_and_torchs_global_state_is_untouched():
+    a, b, c = (augmented(random_state=s).fit(X, Y).estimator_._fit_X for s in (0, 0, 1))
+    assert (a == b).all()
+    assert (a != c).any()
+    generator = np.random.RandomState(0)
+    d, e = (augmented(random_state=generator).fit(X, Y).estimator_._fit_X for _ in range(2))
+    assert (a == d).all()
+    assert (d != e).any()
+
+
+def test_a_search_chooses_the_scheme():
+    grid = [{"perturb": [None]}, {"perturb": [Extrapolate(), Posterior()], "scale": [0.5, 1.0], "ratio": [0.5, 0.75]}]
+    search = GridSearchCV(augmented(), grid, cv=3).fit(X, Y)
+    assert len(search.cv_results_["params"]) == 9
+    assert search.cv_results_["mean_test_score"][0] == cross_val_score(KNeighborsClassifier(1), X, Y, cv=3).mean()
+    assert search.predict(X).shape == Y.shape
+
+
+def test_a_halving_random_search_chooses_the_scheme():
+    space = {"perturb": [None, Extrapolate(), Covariance()], "scale": [0.5, 1.0], "estimator__n_neighbors": [1, 3]}
+    search = HalvingRandomSearchCV(augmented(), space, n_candidates=6, cv=2, random_state=0, error_score="raise")
+    assert search.fit(X, Y).best_params_.keys() == space.keys()
+    by_steps = HalvingRandomSearchCV(
+        augmented(), {"scale": [0.5, 1.0]}, n_candidates=2, resource="steps", max_resources=4
+    )
+    assert by_steps.fit(X, Y).best_params_["scale"] in (0.5, 1.0)
+
+
+def test_nothing_but_the_rows_of_fit_reaches_the_vae():
+    weight = np.ones(len(X))
+    weight[::4] = 0
+    for train, test in KFold(3).split(X):
+        Watching.seen.clear()
+        classifier = augmented(vae=Watching(), steps=None).fit(X[train], Y[train], sample_weight=None)
+        encoded = len(Watching.seen)
+        classifier.score(X[test], Y[test])
+        assert len(Watching.seen) == encoded
+        assert (np.concatenate(Watching.seen) == X[train].astype(np.float32)).all()
+    Watching.seen.clear()
+    augmented(Weighed(), vae=Watching(), steps=None).fit(X, Y, sample_weight=weight)
+    assert (np.concatenate(Watching.seen) == X[weight > 0].astype(np.float32)).all()
+
+
+def test_a_child_has_what_its_parent_has():
+    weight, cost = np.arange(1.0, len(X) + 1), np.arange(len(X))
+    weight[::4] = 0
+    classifier = augmented(Weighed(), scale=0, ratio=0.75)
+    fitted = classifier.fit(X, Y, sample_weight=list(weight), cost=cost).estimator_
+    assert (fitted.cost_[: len(X)] == cost).all()
+    assert (fitted.x_.astype(np.float32) == X[fitted.cost_].astype(np.float32)).all()
+    assert (fitted.weight_ == weight[fitted.cost_]).all()
+
+
+def test_metadata_is_routed():
+    weight = np.ones(len(X))
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        asking = make_pipeline(scaler, Weighed().set_fit_request(sample_weight=True))
+        fitted = augmented(asking).fit(X, Y, sample_weight=weight).estimator_
+        assert fitted[-1].weight_.shape == (2 * len(X),)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            augmented(Weighed()).fit(X, Y, sample_weight=weight)
+
+
+def test_it_can_be_boosted():
+    boosted = AdaBoostClassifier(augmented(DecisionTreeClassifier(max_depth=2)), n_estimators=2, random_state=0)
+    assert boosted.fit(X, Y).score(X, Y) > 0.6
+
+
+def test_frames_keep_names_types_and_whole_numbers():
+    pandas = pytest.importorskip("pandas")
+    from sklearn.compose import ColumnTransformer
+
+    frame = pandas.DataFrame(
+        {"a": X[:, 0], "count": X[:, 12].astype(int), "flag": X[:, 1] > 2}, index=range(7, 7 + len(X))
+    )
+    inner = make_pipeline(ColumnTransformer([("n", StandardScaler(), ["count", "a"])]), KNeighborsClassifier(1))
+    y = pandas.Series(np.array(["x", "y", "z"])[Y], index=frame.index)
+    classifier = augmented(inner).fit(frame, y)
+    assert list(classifier.feature_names_in_) == ["a", "count", "flag"]
+    assert list(classifier.classes_) == ["x", "y", "z"]
+    assert classifier.score(frame, y) == 1
+
+    class Keeping(KNeighborsClassifier):
+        def fit(self, X, y):
+            self.frame_ = X
+            return super().fit(X, y)
+
+    seen = augmented(Keeping()).fit(frame, y).estimator_.frame_
+    assert len(seen) == 2 * len(X)
+    assert seen.iloc[: len(X)].equals(frame.reset_index(drop=True))
+    assert (seen.dtypes == frame.dtypes).all()
+    children = seen.iloc[len(X) :]
+    assert children["a"].mod(1).any()
+    assert children["flag"].nunique() == 2
+
+
+def test_categories_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": X[:, 0], "kind": pandas.Categorical(Y)})
+    with pytest.raises(
+        InputError, match="expected columns of numbers, got categories in column 'kind'; encode or drop"
+    ):
+        augmented().fit(frame, Y)
+
+
+def test_images_reach_the_estimator_as_rows_or_as_they_are():
+    classifier = augmented().fit(IMAGES, DIGIT)
+    assert classifier.n_features_in_ == 64
+    assert classifier.event_shape_ == (8, 8)
+    assert (classifier.estimator_._fit_X[:60] == IMAGES.reshape(60, 64)).all()
+    assert classifier.score(IMAGES, DIGIT) == 1
+    flat = make_pipeline(_Flat(), KNeighborsClassifier(1))
+    as_they_are = augmented(flat, flatten=False).fit(IMAGES, DIGIT)
+    assert as_they_are.estimator_[0].shape_ == (120, 8, 8)
+    assert (as_they_are.estimator_[1]._fit_X == classifier.estimator_._fit_X).all()
+    # The same pixels as rows are another, fully connected VAE.
+    rows = augmented().fit(IMAGES.reshape(60, 64), DIGIT).estimator_._fit_X
+    assert (rows != classifier.estimator_._fit_X).any()
+
+
+class _Flat(StandardScaler):
+    def fit(self, X, y=None):
+        self.shape_ = X.shape
+        return self
+
+    def transform(self, X):
+        return X.reshape(len(X), -1)
+
+
+def test_another_shape_than_at_fit_is_refused():
+    classifier = augmented().fit(IMAGES, DIGIT)
+    with pytest.raises(
+        InputError, match=r"samples of shape \(N, 8, 8\), got \(60, 64\); pass them in the shape seen at fit"
+    ):
+        classifier.predict(IMAGES.reshape(60, 64))
+
+
+def test_methods_that_the_estimator_lacks_are_lacking():
+    assert not hasattr(augmented(LinearSVC()), "predict_proba")
+    assert hasattr(augmented(LinearSVC()), "decision_function")
+    assert not hasattr(augmented(), "decision_function")
+    fitted = augmented().fit(X, Y)
+    assert (
+        (fitted.predict_log_proba(X) == fitted.estimator_.predict_log_proba(X)).all()
+        if hasattr(fitted, "predict_log_proba")
+        else not hasattr(KNeighborsClassifier, "predict_log_proba")
+    )
+
+
+def test_a_class_of_one_sample_is_copied():
+    y = np.where(np.arange(len(X)) == 5, 7, Y)
+    fitted = augmented().fit(X, y).estimator_
+    alone = fitted._fit_X[fitted._y == 3]
+    assert (alone.astype(np.float32) == X[[5, 5]].astype(np.float32)).all()
+
+
+def test_pickle_and_clone():
+    classifier = augmented(keep=None, training={"beta": 2.0}).fit(X, Y)
+    again = pickle.loads(pickle.dumps(classifier))
+    assert (again.predict(X) == classifier.predict(X)).all()
+    assert clone(classifier).get_params()["training"] == {"beta": 2.0}
+    # What is deployed needs neither the VAE nor this library.
+    assert b"vaeaug" not in pickle.dumps(classifier.estimator_)
+
+
+def test_quiet_unless_asked(capsys):
+    augmented().fit(X, Y)
+    assert capsys.readouterr() == ("", "")
+    augmented(verbose=1).fit(X, Y)
+    assert "fitting the VAE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"estimator": LinearRegression()}, "expected a classifier as estimator, got LinearRegression"),
+        ({"ratio": -0.1}, "expected ratio to be a number from 0 to 1, got -0.1"),
+        ({"ratio": 1.0}, "expected ratio below 1, got 1.0; pass ratio=0.9 for nine children"),
+        ({"perturb": "Posterior"}, "expected a perturbation .*got 'Posterior'"),
+        ({"scale": -1}, "expected scale to be a number from 0 up, got -1"),
+        ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
+        ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),
+        ({"latent": 0}, "expected latent to be a whole number from 1 up, got 0"),
+        ({"vae": Watching()}, "expected no training arguments with a VAE of your own, got steps; leave them out"),
+        ({"training": 3}, "expected training as a dict of arguments of fit_vae, got 3; pass {'beta': 2.0}, say"),
+        (
+            {"training": {"checkpoint": "a"}},
+            "expected training without checkpoint, seed or vae, got checkpoint; every fit",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_used(settings, message):
+    with pytest.raises(InputError, match=message):
+        augmented(**settings).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "settings", "message"),
+    [
+        (X, np.zeros(len(X)), {}, "at least two classes"),
+        (X, Y, {"sample_weight": np.zeros(len(X))}, "expected a non-zero sample_weight, got zero for every sample"),
+        (
+            X,
+            Y,
+            {"sample_weight": np.ones(3)},
+            r"expected sample_weight of shape \(60,\), got \(3,\); pass one weight for each",
+        ),
+        (X, np.linspace(0, 1, len(X)), {}, "Unknown label type: continuous"),
+        (np.where(X > 1000, np.nan, X), Y, {}, "Input X contains NaN"),
+    ],
+)
+def test_data_that_cannot_be_used(x, y, settings, message):
+    with pytest.raises(ValueError, match=message):
+        augmented(Weighed()).fit(x, y, **settings)
