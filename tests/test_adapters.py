@@ -1,0 +1,232 @@
+"""Any VAE will do: functions, pythae's models and diffusers' autoencoders, each the real thing, trained for a few steps."""
+
+import copy
+import pickle
+import runpy
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from vaeaug import Augmenter, Extrapolate, InputError, Posterior
+from vaeaug.adapters import from_diffusers, from_functions, from_pythae
+from vaeaug.training import device_of
+
+
+class Linear(nn.Module):
+    """A user's own network, with dropout, so that its mode shows."""
+
+    def __init__(self, classes=0):
+        super().__init__()
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 8))
+        self.tail = nn.Linear(4 + classes, 64)
+        self.told = []
+
+    def encode(self, x, y=None):
+        self.told.append(y)
+        return self.head(x).chunk(2, dim=1)
+
+    def decode(self, z, y=None):
+        told = () if y is None else (nn.functional.one_hot(y, 10).float(),)
+        return self.tail(torch.cat([z, *told], 1)).sigmoid().view(-1, 1, 8, 8)
+
+
+def train(module, x, loss, steps=30):
+    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss(x[torch.randint(len(x), (16,))]).backward()
+            optimizer.step()
+    return module
+
+
+@pytest.fixture(scope="module")
+def pythae_model(digits):
+    models = pytest.importorskip("pythae.models", reason="needs the extra pythae")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = models.BetaVAE(models.BetaVAEConfig(input_dim=(1, 8, 8), latent_dim=4, beta=0.1))
+    return train(model, digits.x, lambda x: model({"data": x}).loss)
+
+
+@pytest.fixture(scope="module")
+def autoencoder(digits):
+    diffusers = pytest.importorskip("diffusers", reason="needs the extra diffusers")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = diffusers.AutoencoderKL(
+            in_channels=1,
+            out_channels=1,
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            block_out_channels=(8, 16),
+            norm_num_groups=4,
+            latent_channels=2,
+            scaling_factor=0.5,
+            shift_factor=0.25,
+        )
+
+    def loss(x):
+        return (model.decode(model.encode(x).latent_dist.sample()).sample - x).square().mean()
+
+    return train(model, 2 * digits.x - 1, loss)
+
+
+ADAPTERS = {
+    "linear": lambda net: from_functions(net.encode, net.decode),
+    "pythae_model": from_pythae,
+    "autoencoder": lambda net: from_diffusers(net, (1, 8, 8)),
+}
+
+
+@pytest.fixture
+def linear():
+    return Linear()
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapted(request):
+    """(the user's own module, in training mode, and the adapted VAE)"""
+    net = request.getfixturevalue(request.param).train()
+    return net, ADAPTERS[request.param](net)
+
+
+def test_every_adapter_augments(adapted, digits):
+    _, vae = adapted
+    augmenter = Augmenter(vae, perturb=Extrapolate(0.5)).fit(digits)
+    made = augmenter.generate(50, seed=3)
+    assert made.x.shape == (50, 1, 8, 8)
+    assert made.x.min() >= 0
+    assert made.x.max() <= 1
+    assert torch.equal(made.y, digits.y[made.parent])
+    assert not torch.equal(made.x, digits.x[made.parent])
+    assert torch.equal(made.x, augmenter.generate(50, seed=3).x)
+    still = augmenter.using(perturb=Posterior(0.0)).generate(20, near=digits.x[:20], labels=digits.y[:20])
+    assert torch.equal(still.x, digits.x[:20])
+
+
+def test_the_users_module_is_left_as_it_is(adapted, digits):
+    net, vae = adapted
+    assert all(m.training for m in net.modules())
+    next(net.children()).eval()
+    modes, weights = [m.training for m in net.modules()], copy.deepcopy(net.state_dict())
+    state = torch.get_rng_state()
+    augmenter = Augmenter(vae).fit(digits)
+    assert torch.equal(augmenter.generate(10, seed=0).x, augmenter.generate(10, seed=0).x)  # no dropout at work
+    assert [m.training for m in net.modules()] == modes
+    assert all(p.requires_grad and p.grad_fn is None for p in net.parameters())
+    assert all(torch.equal(weights[name], value) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_device_is_found(adapted):
+    net, vae = adapted
+    assert device_of(vae) == next(net.parameters()).device
+    assert device_of(copy.deepcopy(vae).to("meta")).type == "meta"
+    assert device_of(from_functions(lambda x: x, lambda z: z, module=nn.Linear(1, 1, device="meta"))).type == "meta"
+    assert next(net.parameters()).device.type == "cpu"
+
+
+def test_adapted_vaes_pickle(adapted, digits):
+    _, vae = adapted
+    vae.eval()
+    again = pickle.loads(pickle.dumps(vae))
+    assert torch.equal(again.encode(digits.x[:3]).mean, vae.encode(digits.x[:3]).mean)
+
+
+def test_conditional_functions_are_told(digits):
+    net = Linear(classes=10)
+    vae = from_functions(net.encode, net.decode, classes=10)
+    Augmenter(vae).fit(digits).generate(5, seed=0)
+    assert torch.equal(torch.cat(net.told), digits.y)
+    untold = from_functions(lambda x: net.encode(x), lambda z: z)
+    assert untold.encode(digits.x, digits.y).mean.shape == (120, 4)
+
+
+def test_pythae_agrees_with_itself(pythae_model, digits):
+    vae = from_pythae(pythae_model.eval())
+    q = vae.encode(digits.x[:5])
+    found = pythae_model.encoder(digits.x[:5])
+    assert torch.equal(q.mean, found.embedding)
+    assert torch.allclose(q.variance.log(), found.log_covariance, atol=1e-5)
+    assert torch.equal(vae.decode(q.mean), pythae_model.decoder(found.embedding).reconstruction)
+
+
+def test_diffusers_agrees_with_itself(autoencoder, digits):
+    vae = from_diffusers(autoencoder.eval(), (1, 8, 8))
+    x = digits.x[:5]
+    q, raw = vae.encode(x), autoencoder.encode(2 * x - 1).latent_dist
+    assert q.mean.shape == (5, 2 * 4 * 4)
+    # What a diffusion pipeline computes: (z - shift) * factor on the way in, z / factor + shift on the way out.
+    assert torch.allclose(q.mean.view(5, 2, 4, 4), (raw.mean - 0.25) * 0.5, atol=1e-6)
+    assert torch.allclose(q.stddev.view(5, 2, 4, 4), raw.std * 0.5, rtol=1e-4)
+    assert torch.allclose(vae.decode(q.mean), (autoencoder.decode(raw.mean).sample + 1) / 2, atol=1e-5)
+    wide = from_diffusers(autoencoder, (1, 8, 8), span=(-1, 3))
+    assert torch.allclose(wide.encode(4 * x - 1).mean, q.mean, atol=1e-5)
+    assert torch.allclose(wide.decode(q.mean), 4 * vae.decode(q.mean) - 1, atol=1e-5)
+
+
+def test_diffusers_scales_channel_by_channel(autoencoder, digits):
+    own = copy.deepcopy(autoencoder).eval()
+    own.register_to_config(latents_mean=[1.0, -1.0], latents_std=[2.0, 4.0])
+    q, raw = from_diffusers(own, (1, 8, 8)).encode(digits.x[:5]), own.encode(2 * digits.x[:5] - 1).latent_dist
+    std = torch.tensor([2.0, 4.0]).view(2, 1, 1)
+    expected = (raw.mean - torch.tensor([1.0, -1.0]).view(2, 1, 1)) * 0.5 / std
+    assert torch.allclose(q.mean, expected.flatten(1), atol=1e-6)
+    assert torch.allclose(q.stddev, (raw.std * 0.5 / std).flatten(1), rtol=1e-4)
+
+
+def test_diffusers_in_half_precision(autoencoder, digits):
+    vae = from_diffusers(copy.deepcopy(autoencoder).bfloat16(), (1, 8, 8))
+    made = Augmenter(vae).fit(digits).generate(5, seed=0)
+    assert made.x.dtype == torch.float32
+
+
+def test_other_libraries_are_not_imported(monkeypatch):
+    for name in ("pythae", "diffusers"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it now fails
+    monkeypatch.delitem(sys.modules, "vaeaug.adapters")
+    runpy.run_module("vaeaug.adapters")
+
+
+def test_functions_are_checked():
+    x = torch.rand(3, 1, 8, 8)
+
+    def refused(encode, match):
+        with pytest.raises(InputError, match=match):
+            from_functions(encode, lambda z: z).encode(x)
+
+    refused(lambda x: x, r"encode to return \(mu, logvar\), each \(3, L\), got Tensor; flatten")
+    refused(lambda x: (x, x), r"got shapes \(3, 1, 8, 8\) and \(3, 1, 8, 8\)")
+    refused(lambda x: (x.flatten(1), x[:, 0, 0]), r"got shapes \(3, 64\) and \(3, 8\)")
+    refused(lambda x: (x.flatten(), 1), "got tuple")
+    with pytest.raises(InputError, match="a function decode, got None"):
+        from_functions(lambda x: x, None)
+    with pytest.raises(InputError, match=r"samples of shape \(B, 1, 28, 28\), got \(3, 1, 8, 8\)"):
+        from_functions(lambda x: x, lambda z: z, event_shape=(1, 28, 28)).encode(x)
+
+
+def test_pythae_models_are_checked():
+    models = pytest.importorskip("pythae.models", reason="needs the extra pythae")
+    with pytest.raises(InputError, match="a model of pythae, got Linear; for other models use from_functions"):
+        from_pythae(nn.Linear(1, 1))
+    flow = models.VAE_LinNF(models.VAE_LinNF_Config(input_dim=(1, 8, 8), latent_dim=4))
+    with pytest.raises(InputError, match="decoder takes the encoder's Gaussian code, got VAE_LinNF"):
+        from_pythae(flow)
+    plain = from_pythae(models.AE(models.AEConfig(input_dim=(1, 8, 8), latent_dim=4)))
+    with pytest.raises(InputError, match="a Gaussian encoder, got AE"):
+        plain.encode(torch.rand(3, 1, 8, 8))
+
+
+def test_autoencoders_are_checked(autoencoder):
+    with pytest.raises(InputError, match="an AutoencoderKL of diffusers, got Linear"):
+        from_diffusers(nn.Linear(1, 1), (1, 8, 8))
+    with pytest.raises(InputError, match=r"images of 1 channels, got event_shape \(3, 8, 8\)"):
+        from_diffusers(autoencoder, (3, 8, 8))
+    with pytest.raises(InputError, match="images whose sides are multiples of 2, got 9x8"):
+        from_diffusers(autoencoder, (1, 9, 8))
+    with pytest.raises(InputError, match=r"a span \(low, high\), got \(1, 0\)"):
+        from_diffusers(autoencoder, (1, 8, 8), span=(1, 0))
