@@ -1,15 +1,23 @@
 """Data augmentation for classifiers, out of a variational autoencoder."""
 
+from typing import Any
+
 from vaeaug._checks import InputError
 from vaeaug.augmenter import Augmenter, Generated
+from vaeaug.evaluate import compare
 from vaeaug.fidelity import Confident
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
+from vaeaug.sklearn_plugin import AugmentedClassifier
+from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
 from vaeaug.training import Diverged, fit_vae
 from vaeaug.vae import VAE
 
 __version__ = "0.1.0"
 __all__ = [
     "VAE",
+    "AugmentedClassifier",
+    "AugmentedDataset",
+    "AugmentedLoader",
     "Augmenter",
     "Confident",
     "Covariance",
@@ -21,5 +29,17 @@ __all__ = [
     "Interpolate",
     "Posterior",
     "Prior",
+    "SyntheticDataset",
+    "VAEAugment",
+    "compare",
     "fit_vae",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Needs the extra `imblearn`, which importing vaeaug must not.
+    if name == "VAEOverSampler":
+        from vaeaug.imblearn_plugin import VAEOverSampler
+
+        return VAEOverSampler
+    raise AttributeError(f"module 'vaeaug' has no attribute {name!r}")

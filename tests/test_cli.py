@@ -1,0 +1,182 @@
+import csv
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vaeaug import Augmenter, cli
+from vaeaug.data import load
+
+
+def vaeaug(capsys, *words):
+    """Runs the command line as a shell would; returns its exit code, output and errors."""
+    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = end.code or 0
+    else:
+        code = 0
+    finally:
+        sys.argv = argv
+    out, err = capsys.readouterr()
+    return code, out, err.split("\r")[-1]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "model"
+    Augmenter().fit("digits", steps=20, progress=False).save(folder)
+    return folder
+
+
+def test_fit_then_generate(capsys, tmp_path):
+    code, out, _ = vaeaug(
+        capsys, "fit", "digits", "-o", tmp_path / "m", "--steps", 5, "--perturb", "covariance", "--scale", 0.7
+    )
+    assert code == 0
+    assert "1797 samples in 10 classes" in out
+    assert repr(Augmenter.load(tmp_path / "m").perturb) == "Covariance(scale=0.7, pooled=True)"
+    assert vaeaug(capsys, "generate", tmp_path / "m", "-n", 3, "-o", tmp_path / "o.npz")[0] == 0
+    with np.load(tmp_path / "o.npz", allow_pickle=False) as made:
+        assert made["x"].shape == (3, 1, 8, 8)
+        assert set(made.files) == {"x", "y", "parent", "confidence", "names"}
+
+
+def test_image_folder_with_a_manifest_that_loads_again(capsys, model, tmp_path):
+    assert vaeaug(capsys, "generate", model, "-n", 12, "--labels", "3,8", "-o", tmp_path / "o")[0] == 0
+    with (tmp_path / "o" / "manifest.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["3", "8"] * 6
+    real = load("digits")
+    for row in rows:
+        assert (tmp_path / "o" / row["file"]).is_file()
+        assert row["name"] == str(real.y[int(row["parent"])].item())
+    again = load(tmp_path / "o")
+    assert again.names == ("3", "8")
+    assert again.counts == [6, 6]
+    assert again.event_shape == (1, 8, 8)
+    # A folder of ours may be written anew; the images that it had are gone then.
+    assert vaeaug(capsys, "generate", model, "-n", 4, "-o", tmp_path / "o")[0] == 0
+    assert len(list((tmp_path / "o").rglob("*.png"))) == 4
+
+
+def test_near_an_image_and_a_folder(capsys, model, tmp_path):
+    for i in range(3):
+        pixels = (load("digits").x[i, 0] * 255).byte().numpy()
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{i}.png")
+    for near, parents in ((tmp_path / "in", [0, 1, 2, 0, 1]), (tmp_path / "in" / "2.png", [0] * 5)):
+        code, _, err = vaeaug(
+            capsys, "generate", model, "-n", 5, "--near", near, "--scale", 0, "-o", tmp_path / "o.npz"
+        )
+        assert (code, err) == (0, "")
+        with np.load(tmp_path / "o.npz") as made:
+            assert made["parent"].tolist() == parents
+            last = made["x"][0, 0]
+    assert np.array_equal((last * 255).round(), pixels)
+
+
+def test_same_seed_same_bytes(capsys, model, tmp_path):
+    for name in ("a", "b"):
+        vaeaug(capsys, "generate", model, "-n", 5, "--seed", 4, "-o", tmp_path / name)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.png"))
+    assert len(files) == 5
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+
+
+def test_bench_writes_rows_a_table_and_a_page(capsys, tmp_path):
+    words = ("bench", "digits", "--per-class", 5, "--seeds", 2, "--steps", 5, "--vae-steps", 5, "-o", tmp_path / "run")
+    code, out, _ = vaeaug(capsys, *words)
+    assert code == 0
+    assert "| cnn        | classical + vae |" in out
+    assert "points over none" in out
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {"rows.csv", "rows.json", "report.html"}
+    rows = (tmp_path / "run" / "rows.csv").read_bytes()
+    assert vaeaug(capsys, *words)[1] == out, "a run that is done is not run again"
+    assert (tmp_path / "run" / "rows.csv").read_bytes() == rows
+
+
+def test_bench_of_rows_of_a_csv(capsys, tmp_path):
+    samples = load("wine")
+    lines = ["a," * 13 + "kind"] + [
+        ",".join(map(str, x)) + f",w{y}" for x, y in zip(samples.x.tolist(), samples.y.tolist(), strict=True)
+    ]
+    (tmp_path / "wine.csv").write_text("\n".join(lines))
+    code, out, err = vaeaug(
+        capsys, "bench", tmp_path / "wine.csv", "--per-class", "10,8,6", "--seeds", 1, "--vae-steps", 5,
+        "--classifier", "logistic", "-o", tmp_path / "run",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "wine, 10,8,6 training samples per class" in out
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("fit", "nothing", "-o", "m"), "expected one of digits, breast-cancer"),
+        (("generate", "nothing", "-n", "1", "-o", "o"), "nothing"),
+        (("generate", "MODEL", "-n", "0", "-o", "o"), "expected n to be a whole number from 1 up, got 0"),
+        (("generate", "MODEL", "-n", "-4", "-o", "o"), "expected n to be a whole number from 1 up, got -4"),
+        (("generate", "MODEL", "-n", "2", "--labels", "cat", "-o", "o"), "expected classes among 0, 1, 2"),
+        (("generate", "MODEL", "-n", "2", "--perturb", "shake", "-o", "o"), "expected perturb to be one of posterior"),
+        (
+            ("generate", "MODEL", "-n", "2", "--near", "photo.png", "-o", "o"),
+            r"expected near of shape (B, 1, 8, 8), got (1, 1, 9, 9)",
+        ),
+        (("generate", "MODEL", "-n", "2", "-o", "FULL"), "expected a new or empty output folder"),
+        (("bench", "digits", "--per-class", "ten"), "expected whole numbers with commas between, got 'ten'"),
+        (("bench", "digits", "--classifier", "resnet"), "expected classifier to be one of cnn"),
+        (("bench", "fashion"), "expected one of digits"),
+    ],
+)
+def test_bad_input_is_one_line_and_code_2(capsys, model, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 9)).save("photo.png")
+    (tmp_path / "FULL").mkdir()
+    (tmp_path / "FULL" / "thesis.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = vaeaug(capsys, *[model if word == "MODEL" else word for word in words])
+    assert code == 2
+    assert message in err
+    assert err.startswith("Error: expected")
+    assert err.count("\n") == 1
+    assert out == ""
+    assert sorted(tmp_path.rglob("*")) == before, "nothing is half-written"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_unwritable_output(capsys, model, tmp_path):
+    tmp_path.chmod(0o500)
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "o")
+    assert code == 2
+    assert "expected a place to write" in err
+
+
+def test_output_below_a_file_is_refused(capsys, model, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "file" / "o")
+    assert code == 2
+    assert "expected a place to write" in err
+
+
+def test_full_disk_leaves_nothing(capsys, model, tmp_path, monkeypatch):
+    def full(self, *args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "o")
+    assert code == 2
+    assert "No space left on device" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["", "fit", "generate", "bench"])
+def test_help_teaches(capsys, command):
+    code, out, _ = vaeaug(capsys, *command.split(), "--help")
+    assert code == 0
+    assert "vaeaug" in out
+    assert ("Example" in out) or not command

@@ -1,0 +1,312 @@
+import csv
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+import vaeaug.evaluate as room
+from vaeaug import Extrapolate, InputError
+from vaeaug import _rng as rng
+from vaeaug.arms import STANDARD, Arm, arms, every
+from vaeaug.data import Samples, load, split, subset
+from vaeaug.evaluate import Settings, compare
+from vaeaug.rows import read
+from vaeaug.stages import (
+    Classical,
+    ClassWeights,
+    Mix,
+    Oversample,
+    PixelNoise,
+    Smote,
+    Synthetic,
+    WorstOf,
+)
+
+pytestmark = pytest.mark.usefixtures("random_state_untouched")
+
+QUICK = Settings(steps=10, vae=(("steps", 10),))
+
+
+def run(data="digits", **kwargs):
+    options = {"per_class": 5, "seeds": 1, "settings": QUICK, "progress": False, **kwargs}
+    return list(compare(data, **options))
+
+
+def timeless(rows):
+    return [{k: v for k, v in asdict(row).items() if "seconds" not in k} for row in rows]
+
+
+def test_every_cell_has_a_row():
+    rows = run(classifier=("cnn", "forest"), seeds=2)
+    assert [(r.seed, r.classifier, r.arm) for r in rows] == [
+        (seed, classifier, arm.name) for seed in (0, 1) for classifier in ("cnn", "forest") for arm in arms()
+    ]
+    for row in rows:
+        assert 0 <= row.accuracy <= 1
+        assert row.samples == 50
+        assert (row.vae_seconds > 0) == ("vae" in row.arm)
+        assert row.steps == (10 if row.classifier == "cnn" else 0)
+    assert all(len({r.subset for r in rows if r.seed == seed}) == 1 for seed in (0, 1))
+    assert len({r.subset for r in rows}) == 2
+
+
+def test_a_repeat_gives_the_same_rows():
+    assert timeless(run(classifier=("cnn", "forest"))) == timeless(run(classifier=("cnn", "forest")))
+
+
+def test_arms_differ_in_nothing_but_the_augmentation():
+    still = Arm("still", (Classical(shift=0), Synthetic(ratio=0)))
+    one, two = run(arm=(Arm("none"), still))
+    assert one.accuracy == two.accuracy
+
+
+@pytest.mark.parametrize("data", ["wine", "breast-cancer"])
+def test_rows_of_numbers(data):
+    found = run(data, classifier=("mlp", "logistic", "knn", "svc"))
+    assert len(found) == 16
+    assert max(row.accuracy for row in found) > 0.6
+
+
+def test_a_run_that_is_cut_off_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    whole = run(seeds=2)
+    part = compare("digits", per_class=5, seeds=2, settings=QUICK, progress=False, rows=path)
+    for _ in range(5):
+        next(part)
+    part.close()
+    assert len(read(path)) == 5
+    # The last line is cut off in the middle, as by a power failure.
+    path.write_text(path.read_text()[:-30])
+    assert len(read(path)) == 4
+    fits = []
+    made = room._fit_network
+    monkeypatch.setattr(room, "_fit_network", lambda *args: fits.append(1) or made(*args))
+    assert timeless(run(seeds=2, rows=path)) == timeless(whole)
+    assert len(fits) == 4
+    assert timeless(read(path)) == timeless(whole)
+
+
+def test_rows_of_another_setup_are_not_taken(tmp_path):
+    path = tmp_path / "rows.csv"
+    run(rows=path)
+    run(rows=path, settings=Settings(steps=11, vae=(("steps", 10),)))
+    assert [row.steps for row in read(path)] == [10] * 4 + [11] * 4
+
+
+def test_foreign_rows_are_refused(tmp_path):
+    path = tmp_path / "rows.csv"
+    with path.open("w") as file:
+        csv.writer(file).writerows([["a", "b"], [1, 2]])
+    with pytest.raises(InputError, match=r"expected rows of this version in .*rows.csv.*choose another folder"):
+        run(rows=path)
+
+
+class Tripwire(Samples):
+    """A test split that may be read while judging only."""
+
+    armed = True
+
+    def __getattribute__(self, name):
+        if name in ("x", "y") and Tripwire.armed:
+            raise AssertionError(f"the test split's {name} was read before judging")
+        return super().__getattribute__(name)
+
+
+def test_nothing_reads_the_test_split_before_judging(monkeypatch):
+    pool, test = split(load("digits"))
+    Tripwire.armed = False
+    fenced = Tripwire(test.x, test.y, test.names)
+    made, judged = room._judge, []
+
+    def judge(predict, held_out):
+        Tripwire.armed = False
+        judged.append(1)
+        try:
+            return made(predict, held_out)
+        finally:
+            Tripwire.armed = True
+
+    monkeypatch.setattr(room, "_judge", judge)
+    Tripwire.armed = True
+    rows = run(pool, test=fenced, classifier=("cnn", "forest", "svc"))
+    assert len(judged) == len(rows) == 12
+    monkeypatch.setattr(room, "_judge", made)
+    with pytest.raises(AssertionError, match="was read before judging"):
+        run(pool, test=fenced, classifier=("forest",))
+
+
+@pytest.mark.parametrize("classifier", ["cnn", "forest", "logistic", "knn"])
+def test_every_arm_runs(classifier):
+    counts = [6, 6, 6, 6, 6, 6, 6, 6, 6, 3]
+    rows = run(per_class=counts, arm=every("digits"), classifier=(classifier,))
+    names = {row.arm for row in rows}
+    assert len(names) == len(rows)
+    assert ("mixup" in names) == ("classical + vae, worst of 4" in names) == (classifier == "cnn")
+    assert ("class weights" in names) == (classifier != "knn")
+    assert {row.steps for row in rows} == {10 if classifier == "cnn" else 0}
+    accuracy = {row.arm: row.accuracy for row in rows}
+    if classifier == "logistic":
+        assert accuracy["duplicates"] == pytest.approx(accuracy["none"], abs=0.1)
+        assert accuracy["class weights"] != accuracy["none"]
+
+
+def test_arms_by_name():
+    assert tuple(arm.name for arm in arms("digits")) == STANDARD
+    assert tuple(arm.name for arm in arms("digits", ["pca", "none"])) == ("pca", "none")
+    assert arms("digits", ["all"]) == every("digits")
+    assert len({arm.name for arm in every()}) == len(every())
+    with pytest.raises(InputError, match=r"expected arm to be one of none, classical, .*, all, got 'magic'"):
+        arms("digits", ["magic"])
+
+
+class Run:
+    """What a stage may know, without a benchmark around it."""
+
+    def __init__(self, samples, augmenter=None, network=None):
+        self.samples, self.seed, self.network, self._augmenter = samples, 0, network, augmenter
+
+    def augmenter(self):
+        return self._augmenter
+
+
+def one_hot(samples):
+    return torch.nn.functional.one_hot(samples.y, len(samples.names)).float()
+
+
+def test_growths_balance_and_keep_the_originals():
+    lopsided = subset(load("digits"), [9, 8, 7, 6, 5, 4, 3, 3, 2, 2])
+    for growth, factor in ((Oversample(), 1), (Smote(), 1), (Smote(factor=3), 3)):
+        grown = growth.grow(Run(lopsided))
+        assert grown.counts == [9 * factor] * 10
+        assert torch.equal(grown.x[: len(lopsided)], lopsided.x)
+        assert torch.equal(grown.y[: len(lopsided)], lopsided.y)
+    copies = torch.cdist(Oversample().grow(Run(lopsided)).x.flatten(1), lopsided.x.flatten(1)).min(1).values
+    assert copies.max() < 1e-6
+
+
+def test_class_weights_level_the_classes():
+    lopsided = subset(load("digits"), [9, 8, 7, 6, 5, 4, 3, 3, 2, 2])
+    _, t = ClassWeights().fit(Run(lopsided))(lopsided.x, one_hot(lopsided), 0)
+    assert torch.allclose(t.sum(0), torch.full((10,), len(lopsided) / 10), rtol=1e-5)
+
+
+def test_pixel_noise_changes_as_much_as_the_vae(augmenter, digits):
+    like = Synthetic()
+    job, t = Run(digits, augmenter), one_hot(digits)
+    rms = [
+        float((stage.fit(job)(digits.x, t, 1)[0] - digits.x).square().mean().sqrt())
+        for stage in (replace(like, ratio=1.0), PixelNoise(like))
+    ]
+    assert 0.6 * rms[0] < rms[1] <= 1.1 * rms[0], "clipping at 0 and 1 takes some of the noise away"
+
+
+def test_mixing_mixes_labels_and_samples(digits):
+    t = one_hot(digits)
+    for stage in (Mix(alpha=1.0), Mix(cut=True, alpha=1.0)):
+        x, mixed = stage.fit(Run(digits))(digits.x, t, 3)
+        assert torch.allclose(mixed.sum(1), torch.ones(len(t)))
+        assert (mixed.max(1).values < 1).any()
+        assert not torch.equal(x, digits.x)
+        again, _ = stage.fit(Run(digits))(digits.x, t, 3)
+        assert torch.equal(x, again)
+
+
+def test_worst_of_k_is_the_worst(augmenter, digits):
+    with rng.forked(0):
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    job, t = Run(digits, augmenter, network), one_hot(digits)
+
+    def loss(stage):
+        x, _ = stage.fit(job)(digits.x, t, 5)
+        with torch.no_grad():
+            return torch.nn.functional.cross_entropy(network(x), digits.y, reduction="none")
+
+    moves = Classical(shift=0.2, rotate=20)
+    assert (loss(WorstOf(moves, 8)) >= loss(moves) - 1).float().mean() > 0.8
+    assert loss(WorstOf(moves, 8)).mean() > loss(moves).mean()
+    assert loss(Synthetic(ratio=1.0, worst_of=8)).mean() > loss(Synthetic(ratio=1.0)).mean()
+
+
+def test_pca_control_gives_samples_back_at_scale_zero(digits):
+    still = Synthetic(Extrapolate(0.0), ratio=1.0, model="pca")
+    assert torch.equal(still.fit(Run(digits))(digits.x, one_hot(digits), 0)[0], digits.x)
+    moved_ = Synthetic(Extrapolate(1.0), ratio=1.0, model="pca").fit(Run(digits))(digits.x, one_hot(digits), 0)[0]
+    assert (moved_ != digits.x).flatten(1).any(1).all()
+
+
+def test_lopsided_regime():
+    counts = list(range(2, 12))
+    row = run(per_class=counts, arm=(Arm("none"),), classifier=("forest",))[0]
+    assert row.regime == "2/3/4/5/6/7/8/9/10/11"
+    assert row.samples == sum(counts)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        (
+            {"classifier": ("resnet",)},
+            "expected classifier to be one of cnn, mlp, forest, svc, logistic, knn, got 'resnet'",
+        ),
+        ({"data": "wine"}, "expected a classifier for rows, got cnn; choose mlp"),
+        ({"per_class": 5000}, r"expected at least 5000 samples of class 0, got 89; ask for fewer"),
+        ({"per_class": 1}, "expected at least 2 samples of every class"),
+        ({"seeds": 0}, "expected seeds to be a whole number from 1 up, got 0"),
+        ({"data": "nothing"}, "expected one of digits"),
+    ],
+)
+def test_bad_input_before_any_work(kwargs, message):
+    with pytest.raises(InputError, match=message):
+        compare(kwargs.pop("data", "digits"), **kwargs)
+
+
+def images(n=400, side=12):
+    x = torch.zeros(n, 1, side, side)
+    x[:, :, side // 2 - 1 : side // 2 + 2, side // 2 - 1] = 1
+    return x
+
+
+def moved(stage, x):
+    return stage.fit(Run(Samples(x, torch.zeros(len(x), dtype=torch.long))))(x, torch.ones(len(x), 1), 0)[0]
+
+
+def test_classical_without_motion_changes_nothing():
+    x = images()
+    assert torch.allclose(moved(Classical(shift=0), x), x, atol=1e-5)
+
+
+def test_classical_shifts_by_whole_pixels():
+    x = images()
+    out = moved(Classical(shift=2 / 12), x)
+    assert torch.allclose(out, out.round(), atol=1e-4), "a shift alone must not blur"
+    assert torch.allclose(out.sum((1, 2, 3)), x.sum((1, 2, 3)), atol=1e-3)
+    centre = (out * torch.arange(12.0)).sum((1, 2, 3)) / 3 - 5
+    assert set(centre.round().int().tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_classical_flips_half():
+    x = images()
+    x[:, :, 0, 0] = 1
+    out = moved(Classical(shift=0, flip=True), x)
+    mirrored = torch.isclose(out, x.flip(3), atol=1e-4).flatten(1).all(1)
+    kept = torch.isclose(out, x, atol=1e-4).flatten(1).all(1)
+    assert (mirrored ^ kept).all()
+    assert 140 < mirrored.sum() < 260
+
+
+def test_classical_rotates_and_zooms_within_its_bounds():
+    x = torch.zeros(300, 1, 21, 21)
+    x[:, :, 5:16, 5:16] = 1
+    area = moved(Classical(shift=0, zoom=0.2), x).sum((1, 2, 3)) / 121
+    assert 0.6 < area.min() < 0.75
+    assert 1.3 < area.max() < 1.5
+    turned = moved(Classical(shift=0, rotate=30), x)
+    assert torch.allclose(turned.sum((1, 2, 3)), x.sum((1, 2, 3)), rtol=0.03)
+    assert (turned != x).flatten(1).any(1).float().mean() > 0.95
+
+
+def test_jitter_of_rows_has_the_features_spread():
+    rows = torch.tensor(np.random.default_rng(0).normal(0, [1, 10], (5000, 2)), dtype=torch.float32)
+    spread = (moved(Classical(jitter=0.1), rows) - rows).std(0)
+    assert torch.allclose(spread, torch.tensor([0.1, 1.0]), rtol=0.1)

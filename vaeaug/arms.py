@@ -1,0 +1,128 @@
+"""Arms: the conditions that a benchmark compares. Adding one is a row in `every`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from vaeaug import _checks, _rng
+from vaeaug.classifiers import NETWORKS, UNWEIGHTED
+from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
+from vaeaug.samples import Samples
+from vaeaug.stages import (
+    Classical,
+    ClassWeights,
+    Growth,
+    Job,
+    Mix,
+    Oversample,
+    PixelNoise,
+    Repeat,
+    Smote,
+    Stage,
+    Synthetic,
+    Transform,
+    WorstOf,
+)
+
+STANDARD = ("none", "classical", "vae", "classical + vae")
+
+# Chosen by hand, from what is usual for such data, and not tuned.
+CLASSICAL = {
+    "fashion-mnist": Classical(flip=True),
+    "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One condition compared.
+
+    Arguments:
+        name: As it stands in tables.
+        stages: What a batch runs through, in this order.
+        growth: What makes a larger training set beforehand.
+    """
+
+    name: str
+    stages: tuple[Stage, ...] = ()
+    growth: Growth | None = None
+
+    def suits(self, classifier: str) -> bool:
+        """Returns whether this classifier can be trained under the arm."""
+        if classifier in NETWORKS:
+            return True
+        weighs = any(stage.weighs for stage in self.stages)
+        return not any(stage.networks_only for stage in self.stages) and not (weighs and classifier in UNWEIGHTED)
+
+    def grow(self, job: Job) -> Samples:
+        """Returns the set to train on."""
+        return job.samples if self.growth is None else self.growth.grow(job)
+
+    def fit(self, job: Job) -> Transform:
+        """Fits every stage to the training subset."""
+        transforms = [stage.fit(job) for stage in self.stages]
+
+        def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            for place, apply in enumerate(transforms):
+                x, t = apply(x, t, _rng.derive(seed, place))
+            return x, t
+
+        return transform
+
+
+def every(data: str = "", classical: Classical | None = None, perturb: Perturbation | None = None) -> tuple[Arm, ...]:
+    """Returns all arms that need no extra but `imblearn`.
+
+    Arguments:
+        data: The name of the data set; known sets have a classical augmentation of their own.
+        classical: Another classical augmentation.
+        perturb: Another perturbation for the arms named after the VAE.
+    """
+    moves = classical or CLASSICAL.get(data, Classical())
+    vae = Synthetic() if perturb is None else Synthetic(perturb)
+    schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
+    return (
+        Arm("none"),
+        Arm("classical", (moves,)),
+        Arm("vae", (vae,)),
+        Arm("classical + vae", (vae, moves)),
+        Arm("mixup", (Mix(),)),
+        Arm("cutmix", (Mix(cut=True, alpha=1.0),)),
+        Arm("classical + mixup", (moves, Mix())),
+        Arm("oversampling", growth=Oversample()),
+        Arm("classical + oversampling", (moves,), Oversample()),
+        Arm("class weights", (ClassWeights(),)),
+        Arm("classical + class weights", (moves, ClassWeights())),
+        Arm("smote", growth=Smote(factor=10)),
+        *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in schemes),
+        Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
+        Arm("classical, worst of 4", (WorstOf(moves, 4),)),
+        Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),
+        Arm("pixel noise", (PixelNoise(vae),)),
+        Arm("pca", (replace(vae, model="pca"),)),
+        Arm("classical + pca", (replace(vae, model="pca"), moves)),
+        Arm("duplicates", (Repeat(),)),
+    )
+
+
+def arms(
+    data: str = "",
+    names: Sequence[str] = STANDARD,
+    classical: Classical | None = None,
+    perturb: Perturbation | None = None,
+) -> tuple[Arm, ...]:
+    """Returns arms by name: by default none, classical, vae, and both; `all` stands for every one.
+
+    Arguments:
+        data, classical, perturb: See `every`.
+        names: Which, in this order.
+    """
+    there = {arm.name: arm for arm in every(data, classical, perturb)}
+    if "all" in names:
+        return tuple(there.values())
+    for name in names:
+        _checks.one_of("arm", name, (*there, "all"))
+    return tuple(there[name] for name in names)
