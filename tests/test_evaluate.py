@@ -22,6 +22,7 @@ from vaeaug.stages import (
     Synthetic,
     WorstOf,
 )
+from vaeaug.workers import spread
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -85,6 +86,49 @@ def test_a_run_that_is_cut_off_goes_on(tmp_path, monkeypatch):
     assert timeless(run(seeds=2, rows=path)) == timeless(whole)
     assert len(fits) == 4
     assert timeless(read(path)) == timeless(whole)
+
+
+def test_processes_change_nothing_but_the_order():
+    def key(row):
+        return row["seed"], row["classifier"], row["arm"]
+
+    alone, together = (timeless(run(seeds=3, classifier=("cnn", "svc"), jobs=jobs)) for jobs in (1, 2))
+    assert sorted(alone, key=key) == sorted(together, key=key)
+
+
+def test_threads_change_nothing():
+    before, alone = torch.get_num_threads(), timeless(run())
+    torch.set_num_threads(2)
+    try:
+        assert timeless(run()) == alone
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def broken(item):
+    yield item
+    if item == 1:
+        raise OSError("the disk is on fire")
+
+
+def test_a_process_that_fails_stops_the_rest():
+    seen = []
+    with pytest.raises(OSError, match="the disk is on fire"):
+        seen.extend(spread(broken, [0, 1, 2], jobs=2))
+    with pytest.raises(OSError, match="the disk is on fire"):
+        list(spread(broken, [0, 1, 2], jobs=1))
+
+
+def test_arms_that_are_not_alike_stop_the_run(monkeypatch):
+    made = room._fit_network
+
+    def unlike(run, classifier, arm):
+        return made(run, classifier, arm)._replace(steps=11 if arm.name == "vae" else 10)
+
+    monkeypatch.setattr(room, "_fit_network", unlike)
+    with pytest.raises(RuntimeError, match="share the training subset and the number of steps"):
+        run()
 
 
 def test_rows_of_another_setup_are_not_taken(tmp_path):

@@ -32,6 +32,7 @@ ROOMS = (
     "stages",
     "arms",
     "rows",
+    "workers",
     "evaluate",
     "verdicts",
     "gallery",

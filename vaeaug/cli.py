@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -104,6 +106,7 @@ def bench(
         list[str] | None, typer.Option(help="An arm to compare, 'all' for every one; may be given again.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many paired repetitions.", min=1)] = 5,
+    jobs: Annotated[int, typer.Option(help="Processes; by default one per core. The result is the same.", min=0)] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
     vae_steps: Steps = 1000,
     perturb: Perturb = None,
@@ -125,19 +128,23 @@ def bench(
     asked: int | list[int] = counts[0] if len(counts) == 1 else counts
     settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),))
     scheme = _scheme(perturb, scale)
+    conditions = arms.arms(name, arm or arms.STANDARD, perturb=scheme)
     rows = list(
         evaluate.compare(
             pool,
             test=test,
             per_class=asked,
             classifier=chosen,
-            arm=arms.arms(name, arm or arms.STANDARD, perturb=scheme),
+            arm=conditions,
             seeds=seeds,
             settings=settings,
             rows=output / "rows.csv",
             name=name,
+            jobs=jobs or os.cpu_count() or 1,
         )
     )
+    order = {(one, a.name): place for place, (one, a) in enumerate(itertools.product(chosen, conditions))}
+    rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
     _files.save_json(output / "rows.json", [asdict(row) for row in rows])
     typer.echo(f"{name}, {per_class} training samples per class, {seeds} seeds\n\n{verdicts.table(rows)}\n")
     for rival in ("none", "classical"):

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from vaeaug.data import Samples, as_samples, load, split, subset
 from vaeaug.rows import Result, append, read
 from vaeaug.stages import Job
 from vaeaug.training import Shuffled, autocast, evaluating, train
+from vaeaug.workers import one_thread, spread
 
 COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given
 JUDGED_AT_ONCE = 500
@@ -86,6 +88,7 @@ def compare(
     settings: Settings = Settings(),
     rows: str | Path | None = None,
     name: str | None = None,
+    jobs: int = 1,
     progress: bool = True,
 ) -> Iterator[Result]:
     """Trains classifiers with and without augmentation; yields a row per cell as it is done.
@@ -100,6 +103,8 @@ def compare(
         settings: What the arms share.
         rows: A CSV file that keeps the rows; the cells that it already has are not run again.
         name: The name of the data in the rows; by default that of the set or file.
+        jobs: The number of processes, which take seeds in turn; the order of the rows may depend on it, their content does
+            not. A script that asks for more than 1 needs `if __name__ == "__main__":`.
         progress: Whether to show a bar.
 
     Raises:
@@ -119,12 +124,14 @@ def compare(
     chosen_arms = arms(name) if arm is None else arm
     cells = [pair for pair in itertools.product(classifier, chosen_arms) if pair[1].suits(pair[0])]
     plan = _Plan(name, regime, pool, held_out, per_class, tuple(cells))
-    return _rows(plan, tuple(chosen), settings, Path(rows) if rows else None, progress)
+    _checks.within("jobs", jobs, 1, whole=True)
+    return _rows(plan, tuple(chosen), settings, Path(rows) if rows else None, jobs, progress)
 
 
 def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
     """Returns the augmenter that the arms of a seed share: the same one at every call."""
-    return Augmenter().fit(samples, seed=_rng.derive(seed, 1), progress=False, **dict(settings.vae))
+    with one_thread():
+        return Augmenter().fit(samples, seed=_rng.derive(seed, 1), progress=False, **dict(settings.vae))
 
 
 def splits(data: Any) -> tuple[Samples, Samples]:
@@ -150,21 +157,34 @@ class _Plan(NamedTuple):
 
 
 def _rows(
-    plan: _Plan, seeds: tuple[int, ...], settings: Settings, path: Path | None, progress: bool
+    plan: _Plan, seeds: tuple[int, ...], settings: Settings, path: Path | None, jobs: int, progress: bool
 ) -> Iterator[Result]:
     done = {row.cell: row for row in read(path)} if path and path.exists() else {}
+    steps: dict[tuple[int, str], Result] = {}
     with tqdm(
         total=len(seeds) * len(plan.cells), desc="benchmark", disable=not progress, unit="cell", leave=False
     ) as bar:
-        for seed in seeds:
-            run = _Run(subset(plan.pool, plan.per_class, seed), seed, settings)
-            for classifier, arm in plan.cells:
-                bar.set_postfix_str(f"seed {seed}, {classifier}, {arm.name}")
-                row = _row(plan, run, classifier, arm, done)
-                if path and row.cell not in done:
-                    append(path, row)
-                bar.update()
-                yield row
+        for row in spread(partial(_of_seed, plan, settings, done), seeds, jobs):
+            _check_alike(steps.setdefault((row.seed, row.classifier), row), row)
+            if path and row.cell not in done:
+                append(path, row)
+            bar.set_postfix_str(f"seed {row.seed}, {row.classifier}, {row.arm}: {row.accuracy:.1%}", refresh=False)
+            bar.update()
+            yield row
+
+
+def _of_seed(plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], seed: int) -> Iterator[Result]:
+    run = _Run(subset(plan.pool, plan.per_class, seed), seed, settings)
+    for classifier, arm in plan.cells:
+        yield _row(plan, run, classifier, arm, done)
+
+
+def _check_alike(first: Result, row: Result) -> None:
+    if (first.subset, first.steps) != (row.subset, row.steps):
+        raise RuntimeError(
+            f"expected arms of a seed to share the training subset and the number of steps, got {first} and {row}; "
+            f"their difference would not be that of the augmentation"
+        )
 
 
 def _row(plan: _Plan, run: _Run, classifier: str, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:

@@ -1,0 +1,87 @@
+"""Work spread over processes, such that what is computed does not depend on how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from queue import Empty
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from vaeaug import _checks
+
+LOOK = 1.0  # seconds between looks at whether a process has failed
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Computes on one thread inside the block: sums are then always made in the same order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def spread(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int) -> Iterator[Any]:
+    """Yields what `work` yields for each item, as it comes; every result is computed on one thread.
+
+    Arguments:
+        work: A function of a module, or a partial of one, from an item to an iterator of results.
+        items: What to work on.
+        jobs: The number of processes; 1 works in this one, in the order of the items.
+
+    Raises:
+        InputError: If jobs is not 1 or more.
+    """
+    _checks.within("jobs", jobs, 1, whole=True)
+    if min(jobs, len(items)) == 1:
+        yield from _here(work, items)
+        return
+    # Spawned, because a forked process may not use the threads that torch has started in this one.
+    context = get_context("spawn")
+    with context.Manager() as manager:
+        results = manager.Queue()
+        with ProcessPoolExecutor(min(jobs, len(items)), mp_context=context) as pool:
+            running = [pool.submit(_there, work, item, results) for item in items]
+            try:
+                yield from _collected(running, results)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _here(work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Iterator[Any]:
+    for item in items:
+        found = work(item)
+        while True:
+            with one_thread():
+                result = next(found, found)
+            if result is found:
+                break
+            yield result
+
+
+def _there(work: Callable[[Any], Iterator[Any]], item: Any, results: Any) -> None:
+    with one_thread():
+        for result in work(item):
+            results.put(result)
+
+
+def _collected(running: list[Future[None]], results: Any) -> Iterator[Any]:
+    while True:
+        # Looked at before the queue: what a process that is done had put there is found then.
+        over = all(future.done() for future in running)
+        try:
+            yield results.get(timeout=0 if over else LOOK)
+        except Empty:
+            for future in running:
+                if future.done():
+                    future.result()
+            if over:
+                return
