@@ -146,6 +146,7 @@ def check_augmenter(augmenter: Any) -> None:
 
 
 def check_worker(augmenter: Augmenter) -> None:
+    """Checks that the VAE can be used in this process: in the worker of a DataLoader, it must be on the CPU."""
     device = device_of(augmenter.vae_)
     if get_worker_info() is not None and device.type != "cpu":
         remedy = "use AugmentedLoader, which generates outside the workers, or num_workers=0"
@@ -164,8 +165,8 @@ def hardest(children: Tensor, y: Tensor, classifier: nn.Module) -> Tensor:
                 remedy = "pass a network that returns the logits alone"
                 _checks.refuse(f"logits of shape (B, K), K above {int(y.max())}, from the classifier", got, remedy)
             losses.append(nn.functional.cross_entropy(logits.float(), y.to(logits.device), reduction="none"))
-    hardest = torch.stack(losses).argmax(0).to(children.device)
-    return children[hardest, torch.arange(len(hardest), device=children.device)]
+    which = torch.stack(losses).argmax(0).to(children.device)
+    return children[which, torch.arange(len(which), device=children.device)]
 
 
 def _tensor(x: Any) -> Tensor:
