@@ -300,6 +300,7 @@ def test_what_is_not_replaced_is_the_very_object(augmenter):
         assert new[2] is old[2]
     assert all(torch.equal(a, b[0]) for a, b in zip(X.split(50), original, strict=True))  # the input is as it was
     assert all(a is b for a, b in zip(AugmentedLoader(original, augmenter, 0.0), original, strict=True))
+    assert next(iter(AugmentedLoader([X], augmenter, 0.0))) is X  # nothing is asked of batches then, not even labels
 
 
 def test_ratio_0_is_the_original_loader(augmenter):

@@ -253,7 +253,8 @@ def _pass_again(part: str, name: str) -> NoReturn:
 
 def _bank(path: Path, names: tuple[str, ...], counts: list[int], event_shape: list[int], scaling: Scaling) -> Bank:
     tensors, _ = _files.load_tensors(path, "bank")
-    x, y, mean, stddev = (tensors[name] for name in ("x", "y", "mean", "stddev"))
+    # Copies: what was read is a view of the file, which may be replaced while the augmenter lives.
+    x, y, mean, stddev = (tensors[name].clone() for name in ("x", "y", "mean", "stddev"))
     if not _fits(x, y, mean, stddev, counts, event_shape):
         _checks.refuse(f"a bank that fits {CONFIG}", f"another in '{path}'", "do not mix the files of two augmenters")
     return Bank(Samples(x, y, names), mean, stddev, scaling)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from queue import Empty
 from typing import Any
 
@@ -70,6 +70,10 @@ def _here(work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Iterato
 def _there(work: Callable[[Any], Iterator[Any]], item: Any, results: Any) -> None:
     with one_thread():
         for result in work(item):
+            parent = parent_process()
+            if parent is not None and not parent.is_alive():
+                # The one who asked was killed: nobody waits for the rest.
+                return
             results.put(result)
 
 
