@@ -18,6 +18,7 @@ ROOMS = (
     "vae",
     "training",
     "bank",
+    "parents",
     "perturb",
     "fidelity",
     "saving",

@@ -7,7 +7,7 @@ that of its whole chunk, from a generator seeded by (seed, chunk).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,11 +20,11 @@ from vaeaug import _checks, _rng, saving
 from vaeaug.bank import Bank
 from vaeaug.data import Scaling, as_samples, unit_float
 from vaeaug.fidelity import Filter, Tally
+from vaeaug.parents import CHUNK, Parents, in_turn, of_bank
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
-from vaeaug.training import Shuffled, device_of, evaluating, fit_vae
+from vaeaug.training import device_of, evaluating, fit_vae
 from vaeaug.vae import VAE
 
-CHUNK = 256
 TRIES = 4
 
 
@@ -43,17 +43,6 @@ class Generated(NamedTuple):
     y: Tensor
     parent: Tensor
     confidence: Tensor
-
-
-class _Source(NamedTuple):
-    """The real samples of one call with their codes, and `order`: a chunk's number -> the places of its parents."""
-
-    x: Tensor
-    y: Tensor
-    confidence: Tensor
-    mean: Tensor
-    stddev: Tensor
-    order: Callable[[int], Tensor]
 
 
 class Augmenter:
@@ -115,9 +104,7 @@ class Augmenter:
         self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
             _checks.event("samples", samples.x, self.vae_.event_shape)
-        codes = [self._encode(x, y) for x, y in zip(samples.x.split(CHUNK), samples.y.split(CHUNK), strict=True)]
-        mean, stddev = (torch.cat([getattr(q, name) for q in codes]) for name in ("mean", "stddev"))
-        self._fill(self.vae_, Bank(samples, mean, stddev, Scaling.fit(samples.x)))
+        self._fill(self.vae_, Bank(samples, *self._codes(samples.x, samples.y), Scaling.fit(samples.x)))
         return self
 
     def generate(
@@ -141,11 +128,11 @@ class Augmenter:
             InputError: If n is not 1 or more, or `near` and `labels` do not fit the data seen at fit.
             NotFittedError: Before `fit`.
         """
-        self._check_fitted()
+        self._ready()
         _checks.within("n", n, 1, whole=True)
         seed = secrets.randbits(62) if seed is None else seed
         _checks.within("seed", seed, 0, whole=True)
-        source = self._bank_source(labels, seed) if near is None else self._near_source(n, near, labels)
+        source = of_bank(self.bank_, labels, seed) if near is None else self._given(n, near, labels)
         chunks = range(-(-n // CHUNK))
         parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
         made = Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
@@ -168,12 +155,12 @@ class Augmenter:
 
         Streams, shards and Datasets are made of it.
         """
-        self._check_fitted()
-        return self._make(self._bank_source(labels, seed), index, seed, CHUNK)
+        self._ready()
+        return self._make(of_bank(self.bank_, labels, seed), index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.saving`."""
-        self._check_fitted()
+        self.check_fitted()
         saving.save(folder, saving.Parts(self.vae_, self.bank_, self.perturb, self.keep, self.residual))
 
     @classmethod
@@ -192,7 +179,7 @@ class Augmenter:
     @property
     def acceptance_(self) -> dict[str, float]:
         """The share of the drawn children that `keep` let through since `fit`, by class; classes never drawn are left out."""
-        self._check_fitted()
+        self.check_fitted()
         return self._tally.shares()
 
     def _fill(self, vae: Any, bank: Bank) -> None:
@@ -208,9 +195,15 @@ class Augmenter:
         if self.vae is not None and not (hasattr(self.vae, "encode") and hasattr(self.vae, "decode")):
             _checks.refuse("a VAE with encode and decode", type(self.vae).__name__, "see docs/own-vae.md")
 
-    def _check_fitted(self) -> None:
+    def check_fitted(self) -> None:
+        """Checks that `fit` has been called."""
         if not hasattr(self, "bank_"):
             raise NotFittedError("expected a fitted augmenter, got one before fit; call augmenter.fit(data) first")
+
+    def _ready(self) -> None:
+        self.check_fitted()
+        # The VAE may have been moved since fit; its bank follows.
+        self.bank_ = self.bank_.to(device_of(self.vae_))
 
     def _encode(self, x: Tensor, y: Tensor | None) -> Independent:
         device = device_of(self.vae_)
@@ -229,56 +222,45 @@ class Augmenter:
         conditional = getattr(self.vae_, "classes", None) is not None
         return (y.to(device),) if conditional and y is not None else ()
 
-    def _bank_source(self, labels: Any, seed: int) -> _Source:
-        bank, samples = self.bank_, self.bank_.samples
-        order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else self._in_turn(labels, seed)
-        return _Source(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order)
-
-    def _in_turn(self, labels: Any, seed: int) -> Callable[[int], Tensor]:
-        """The order in which the classes wanted come in turn, and within each class its samples."""
-        wanted = torch.as_tensor([labels] if isinstance(labels, int) else labels)
-        if wanted.numel() == 0:
-            _checks.refuse("at least one label", "none", "leave labels out for all classes")
-        classes = len(self.bank_.samples.names)
-        wanted = _checks.labels(wanted, classes)
-        in_round = torch.nn.functional.one_hot(wanted, classes).cumsum(0)
-        each, before = in_round[-1][wanted], in_round.gather(1, wanted[:, None])[:, 0] - 1
-        shift = torch.randint(2**31, (classes,), generator=_rng.generator(seed, 1))
-
-        def order(chunk: int) -> Tensor:
-            index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
-            turn, round_ = index % len(wanted), index // len(wanted)
-            return self.bank_.member(wanted[turn], shift[wanted[turn]] + round_ * each[turn] + before[turn])
-
-        return order
-
-    def _near_source(self, n: int, near: Any, labels: Any) -> _Source:
-        near = torch.as_tensor(near)
-        _checks.event("near", near, self.bank_.samples.event_shape)
+    def _given(self, n: int, near: Any, labels: Any) -> Parents:
+        """Checks and encodes the samples to start from; more than n are not needed."""
+        bank, near = self.bank_, torch.as_tensor(near)
+        _checks.event("near", near, bank.samples.event_shape)
         _checks.finite("near", near)
-        x = unit_float(near.cpu())
-        self.bank_.check_range(x)
-        y = None
+        x, y = unit_float(near.cpu()), None
+        bank.check_range(x)
         if labels is not None:
-            y = _checks.labels(labels, len(self.bank_.samples.names)).cpu()
+            y = _checks.labels(labels, len(bank.samples.names)).cpu()
             if len(y) != len(x):
                 _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
             y = y[:n]
         x = x[:n]
-        q = self._encode(x, y)
-        y, confidence = (y, torch.ones(len(x))) if y is not None else self.bank_.classify(q.mean)
-        return _Source(
-            x, y, confidence, q.mean, q.stddev, lambda chunk: torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK) % len(x)
-        )
+        mean, stddev = self._codes(x, y)
+        y, confidence = (y, torch.ones(len(x))) if y is not None else bank.classify(mean)
+        parts = zip(x.split(CHUNK), mean.split(CHUNK), y.split(CHUNK), strict=True)
+        rest = torch.cat([self._rest(*part) for part in parts]) if self.residual else None
+        return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest)
 
-    def _make(self, source: _Source, chunk: int, seed: int, n: int) -> Generated:
+    def _codes(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns mean and standard deviation of q(z|x), each `(N, L)`, encoded a chunk at a time."""
+        labels = [None] * len(x) if y is None else y.split(CHUNK)
+        found = [self._encode(part, told) for part, told in zip(x.split(CHUNK), labels, strict=False)]
+        return torch.cat([q.mean for q in found]), torch.cat([q.stddev for q in found])
+
+    def _rest(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
+        """Returns what the VAE does not tell of samples: x - decode(z), on its device."""
+        return x.to(z) - self._decode(z, y)
+
+    def _make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
         """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
         parents = source.order(chunk)
         at = parents.to(source.mean.device)
         q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1)
         labels, parents = source.y[parents], parents[:n]
         x, y, confidence = source.x[parents], labels[:n], source.confidence[parents]
-        rest = x.to(q.mean) - self._decode(q.mean[:n], y) if self.residual else None
+        rest = None
+        if self.residual:
+            rest = self._rest(x, q.mean[:n], y) if source.rest is None else source.rest[at[:n]]
         if self.keep is None:
             return Generated(self._draw(x, rest, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
         out, judged, open_ = x.clone(), confidence.clone(), torch.arange(n)

@@ -145,7 +145,11 @@ class Bank:
         out = ((x < low - slack) | (x > high + slack)) & (span > 0)
         if out.any():
             expected = f"samples in the range of the data, {low.min():g} to {high.max():g}"
-            _checks.refuse(expected, f"values from {x.min():g} to {x.max():g}", "scale them like the data seen at fit")
+            _checks.refuse(
+                expected,
+                f"values from {x.min():g} to {x.max():g}",
+                "scale them like the data seen at fit, or tell a plugin normalize=(mean, std)",
+            )
 
     def clip(self, x: Tensor, parents: Tensor) -> Tensor:
         """Bounds samples by the range of the data, widened to that of their parents."""

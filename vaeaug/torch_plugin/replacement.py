@@ -142,7 +142,7 @@ def check_augmenter(augmenter: Any) -> None:
     if not isinstance(augmenter, Augmenter):
         remedy = "pass vaeaug.Augmenter(vae).fit(data)"
         _checks.refuse("a fitted Augmenter", type(augmenter).__name__, remedy)
-    augmenter._check_fitted()
+    augmenter.check_fitted()
 
 
 def check_worker(augmenter: Augmenter) -> None:
