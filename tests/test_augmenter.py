@@ -292,6 +292,10 @@ def test_bad_parts(digits):
         Augmenter(vae).fit(digits, steps=3)
     with pytest.raises(InputError, match=r"expected samples of shape \(B, 1, 9, 9\)"):
         Augmenter(other).fit(digits)
+    decode = vae.decode
+    vae.decode = lambda z: decode(z)[:, 0]
+    with pytest.raises(InputError, match=r"expected decode\(z\) of shape \(B, 1, 8, 8\), got \(1, 8, 8\)"):
+        Augmenter(vae).fit(digits)
     vae.encode = lambda x: (x, x)
     with pytest.raises(
         InputError, match=r"expected encode to return an Independent\(Normal\) over \(B, L\), got tuple"

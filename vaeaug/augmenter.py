@@ -104,7 +104,9 @@ class Augmenter:
         self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
             _checks.event("samples", samples.x, self.vae_.event_shape)
-        self._fill(self.vae_, Bank(samples, *self._codes(samples.x, samples.y), Scaling.fit(samples.x)))
+        mean, stddev = self._codes(samples.x, samples.y)
+        _checks.event("decode(z)", self._decode(mean[:1], samples.y[:1]), samples.event_shape)
+        self._fill(self.vae_, Bank(samples, mean, stddev, Scaling.fit(samples.x)))
         return self
 
     def generate(
@@ -119,7 +121,7 @@ class Augmenter:
         Arguments:
             n: How many, 1 or more.
             near: Real samples `(B, *event)` to start from, in turn; by default samples of the bank, in a seeded order, each
-                equally often.
+                equally often. They should look like those seen at fit: codes of others lie where the VAE knows nothing.
             labels: With `near`, its labels `(B,)`; left out, the nearest codes of the bank decide. Without `near`, the
                 classes wanted, in turn.
             seed: The same seed gives the same samples; by default fresh ones.

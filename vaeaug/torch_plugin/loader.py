@@ -77,8 +77,7 @@ class AugmentedLoader:
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Any]:
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        return self._batches(iter(self.loader), epoch)
+        return self._batches(iter(self.loader))
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -103,7 +102,9 @@ class AugmentedLoader:
         for part in _with_epochs(self.loader):
             part.set_epoch(epoch)
 
-    def _batches(self, batches: Iterator[Any], epoch: int) -> Iterator[Any]:
+    def _batches(self, batches: Iterator[Any]) -> Iterator[Any]:
+        # Counted with the first batch: hosts such as Lightning also make iterators that they never draw from.
+        epoch, self.epoch = self.epoch, self.epoch + 1
         size = _length(self.loader) if callable(self.ratio) else None
         for number, batch in enumerate(batches):
             ratio = self._ratio(epoch, number, size)
