@@ -1,6 +1,6 @@
 """Draws docs/images/perturbations/*.png: what each perturbation does to ten pictures, at three scales.
 
-    python benchmarks/perturbations.py
+python benchmarks/perturbations.py
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Writes the table between the marks in README.md from committed rows.
 
-    python benchmarks/readme.py
+python benchmarks/readme.py
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!--
 def block() -> str:
     """Returns the text between the marks."""
     rows = read(ROWS)
-    told = [c for rival in ("none", "classical") for c in verdicts.contrasts(rows, rival) if c.arm == "classical + vae"]
+    told = [c for found in verdicts.by_rival(rows).values() for c in found if c.arm == "classical + vae"]
     lines = [verdicts.table(rows), "", *(f"- {verdicts.sentence(c)}" for c in told)]
     return "\n".join([BEGIN, *lines, END])
 

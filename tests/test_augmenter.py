@@ -104,6 +104,29 @@ def test_dtype_and_device_follow_near(augmenter, digits):
     assert same(augmenter.generate(5, digits.x[:5].numpy(), digits.y[:5].numpy(), seed=0)[1:], exact[1:])
 
 
+def test_the_callers_autocast_changes_nothing(augmenter, digits):
+    calm = augmenter.generate(50, digits.x[:50], digits.y[:50], seed=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        rushed = augmenter.generate(50, digits.x[:50], digits.y[:50], seed=0)
+    assert same(calm, rushed)
+
+
+def test_the_bank_is_a_copy(digits):
+    x = digits.x.clone()
+    made = Augmenter().fit((x, digits.y), steps=2, progress=False)
+    before = made.generate(20, seed=0)
+    x.zero_()
+    assert same(before, made.generate(20, seed=0))
+
+
+def test_bytes_near_floats_of_0_to_255(digits):
+    grey = (digits.x * 255).round()
+    made = Augmenter().fit((grey, digits.y), steps=20, progress=False)
+    as_bytes, as_floats = (made.generate(9, x[:9], digits.y[:9], seed=0).x for x in (grey.byte(), grey))
+    assert torch.equal(as_bytes.float(), as_floats.round())
+    assert as_bytes.float().max() > 100
+
+
 def test_rows_with_constant_columns():
     rows = subset(load("wine"), 15, seed=0)
     x = torch.cat([rows.x, torch.full((len(rows), 1), 7.0)], 1)

@@ -131,6 +131,10 @@ def test_bench_of_rows_of_a_csv(capsys, tmp_path):
         (("bench", "digits", "--per-class", "ten"), "expected whole numbers with commas between, got 'ten'"),
         (("bench", "digits", "--classifier", "resnet"), "expected classifier to be one of cnn"),
         (("bench", "fashion"), "expected one of digits"),
+        (("bench", "digits", "-o", "photo.png/x"), "expected a place to write"),
+        (("bench", "CUT"), "expected arrays x and y of numbers"),
+        (("bench", "latin.csv"), "expected comma-separated UTF-8 text"),
+        (("bench", "broken"), "expected pictures in"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(capsys, model, tmp_path, monkeypatch, words, message):
@@ -138,14 +142,65 @@ def test_bad_input_is_one_line_and_code_2(capsys, model, tmp_path, monkeypatch, 
     Image.new("RGB", (9, 9)).save("photo.png")
     (tmp_path / "FULL").mkdir()
     (tmp_path / "FULL" / "thesis.txt").write_text("mine")
+    np.savez("whole.npz", x=np.zeros((40, 1, 8, 8)), y=np.arange(40) % 2)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:900])
+    (tmp_path / "latin.csv").write_bytes("größe,y\n1,0\n".encode("latin-1"))
+    (tmp_path / "broken" / "cat").mkdir(parents=True)
+    (tmp_path / "broken" / "cat" / "0.png").write_bytes(b"no picture")
     before = sorted(tmp_path.rglob("*"))
-    code, out, err = vaeaug(capsys, *[model if word == "MODEL" else word for word in words])
+    names = {"MODEL": model, "CUT": "cut.npz"}
+    code, out, err = vaeaug(capsys, *[names.get(word, word) for word in words])
     assert code == 2
     assert message in err
     assert err.startswith("Error: expected")
     assert err.count("\n") == 1
     assert out == ""
     assert sorted(tmp_path.rglob("*")) == before, "nothing is half-written"
+
+
+def test_a_model_is_not_overwritten_by_samples(capsys, model):
+    before = sorted(model.iterdir())
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", model)
+    assert code == 2
+    assert "expected a new or empty output folder" in err
+    assert sorted(model.iterdir()) == before
+
+
+def test_a_folder_with_anything_else_in_it_is_not_replaced(capsys, model, tmp_path):
+    vaeaug(capsys, "generate", model, "-n", 2, "-o", tmp_path / "o")
+    (tmp_path / "o" / "thesis.txt").write_text("mine")
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 2, "-o", tmp_path / "o")
+    assert code == 2
+    assert "which has other files" in err
+    assert (tmp_path / "o" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_failure_while_replacing_brings_the_old_folder_back(capsys, model, tmp_path, monkeypatch):
+    vaeaug(capsys, "generate", model, "-n", 2, "-o", tmp_path / "o")
+    before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*"))
+
+    def interrupted(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", interrupted)
+    vaeaug(capsys, "generate", model, "-n", 2, "--seed", 1, "-o", tmp_path / "o")
+    monkeypatch.undo()
+    assert sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*")) == before
+
+
+def test_fit_looks_at_the_output_first(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(Augmenter, "fit", lambda *args, **kwargs: pytest.fail("trained before looking"))
+    (tmp_path / "thesis.txt").write_text("mine")
+    code, _, err = vaeaug(capsys, "fit", "digits", "-o", tmp_path)
+    assert code == 2
+    assert "expected a new or empty folder" in err
+
+
+def test_bench_without_a_rival(capsys, tmp_path):
+    words = ("--per-class", 5, "--seeds", 1, "--vae-steps", 5, "--classifier", "knn", "-o", tmp_path / "run")
+    code, _, err = vaeaug(capsys, "bench", "digits", "--arm", "vae", "--arm", "duplicates", *words)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "run" / "report.html").is_file()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -19,7 +19,7 @@ def make_bank(counts=COUNTS, latent=3):
     y = torch.cat([torch.full((n,), label) for label, n in enumerate(counts)])
     y = y[torch.randperm(len(y), generator=rng.generator(1))]
     # Classes lie far apart, each with a spread of its own.
-    spread = torch.tensor([1.0, 0.1, 0.5])[y][:, None]
+    spread = torch.tensor([1.0, 0.1, 0.5])[y % 3][:, None]
     z = 100.0 * y[:, None] + spread * torch.randn(len(y), latent, generator=rng.generator(2))
     x = torch.rand(len(y), 1, 8, 8, generator=rng.generator(3))
     return Bank(Samples(x, y), z, 0.3 * torch.ones_like(z), Scaling())
@@ -82,6 +82,13 @@ def test_covariance_is_the_within_class_one():
     assert torch.allclose(factor @ factor.T, centred.T @ centred / 9000, atol=0.02)
     each = bank.within_class(torch.tensor([0, 1]))
     assert torch.allclose((each @ each.mT).diagonal(dim1=1, dim2=2).mean(1), torch.tensor([1.0, 0.01]), rtol=0.1)
+
+
+def test_covariance_of_two_samples_a_class_is_not_too_narrow():
+    bank = make_bank((2,) * 400, latent=3)
+    spread = torch.tensor([1.0, 0.1, 0.5])
+    variance = (bank.within_class() @ bank.within_class().T).diagonal().mean()
+    assert variance == pytest.approx(float(spread.square().mean()), rel=0.25)
 
 
 def test_a_tiny_class_borrows_its_covariance(bank):

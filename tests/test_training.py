@@ -92,7 +92,17 @@ def test_ctrl_c_within_a_step_keeps_the_last_whole_one(digits, tmp_path, monkeyp
 def test_foreign_checkpoint_is_refused(digits, tmp_path):
     fit(digits, steps=2, checkpoint=tmp_path / "c")
     with pytest.raises(InputError, match="expected a checkpoint of this very module"):
-        fit(digits, latent=3, checkpoint=tmp_path / "c")
+        fit(digits, steps=2, latent=3, checkpoint=tmp_path / "c")
+    for data, changed in ((digits, {"seed": 1}), (digits, {"lr": 0.1}), (digits[:50], {})):
+        with pytest.raises(InputError, match="expected a checkpoint of this data, seed and these settings"):
+            fit(data, **{"steps": 2, "checkpoint": tmp_path / "c", **changed})
+
+
+def test_a_given_vae_must_speak_the_range_of_the_images(digits):
+    with rng.forked(0):
+        vae = VAE((1, 8, 8), body=MLP((8,)))
+    with pytest.raises(InputError, match=r"expected images in the range of the VAE, got 0 to 255; pass VAE"):
+        fit((digits.x * 255, digits.y), vae=vae, body=None)
 
 
 def test_diverged_says_what_to_try():

@@ -55,9 +55,18 @@ def test_verdicts():
         "worse": "hurts",
         "noise": "no effect",
         "same": "no effect",
-        "shifted": "helps",
+        "shifted": "no effect",
     }
     assert [c.verdict for c in contrasts(rows(none=[50], vae=[60]))] == ["one seed"]
+
+
+def test_ties_are_not_certain():
+    # Differences that are alike to the last digit, as on small test sets: five of five up is p = 1/16 by the sign test.
+    base = [50.0, 60.0, 70.0, 80.0, 90.0]
+    tied = contrasts(rows(none=base, vae=[b + 1 for b in base]))[0]
+    assert tied.p == pytest.approx(1 / 16)
+    rounded = contrasts(rows(none=[80, 70, 60], vae=[90, 80, 70]))[0]
+    assert rounded.p == pytest.approx(1 / 4)
 
 
 def test_two_names_for_one_arm_are_seldom_told_apart():
@@ -89,8 +98,11 @@ def test_seeds_that_only_one_arm_has_are_left_out():
 
 def test_rows_of_different_subsets_are_not_paired():
     other = [replace(row, subset="other") if row.arm == "vae" else row for row in rows(none=[1, 2], vae=[2, 3])]
-    with pytest.raises(InputError, match="expected paired rows of one training subset"):
+    with pytest.raises(InputError, match="expected paired rows of one training subset and number of steps"):
         contrasts(other)
+    longer = [replace(row, steps=99) if row.arm == "vae" else row for row in rows(none=[1, 2], vae=[2, 3])]
+    with pytest.raises(InputError, match="expected paired rows of one training subset and number of steps"):
+        contrasts(longer)
 
 
 def test_missing_rival():
@@ -121,3 +133,9 @@ def test_table_has_every_arm_the_bad_ones_too():
     assert len(text) == 5
     assert "hurts" in text[-1]
     assert text[-1].count("-9.8") == 1
+
+
+def test_table_without_a_rival_leaves_its_columns_empty():
+    line = table(rows(classical=[71, 72, 73.5], vae=[81, 82, 83.6])).splitlines()[-1].split("|")
+    assert [cell.strip() for cell in line[4:6]] == ["", ""]
+    assert line[6].strip().startswith("+10.0")

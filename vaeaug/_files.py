@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,44 @@ from torch import Tensor
 from vaeaug import _checks
 
 FORMAT = 1
-MANIFEST = "manifest.csv"
-OURS = ("config.json", MANIFEST)  # a folder with one of these was written by the library, and may be replaced
+
+
+def nothing(path: Path) -> bool:
+    """Says of no folder that it may be replaced."""
+    return False
+
+
+def check_free(path: Path, may_replace: Callable[[Path], bool] = nothing) -> None:
+    """Refuses an output folder that has files in it, unless `may_replace` says that these may go."""
+    if path.exists() and not path.is_dir():
+        _checks.refuse("a folder", f"the file '{path}'", "choose another path")
+    if path.is_dir() and any(path.iterdir()) and not may_replace(path):
+        _checks.refuse("a new or empty output folder", f"'{path}', which has other files", "choose another folder")
+
+
+def check_place(path: Path) -> None:
+    """Refuses a file that cannot be written because its folder cannot be made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _checks.refuse(f"a place to write '{path}'", f"'{error}'", "choose a folder that you may write to")
 
 
 @contextmanager
-def beside(path: str | Path, *, folder: bool = False) -> Iterator[Path]:
+def beside(path: str | Path, *, folder: bool = False, may_replace: Callable[[Path], bool] = nothing) -> Iterator[Path]:
     """Yields a temporary file or folder next to `path` that takes its place when the block ends well, and goes if not.
 
+    Arguments:
+        path: The file or folder to write.
+        folder: Whether it is a folder.
+        may_replace: Whether a folder that is there, with files in it, may go.
+
     Raises:
-        InputError: If nothing can be written there, or if `path` is a folder that this library did not write.
+        InputError: If nothing can be written there, or if `path` is a folder that may not go.
     """
     path = Path(path)
-    if folder and path.is_dir() and any(path.iterdir()) and not any((path / name).is_file() for name in OURS):
-        _checks.refuse("a new or empty output folder", f"'{path}', which has other files", "choose another folder")
+    if folder:
+        check_free(path, may_replace)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -42,13 +66,22 @@ def beside(path: str | Path, *, folder: bool = False) -> Iterator[Path]:
         if folder:
             new.mkdir()
         yield new
-        if folder and path.is_dir():
-            path.rename(place / "old")
-        new.replace(path)
+        _exchange(new, path, place / "old")
     except OSError as error:
         _checks.refuse(f"room to write '{path}'", f"'{error}'", "free some space or choose another place")
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _exchange(new: Path, path: Path, old: Path) -> None:
+    if path.is_dir():
+        path.rename(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        raise
 
 
 def save_json(path: str | Path, content: Any) -> None:

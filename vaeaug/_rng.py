@@ -31,5 +31,5 @@ def forked(seed: int, *path: int) -> Iterator[None]:
     """Seeds the CPU's global state inside the block and puts it back after it: for code that takes no generator,
     such as the initialisation of torch's layers."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, *path))
+        torch.default_generator.manual_seed(derive(seed, *path))
         yield

@@ -50,8 +50,10 @@ class Arm:
     stages: tuple[Stage, ...] = ()
     growth: Growth | None = None
 
-    def suits(self, classifier: str) -> bool:
-        """Returns whether this classifier can be trained under the arm."""
+    def suits(self, classifier: str, images: bool = True) -> bool:
+        """Returns whether this classifier can be trained under the arm, on images or on rows."""
+        if not images and any(stage.images_only for stage in self.stages):
+            return False
         if classifier in NETWORKS:
             return True
         weighs = any(stage.weighs for stage in self.stages)
@@ -84,6 +86,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic() if perturb is None else Synthetic(perturb)
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
+    others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
         Arm("none"),
         Arm("classical", (moves,)),
@@ -97,7 +100,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("class weights", (ClassWeights(),)),
         Arm("classical + class weights", (moves, ClassWeights())),
         Arm("smote", growth=Smote(factor=10)),
-        *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in schemes),
+        *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
         Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
         Arm("classical, worst of 4", (WorstOf(moves, 4),)),
         Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),

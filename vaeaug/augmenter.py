@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -98,6 +99,8 @@ class Augmenter:
         """
         self._check_parts()
         samples = as_samples(data)
+        # A copy: what the user does to the data later is not done to the bank.
+        samples = replace(samples, x=samples.x.clone(), y=samples.y.clone())
         _checks.enough(samples.counts)
         if self.vae is not None and training:
             _checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
@@ -138,7 +141,7 @@ class Augmenter:
         chunks = range(-(-n // CHUNK))
         parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
         made = Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        return made if near is None else _like(made, torch.as_tensor(near))
+        return made if near is None else _like(made, torch.as_tensor(near), self.bank_.scaling == Scaling())
 
     def using(self, **parts: Any) -> Augmenter:
         """Returns an augmenter that shares the VAE and the bank of this one, with another `perturb`, `keep` or `residual`."""
@@ -209,7 +212,8 @@ class Augmenter:
 
     def _encode(self, x: Tensor, y: Tensor | None) -> Independent:
         device = device_of(self.vae_)
-        with evaluating(self.vae_):
+        # In full precision, also inside a training step under autocast: a sample must not depend on who asks.
+        with evaluating(self.vae_), torch.autocast(device.type, enabled=False):
             q = self.vae_.encode(x.to(device), *self._told(y, device))
         if not isinstance(q, torch.distributions.Distribution) or q.mean.ndim != 2:
             got = f"{type(q).__name__}" + (f" over {tuple(q.mean.shape)}" if hasattr(q, "mean") else "")
@@ -217,7 +221,7 @@ class Augmenter:
         return cast(Independent, q)
 
     def _decode(self, z: Tensor, y: Tensor) -> Tensor:
-        with evaluating(self.vae_):
+        with evaluating(self.vae_), torch.autocast(z.device.type, enabled=False):
             return self.vae_.decode(z, *self._told(y, z.device))
 
     def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
@@ -229,7 +233,7 @@ class Augmenter:
         bank, near = self.bank_, torch.as_tensor(near)
         _checks.event("near", near, bank.samples.event_shape)
         _checks.finite("near", near)
-        x, y = unit_float(near.cpu()), None
+        x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
         bank.check_range(x)
         if labels is not None:
             y = _checks.labels(labels, len(bank.samples.names)).cpu()
@@ -238,7 +242,12 @@ class Augmenter:
             y = y[:n]
         x = x[:n]
         mean, stddev = self._codes(x, y)
-        y, confidence = (y, torch.ones(len(x))) if y is not None else bank.classify(mean)
+        confidence = torch.ones(len(x))
+        if y is None:
+            y, confidence = bank.classify(mean)
+            if getattr(self.vae_, "classes", None) is not None:
+                # The codes of the bank know their labels; these must, too.
+                mean, stddev = self._codes(x, y)
         parts = zip(x.split(CHUNK), mean.split(CHUNK), y.split(CHUNK), strict=True)
         rest = torch.cat([self._rest(*part) for part in parts]) if self.residual else None
         return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest)
@@ -291,6 +300,8 @@ class Augmenter:
         return self.bank_.clip(made, parents)
 
 
-def _like(made: Generated, near: Tensor) -> Generated:
-    x = (made.x * 255).round() if near.dtype == torch.uint8 else made.x
+def _like(made: Generated, near: Tensor, unit: bool) -> Generated:
+    x = made.x
+    if near.dtype == torch.uint8:
+        x = (x * 255 if unit else x).round()
     return Generated(x.to(near), *(t.to(near.device) for t in made[1:]))

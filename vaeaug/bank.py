@@ -126,14 +126,17 @@ class Bank:
         y, z = self.samples.y, self.mean.cpu().double()
         totals = torch.zeros(len(self.samples.names), z.shape[1], dtype=z.dtype).index_add(0, y, z)
         centred = z - (totals / self._by_class[2].clamp(min=1)[:, None])[y]
-        pooled = _factor(centred, _shrunk(centred))
+        # Every class mean costs a degree of freedom.
+        present = int((self._by_class[2] > 0).sum())
+        pooled = _factor(centred, max(1, len(centred) - present), _shrunk(centred))
         # A class of a few samples borrows: its own covariance is shrunk towards the pooled one, like a prior of L samples.
         borrowed = pooled @ pooled.T
         size = z.shape[1]
         mixed = []
         for label in range(len(self.samples.names)):
             own = centred[y == label]
-            mixed.append(torch.linalg.cholesky((own.T @ own + size * borrowed) / (len(own) + size)))
+            free = max(len(own) - 1, 0)
+            mixed.append(torch.linalg.cholesky((own.T @ own + size * borrowed) / (free + size)))
         return pooled.to(self.mean), torch.stack(mixed).to(self.mean)
 
     def check_range(self, x: Tensor) -> None:
@@ -161,8 +164,8 @@ def _shrunk(centred: Tensor) -> float:
     return float(ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True))
 
 
-def _factor(centred: Tensor, shrinkage: float) -> Tensor:
-    covariance = centred.T @ centred / len(centred)
+def _factor(centred: Tensor, free: int, shrinkage: float) -> Tensor:
+    covariance = centred.T @ centred / free
     level = covariance.diagonal().mean().clamp(min=1e-12)
     identity = torch.eye(len(covariance), dtype=covariance.dtype)
     return torch.linalg.cholesky((1 - shrinkage) * covariance + (shrinkage * level + 1e-9 * level) * identity)

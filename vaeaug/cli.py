@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vaeaug import _checks, _files, arms, data, evaluate, export, gallery, verdicts
+from vaeaug import _checks, _files, arms, data, evaluate, export, gallery, saving, verdicts
 from vaeaug.augmenter import Augmenter
 from vaeaug.perturb import PERTURBATIONS, Perturbation
 from vaeaug.training import Diverged
@@ -52,6 +52,7 @@ def fit(
 
     Example: vaeaug fit photos/ --size 64 -o model
     """
+    saving.check_free(output)
     samples = data.load(source, label=label, size=size)
     augmenter = Augmenter(perturb=_scheme(perturb, scale))
     augmenter.fit(samples, steps=steps, latent=latent, seed=seed).save(output)
@@ -81,6 +82,7 @@ def generate(
     if perturb is not None or scale is not None:
         augmenter = augmenter.using(perturb=_scheme(perturb, scale, augmenter.perturb))
     bank = augmenter.bank_
+    export.check(output, bank.samples.x.ndim)
     wanted = None if labels is None else _labels(labels, bank.samples.names)
     low, high = bank.scaling.low[0], bank.scaling.high[0]
     start = None
@@ -147,8 +149,8 @@ def bench(
     rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
     _files.save_json(output / "rows.json", [asdict(row) for row in rows])
     typer.echo(f"{name}, {per_class} training samples per class, {seeds} seeds\n\n{verdicts.table(rows)}\n")
-    for rival in ("none", "classical"):
-        for contrast in verdicts.contrasts(rows, rival):
+    for found in verdicts.by_rival(rows).values():
+        for contrast in found:
             if "vae" in contrast.arm:
                 typer.echo(verdicts.sentence(contrast))
     _page(output / "report.html", rows, pool, asked, settings, scheme)

@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -149,7 +150,10 @@ def _folder(path: Path, size: int | None) -> Samples:
             "a folder with one folder of images per class", f"'{error}'", "sort the images into such folders"
         )
     # ImageFolder opens every file as RGB; grey pictures, which have three equal channels then, go back to one.
-    x, y = _stack(found)
+    try:
+        x, y = _stack(found)
+    except OSError as error:
+        _checks.refuse(f"pictures in {path}", f"'{error}'", "take the broken file away")
     grey = bool((x[:, :1] == x).all())
     return from_arrays(x[:, :1] if grey else x, y, found.classes)
 
@@ -182,10 +186,10 @@ def read_images(path: str | Path, channels: int) -> Tensor:
 
 def _npz(path: Path) -> Samples:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             x, y = found["x"], found["y"]
             names = tuple(map(str, found["names"])) if "names" in found else ()
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         _checks.refuse(
             f"arrays x and y of numbers in {path}", f"'{error}'", "write it with numpy.savez(path, x=..., y=...)"
         )
@@ -195,8 +199,11 @@ def _npz(path: Path) -> Samples:
 
 
 def _csv(path: Path, label: str | None) -> Samples:
-    with path.open(newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (ValueError, csv.Error, OSError) as error:
+        _checks.refuse(f"comma-separated UTF-8 text in {path}", f"'{error}'", "save it as such")
     if len(rows) < 2:
         _checks.refuse(f"a header and rows in {path}", f"{len(rows)} lines", "check the file")
     header = rows[0]

@@ -7,6 +7,7 @@ the schedule and the label smoothing; only the augmentation differs. Nothing but
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +21,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vaeaug import _checks, _rng, classifiers
+from vaeaug import _checks, _files, _rng, classifiers
 from vaeaug.arms import Arm, arms
 from vaeaug.augmenter import Augmenter
 from vaeaug.data import Samples, as_samples, load, split, subset
 from vaeaug.rows import Result, append, read
 from vaeaug.stages import Job
-from vaeaug.training import Shuffled, autocast, evaluating, train
+from vaeaug.training import PRECISIONS, Shuffled, autocast, evaluating, fit_vae, train
 from vaeaug.workers import one_thread, spread
 
 COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given
@@ -53,6 +54,17 @@ class Settings:
     smoothing: float = 0.1
     precision: str = "auto"
     vae: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch"):
+            _checks.within(name, getattr(self, name), 1, whole=True)
+        _checks.within("lr", self.lr, 0, above=True)
+        _checks.within("weight_decay", self.weight_decay, 0)
+        _checks.within("smoothing", self.smoothing, 0, 1)
+        _checks.one_of("precision", self.precision, PRECISIONS)
+        known = inspect.signature(fit_vae).parameters
+        for name, _ in self.vae:
+            _checks.one_of("an argument of fit_vae", name, tuple(known))
 
 
 Predict = Callable[[Tensor], Tensor]
@@ -112,20 +124,40 @@ def compare(
     """
     name = name or (Path(data).stem if isinstance(data, str | Path) else "data")
     pool, held_out = splits(data) if test is None else (as_samples(data), as_samples(test))
+    _check_parts(pool, held_out, classifier)
+    _checks.within("jobs", jobs, 1, whole=True)
+    _checks.enough(subset(pool, per_class).counts)
+    regime = str(per_class) if isinstance(per_class, int) else "/".join(map(str, per_class))
+    both = itertools.product(classifier, arms(name) if arm is None else arm)
+    cells = tuple(pair for pair in both if pair[1].suits(pair[0], pool.x.ndim == 4))
+    if not cells:
+        _checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")
+    judged_on = _hash(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
+    plan = _Plan(name, regime, pool, held_out, judged_on, per_class, cells)
+    path = Path(rows) if rows else None
+    if path is not None:
+        _files.check_place(path)
+    return _rows(plan, _chosen(seeds), settings, path, jobs, progress)
+
+
+def _check_parts(pool: Samples, test: Samples, classifier: Sequence[str]) -> None:
+    _checks.event("test", test.x, pool.event_shape)
+    _checks.labels(test.y, len(pool.names))
     for one in classifier:
         classifiers.known(one)
         if one == "cnn" and pool.x.ndim == 2:
             _checks.refuse("a classifier for rows", "cnn", "choose mlp, forest, svc, logistic or knn")
+
+
+def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         _checks.within("seeds", seeds, 1, whole=True)
-    chosen = range(seeds) if isinstance(seeds, int) else seeds
-    _checks.enough(subset(pool, per_class).counts)
-    regime = str(per_class) if isinstance(per_class, int) else "/".join(map(str, per_class))
-    chosen_arms = arms(name) if arm is None else arm
-    cells = [pair for pair in itertools.product(classifier, chosen_arms) if pair[1].suits(pair[0])]
-    plan = _Plan(name, regime, pool, held_out, per_class, tuple(cells))
-    _checks.within("jobs", jobs, 1, whole=True)
-    return _rows(plan, tuple(chosen), settings, Path(rows) if rows else None, jobs, progress)
+        return tuple(range(seeds))
+    for seed in seeds:
+        _checks.within("seed", seed, 0, whole=True)
+    if not seeds or len(set(seeds)) < len(seeds):
+        _checks.refuse("seeds that differ", list(seeds), "pass a number, or a list like [100, 101]")
+    return tuple(seeds)
 
 
 def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
@@ -144,7 +176,6 @@ def splits(data: Any) -> tuple[Samples, Samples]:
 class _Fitted(NamedTuple):
     predict: Predict
     steps: int
-    seconds: float
 
 
 class _Plan(NamedTuple):
@@ -152,6 +183,7 @@ class _Plan(NamedTuple):
     regime: str
     pool: Samples
     test: Samples
+    judged_on: str
     per_class: int | Sequence[int]
     cells: tuple[tuple[str, Arm], ...]
 
@@ -188,13 +220,16 @@ def _check_alike(first: Result, row: Result) -> None:
 
 
 def _row(plan: _Plan, run: _Run, classifier: str, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:
-    setup = _hash(repr((arm, run.settings)).encode())
+    setup = _hash(repr((arm, run.settings, plan.judged_on)).encode())
     cell = (plan.name, plan.regime, classifier, arm.name, str(run.seed), run.subset, setup)
     if cell in done:
         return done[cell]
     run.asked = False
     fit = _fit_network if classifier in classifiers.NETWORKS else _fit_estimator
-    predict, steps, seconds = fit(run, classifier, arm)
+    start, of_vae = time.perf_counter(), run.vae_seconds
+    predict, steps = fit(run, classifier, arm)
+    # The VAE is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
+    seconds = time.perf_counter() - start - (run.vae_seconds - of_vae)
     accuracy, balanced = _judge(predict, plan.test)
     return Result(
         data=plan.name,
@@ -239,7 +274,6 @@ def _fit_network(run: _Run, classifier: str, arm: Arm) -> _Fitted:
         t = (1 - settings.smoothing) * t + settings.smoothing * t.mean(1, keepdim=True)
         return nn.functional.cross_entropy(network(x).float(), t)
 
-    start = time.perf_counter()
     train(
         network,
         loss,
@@ -249,32 +283,32 @@ def _fit_network(run: _Run, classifier: str, arm: Arm) -> _Fitted:
         precision=settings.precision,
         progress=False,
     )
-    seconds = time.perf_counter() - start
 
     def predict(x: Tensor) -> Tensor:
         with evaluating(network), autocast(settings.precision, x.device):
             return torch.cat([network(part).argmax(1) for part in x.split(JUDGED_AT_ONCE)])
 
-    return _Fitted(predict, taken, seconds)
+    return _Fitted(predict, taken)
 
 
 def _fit_estimator(run: _Run, classifier: str, arm: Arm) -> _Fitted:
     run.network = None
     grown, transform = arm.grow(run), arm.fit(run)
-    start = time.perf_counter()
     x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
-    if arm.stages:
+    if arm.stages and all(stage.weighs for stage in arm.stages):
+        x, t = transform(x, t, _rng.derive(run.seed, 4))
+    elif arm.stages:
         copies = x.repeat(COPIES, *[1] * (x.ndim - 1)), t.repeat(COPIES, 1)
         changed, targets = transform(*copies, _rng.derive(run.seed, 4))
-        x, t = torch.cat([x, changed]), torch.cat([t, targets])
+        # The first copies have the weights of the originals.
+        x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
     estimator = classifiers.ESTIMATORS[classifier](run.seed)
     rows, labels, weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
     if (weights == 1).all():
         estimator.fit(rows, labels)
     else:
         classifiers.fit_weighted(estimator, rows, labels, weights)
-    seconds = time.perf_counter() - start
-    return _Fitted(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0, seconds)
+    return _Fitted(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 from vaeaug import _checks, _files
 from vaeaug.augmenter import Generated
 
-MANIFEST = ("file", "label", "name", "parent", "confidence")
+MANIFEST = "manifest.csv"
+COLUMNS = ("file", "label", "name", "parent", "confidence")
 
 
 def save(made: Generated, path: str | Path, names: Sequence[str], bounds: tuple[float, float] = (0.0, 1.0)) -> None:
@@ -30,15 +31,34 @@ def save(made: Generated, path: str | Path, names: Sequence[str], bounds: tuple[
         InputError: If rows are to become images, or if nothing can be written there.
     """
     path = Path(path)
+    check(path, made.x.ndim)
     if path.suffix == ".npz":
         with _files.beside(path) as new, new.open("wb") as file:
             fields = {name: value.numpy() for name, value in made._asdict().items()}
             np.savez_compressed(file, names=np.array(names), **fields)
         return
-    if made.x.ndim != 4:
-        _checks.refuse("a path that ends in .npz for rows", f"'{path}'", "write rows to an .npz")
-    with _files.beside(path, folder=True) as new:
+    with _files.beside(path, folder=True, may_replace=_written_here) as new:
         _folder(made, new, names, bounds)
+
+
+def check(path: Path, ndim: int) -> None:
+    """Checks, before any work, that samples of so many axes can go there."""
+    if path.suffix == ".npz":
+        return
+    if ndim != 4:
+        _checks.refuse("a path that ends in .npz for rows", f"'{path}'", "write rows to an .npz")
+    _files.check_free(path, _written_here)
+
+
+def _written_here(path: Path) -> bool:
+    """Says whether every file in a folder is one that `save` wrote."""
+    try:
+        with (path / MANIFEST).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, ValueError):
+        return False
+    there = {f.relative_to(path).as_posix() for f in path.rglob("*") if not f.is_dir()}
+    return rows[:1] == [list(COLUMNS)] and there == {MANIFEST, *(row[0] for row in rows[1:])}
 
 
 def _folder(made: Generated, path: Path, names: Sequence[str], bounds: tuple[float, float]) -> None:
@@ -46,9 +66,9 @@ def _folder(made: Generated, path: Path, names: Sequence[str], bounds: tuple[flo
     folders = ["".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "class" for name in names]
     if len(set(folders)) < len(folders):
         folders = [f"{label}-{name}" for label, name in enumerate(folders)]
-    with (path / _files.MANIFEST).open("w", newline="", encoding="utf-8") as file:
+    with (path / MANIFEST).open("w", newline="", encoding="utf-8") as file:
         manifest = csv.writer(file)
-        manifest.writerow(MANIFEST)
+        manifest.writerow(COLUMNS)
         for i, (x, y, parent, confidence) in enumerate(zip(*made, strict=True)):
             place = Path(folders[y]) / f"{i:08d}.png"
             (path / place).parent.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from vaeaug import _files, verdicts
 from vaeaug.gallery import Grid
-from vaeaug.rows import Result
+from vaeaug.rows import Result, as_csv
 
 INK = "#010203"  # stands for the page's own text colour, which changes between light and dark
 COLOURS = {"helps": "#2a9d5c", "hurts": "#d1495b", "no effect": "#8a8f98", "one seed": "#8a8f98"}
@@ -50,8 +50,7 @@ def write(path: str | Path, rows: Sequence[Result], grids: Sequence[Grid] = (), 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vaeaug", "."), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    rivals = [rival for rival in ("none", "classical") if rival in {row.arm for row in rows}]
-    tables = {rival: verdicts.contrasts(rows, rival) for rival in rivals}
+    tables = verdicts.by_rival(rows)
     page = environment.get_template("report.html.j2").render(
         data=rows[0].data,
         regime=rows[0].regime,
@@ -61,7 +60,7 @@ def write(path: str | Path, rows: Sequence[Result], grids: Sequence[Grid] = (), 
         contrasts={rival: {(c.classifier, c.arm): c for c in found} for rival, found in tables.items()},
         pictures=[forest(found) for found in tables.values() if found] + [accuracies(rows), *map(grid, grids)],
         settings=settings,
-        csv=base64.b64encode(_csv(rows).encode()).decode(),
+        csv=base64.b64encode(as_csv(rows).encode()).decode(),
         finite=math.isfinite,
     )
     with _files.beside(path) as new:
@@ -151,8 +150,3 @@ def _svg(figure: Figure) -> str:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
     drawing = out.getvalue()
     return drawing[drawing.index("<svg") :].replace(INK, "currentColor")
-
-
-def _csv(rows: Sequence[Result]) -> str:
-    names = list(vars(rows[0]))
-    return "\n".join([",".join(names), *(",".join(str(getattr(row, n)) for n in names) for row in rows)]) + "\n"

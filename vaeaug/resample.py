@@ -123,7 +123,7 @@ def _like(x: np.ndarray, X: np.ndarray, whole: Any) -> np.ndarray:
     if _channels_last(X.shape):
         x = x.transpose(0, 2, 3, 1)
     x = x.reshape(len(x), *X.shape[1:]).astype(np.float64)
-    x = x * 255 if X.dtype == np.uint8 else x
+    x = x * 255 if X.dtype == np.uint8 and _as_event(X[:1]).ndim > 2 else x
     x = np.where(whole, np.rint(x), x)
     axis = 0 if X.ndim == 2 else None
     # Rounded to float32, the largest number of X may have become a larger one.

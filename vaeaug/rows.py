@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -22,7 +24,7 @@ class Result:
         vae_seconds: Training the VAE, which the arms of a seed share; 0 for arms without one.
         samples: The size of the training subset.
         subset: A hash of the training subset: alike in all arms of a seed.
-        setup: A hash of the arm and of the settings: rows of another setup are not taken for this one's.
+        setup: A hash of the arm, the settings and the test split: rows of another setup are not taken for this one's.
     """
 
     data: str
@@ -60,13 +62,21 @@ def append(path: Path, row: Result) -> None:
     """Adds a row to the file, on the disk at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = path.read_text() if path.exists() else ""
+    # A last line that was cut off gives way to the new one.
+    whole = kept[: kept.rfind("\n") + 1]
     with path.open("r+" if kept else "w", newline="") as file:
-        # A last line that was cut off gives way to the new one.
-        file.seek(len(kept[: kept.rfind("\n") + 1].encode()))
+        file.seek(len(whole.encode()))
         file.truncate()
-        writer = csv.DictWriter(file, [field.name for field in fields(Result)], lineterminator="\n")
-        if not kept:
-            writer.writeheader()
-        writer.writerow(asdict(row))
+        file.write(as_csv([row], header=not whole))
         file.flush()
         os.fsync(file.fileno())
+
+
+def as_csv(rows: Sequence[Result], header: bool = True) -> str:
+    """Returns rows as comma-separated text."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [field.name for field in fields(Result)], lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return out.getvalue()

@@ -81,8 +81,8 @@ class Scaling:
 
 
 def unit_float(x: Tensor) -> Tensor:
-    """Returns samples as float32; uint8 images are divided by 255."""
-    return x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    """Returns samples as float32; uint8 images, but not rows, are divided by 255."""
+    return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
 
 
 def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
@@ -103,7 +103,6 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
         _checks.refuse("as many samples as labels", f"{len(x)} samples and {len(y)} labels", "check how they were read")
     if len(x) == 0:
         _checks.refuse("at least one sample", "none", "pass data that is not empty")
-    _checks.finite("x", x)
     if x.ndim == 3:
         x = x[:, None]
     if x.ndim not in (2, 4):
@@ -115,7 +114,11 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
         if min(x.shape[2:]) < SMALLEST_SIDE:
             smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
             _checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or pass them as rows")
-    return Samples(unit_float(x), y, tuple(map(str, names)))
+    _checks.finite("x", x)
+    x = unit_float(x).cpu()
+    # What was finite may have overflowed in float32.
+    _checks.finite("x as float32", x)
+    return Samples(x, y.cpu(), tuple(map(str, names)))
 
 
 def split(samples: Samples, test: float = 0.5, seed: int = 0) -> tuple[Samples, Samples]:
@@ -159,5 +162,5 @@ def _draw(samples: Samples, counts: Sequence[int], seed: int) -> Tensor:
     places = []
     for label, count in enumerate(counts):
         of_class = torch.nonzero(samples.y == label)[:, 0]
-        places.append(of_class[torch.randperm(len(of_class), generator=_rng.generator(seed, label))[:count]])
+        places.append(of_class[torch.randperm(len(of_class), generator=_rng.generator(seed, 7, label))[:count]])
     return torch.cat(places)

@@ -53,9 +53,9 @@ def save(folder: str | Path, parts: Parts) -> None:
         InputError: If the folder holds anything else, or cannot be written.
     """
     folder = Path(folder)
-    _check_free(folder)
+    check_free(folder)
     config = _describe(parts)
-    with _files.beside(folder, folder=True) as new:
+    with _files.beside(folder, folder=True, may_replace=_read_before) as new:
         if config["augmenter"]["vae"] is None:
             parts.vae.save(new / VAE_FILE)
         samples = parts.bank.samples
@@ -208,7 +208,12 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", r"\|").split())
 
 
-def _check_free(folder: Path) -> None:
+def _read_before(folder: Path) -> bool:
+    return True  # check_free has looked
+
+
+def check_free(folder: Path) -> None:
+    """Refuses a folder with anything in it but an augmenter that `save` wrote."""
     if folder.exists() and not folder.is_dir():
         _checks.refuse("a folder", f"the file '{folder}'", "choose another path")
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()

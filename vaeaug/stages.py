@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from sklearn.decomposition import PCA
@@ -20,7 +21,7 @@ from vaeaug import _checks, _rng
 from vaeaug.adapters import from_functions
 from vaeaug.augmenter import Augmenter
 from vaeaug.perturb import Extrapolate, Perturbation
-from vaeaug.samples import Samples
+from vaeaug.samples import Samples, Scaling
 from vaeaug.torch_plugin.replacement import Replacement, hardest, replace_some
 
 Transform = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
@@ -56,11 +57,12 @@ class Growth(ABC):
 class Stage(ABC):
     """Abstract: one kind of augmentation of batches. Concrete ones are frozen dataclasses.
 
-    `networks_only` says that an estimator cannot use it: it mixes labels, or asks the network in training. `weighs` says that
-    its targets weigh the samples.
+    `networks_only` says that an estimator cannot use it: it mixes labels, or asks the network in training. `images_only`
+    that rows cannot. `weighs` says that its targets weigh the samples.
     """
 
     networks_only = False
+    images_only = False
     weighs = False
 
     @abstractmethod
@@ -70,7 +72,7 @@ class Stage(ABC):
 
 @dataclass(frozen=True)
 class Classical(Stage):
-    """Moves images as a whole: one random affine map each, bilinear, zeros outside. Rows get Gaussian jitter.
+    """Moves images as a whole: one random affine map each, bilinear, the darkest value outside. Rows get Gaussian jitter.
 
     Arguments:
         flip: Mirrors half of the images left to right.
@@ -90,7 +92,8 @@ class Classical(Stage):
         if job.samples.x.ndim == 2:
             spread = self.jitter * job.samples.x.std(0, correction=0)
             return lambda x, t, seed: (x + spread * torch.randn(x.shape, generator=_rng.generator(seed)), t)
-        return lambda x, t, seed: (self._move(x, _rng.generator(seed)), t)
+        low = job.samples.x.min()
+        return lambda x, t, seed: (low + self._move(x - low, _rng.generator(seed)), t)
 
     def _move(self, x: Tensor, generator: torch.Generator) -> Tensor:
         height, width = x.shape[2:]
@@ -147,15 +150,20 @@ class Synthetic(Stage):
 
 def _pca(samples: Samples, components: int = 16) -> Augmenter:
     """Makes an augmenter whose codes are principal components: the linear rival of a VAE."""
-    flat = samples.x.flatten(1).numpy()
+    scaling = Scaling.fit(samples.x)
+    offset, gain = torch.tensor(scaling.offset), torch.tensor(scaling.gain)
+    flat = ((samples.x - offset) / gain).flatten(1).numpy()
     pca = PCA(min(components, *flat.shape), random_state=0).fit(flat)
     axes, mean = (torch.as_tensor(v, dtype=torch.float32) for v in (pca.components_, pca.mean_))
 
     def encode(x: Tensor) -> tuple[Tensor, Tensor]:
-        mu = (x.flatten(1) - mean) @ axes.T
+        mu = (((x - offset) / gain).flatten(1) - mean) @ axes.T
         return mu, torch.full_like(mu, math.log(max(float(pca.noise_variance_), 1e-12)))
 
-    return Augmenter(from_functions(encode, lambda z: z @ axes + mean, event_shape=samples.event_shape)).fit(samples)
+    def decode(z: Tensor) -> Tensor:
+        return offset + gain * (z @ axes + mean).view(-1, *samples.event_shape)
+
+    return Augmenter(from_functions(encode, decode, event_shape=samples.event_shape)).fit(samples)
 
 
 @dataclass(frozen=True)
@@ -171,14 +179,18 @@ class PixelNoise(Stage):
     def fit(self, job: Job) -> Transform:
         x, t = job.samples.x, nn.functional.one_hot(job.samples.y).float()
         changed, _ = replace(self.like, ratio=1.0).fit(job)(x, t, _rng.derive(job.seed, 5))
-        spread = float((changed - x).square().mean().sqrt())
-        low, high = x.amin(0), x.amax(0)
+        over: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
+        low, high = x.amin(over), x.amax(over)
+        spread = wanted = (changed - x).square().mean(over).sqrt()
+        probe = x + spread * torch.randn(x.shape, generator=_rng.generator(job.seed, 8))
+        # What the range cuts off is made up for.
+        spread = spread * wanted / (probe.clamp(low, high) - x).square().mean(over).sqrt().clamp(min=1e-12)
         ratio = 1.0 if job.network is None else self.like.ratio
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             generator = _rng.generator(seed)
             chosen = torch.rand(len(x), generator=generator) < ratio
-            noised = (x + spread * torch.randn(x.shape, generator=generator)).clamp(low.min(), high.max())
+            noised = (x + spread * torch.randn(x.shape, generator=generator)).clamp(low, high)
             return torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), noised, x), t
 
         return transform
@@ -198,13 +210,19 @@ class Mix(Stage):
     alpha: float = 0.2
     networks_only = True
 
+    @property
+    def images_only(self) -> bool:  # type: ignore[override]
+        return self.cut
+
     def fit(self, job: Job) -> Transform:
         mix = (v2.CutMix if self.cut else v2.MixUp)(alpha=self.alpha, num_classes=len(job.samples.names))
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             # torchvision draws from the global generator.
             with _rng.forked(seed):
-                return mix(x, t.argmax(1))
+                # It takes images alone; a row is one of one pixel.
+                mixed, targets = mix(x if x.ndim == 4 else x[:, :, None, None], t.argmax(1))
+            return mixed.view(x.shape), targets
 
         return transform
 

@@ -6,6 +6,7 @@ computed: there is no other state than the weights and the optimiser's.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -112,6 +113,7 @@ def train(
     progress: bool = True,
     label: str = "training",
     checkpoint: str | Path | None = None,
+    fingerprint: str = "",
     every: int = 500,
 ) -> None:
     """Trains a module in place with AdamW (Loshchilov and Hutter, 2019) and a one-cycle schedule.
@@ -126,6 +128,7 @@ def train(
         progress: Whether to show a bar with the loss and the time left.
         label: The bar's name.
         checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
+        fingerprint: Of the data and settings; a checkpoint with another one is refused.
         every: The number of steps between checkpoints; Ctrl-C writes one, too.
 
     Raises:
@@ -135,7 +138,9 @@ def train(
     _checks.within("lr", lr, 0, above=True)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    start = done = _resume(module, optimizer, checkpoint) if checkpoint and Path(checkpoint).exists() else 0
+    start = done = (
+        _resume(module, optimizer, checkpoint, fingerprint) if checkpoint and Path(checkpoint).exists() else 0
+    )
     was_training = module.training
     module.train()
     bar = tqdm(total=steps, initial=start, desc=label, disable=not progress, leave=False, unit="step")
@@ -155,11 +160,11 @@ def train(
             if done % LOOK == 0 or done == steps:
                 bar.set_postfix(loss=f"{_finite(value, done, lr):.3f}", refresh=False)
             if checkpoint and (done % every == 0 or done == steps):
-                _keep(module, optimizer, done, checkpoint)
+                _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
     except KeyboardInterrupt:
         # Between the first and the last line of a step the state is neither the old one nor the new one.
         if checkpoint and whole:
-            _keep(module, optimizer, done, checkpoint)
+            _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
         raise
     finally:
         bar.close()
@@ -176,15 +181,17 @@ def _finite(value: Tensor, step: int, lr: float) -> float:
     return number
 
 
-def _keep(module: nn.Module, optimizer: torch.optim.Optimizer, step: int, path: str | Path) -> None:
+def _keep(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, about: dict[str, Any]) -> None:
     tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
     for place, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{place}.{name}": value for name, value in state.items()}
-    _files.save_tensors(path, tensors, "checkpoint", {"step": step})
+    _files.save_tensors(path, tensors, "checkpoint", about)
 
 
-def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path) -> int:
+def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, fingerprint: str) -> int:
     tensors, config = _files.load_tensors(path, "checkpoint")
+    if config["fingerprint"] != fingerprint:
+        _checks.refuse("a checkpoint of this data, seed and these settings", f"'{path}'", "delete it to start again")
     weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
     try:
         module.load_state_dict(weights)
@@ -264,6 +271,11 @@ def fit_vae(
     if vae.likelihood == "bernoulli" and vae.gain.ndim:
         _checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
     _checks.labels(samples.y, vae.classes)
+    u = (samples.x - vae.offset.cpu()) / vae.gain.cpu()
+    if samples.x.ndim > 2 and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
+        seen = f"{samples.x.min():g} to {samples.x.max():g}"
+        _checks.refuse("images in the range of the VAE", seen, "pass VAE(..., scaling=Scaling.fit(x))")
+    told = (steps, batch, lr, weight_decay, beta, warmup, free_bits, noise, seed)
 
     def loss(step: int) -> Tensor:
         x, y, eps, corruption = _batch(samples, order(step), vae, noise, _rng.generator(seed, 2, step))
@@ -282,8 +294,14 @@ def fit_vae(
         progress=progress,
         label="fitting the VAE",
         checkpoint=checkpoint,
+        fingerprint=_fingerprint(samples, told) if checkpoint else "",
     )
     return vae.eval()
+
+
+def _fingerprint(samples: Samples, settings: tuple[Any, ...]) -> str:
+    parts = (samples.x.numpy().tobytes(), samples.y.numpy().tobytes(), repr(settings).encode())
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 def _batch(

@@ -13,6 +13,7 @@ from vaeaug import _checks
 from vaeaug.rows import Result
 
 LEVEL = 0.95
+RIVALS = ("none", "classical")  # what everything is compared with, where it was run
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ def contrasts(rows: Iterable[Result], against: str = "none", metric: str = "accu
         pairs = [(row, base[seed]) for seed, row in group.items() if seed in base]
         if cell[3] == against or not pairs:
             continue
-        if any(row.subset != other.subset for row, other in pairs):
-            _checks.refuse("paired rows of one training subset", f"different ones in {cell}", "run the seeds again")
+        if any((row.subset, row.steps) != (other.subset, other.steps) for row, other in pairs):
+            expected = "paired rows of one training subset and number of steps"
+            _checks.refuse(expected, f"different ones in {cell}", "run the seeds again")
         differences = [100 * (getattr(row, metric) - getattr(other, metric)) for row, other in pairs]
         found.append((cell, differences, _p(differences)))
     corrected = holm([p for _, _, p in found])
@@ -117,6 +119,12 @@ def contrasts(rows: Iterable[Result], against: str = "none", metric: str = "accu
         Contrast(*cell, against, *interval(d), p, len(d), _verdict(p, float(np.mean(d))))
         for (cell, d, _), p in zip(found, corrected, strict=True)
     ]
+
+
+def by_rival(rows: Sequence[Result], metric: str = "accuracy") -> dict[str, list[Contrast]]:
+    """Returns the contrasts to each of the rivals, none and classical, that was run."""
+    there = {row.arm for row in rows}
+    return {rival: contrasts(rows, rival, metric) for rival in RIVALS if rival in there}
 
 
 def _cells(rows: Iterable[Result]) -> dict[tuple[str, str, str, str], dict[int, Result]]:
@@ -129,9 +137,10 @@ def _cells(rows: Iterable[Result]) -> dict[tuple[str, str, str, str], dict[int, 
 def _p(differences: Sequence[float]) -> float:
     if len(differences) < 2:
         return math.nan
-    if np.ptp(differences) == 0:
-        # The t-test has no answer where all differences are the same.
-        return 1.0 if differences[0] == 0 else 0.0
+    largest = float(np.abs(differences).max())
+    if np.ptp(differences) <= 1e-9 * max(1.0, largest):
+        # The t-test has no answer where all differences are the same: the sign test has.
+        return 1.0 if largest < 1e-9 else 2.0 ** (1 - len(differences))
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
@@ -160,21 +169,18 @@ HEADER = ("classifier", "arm", "accuracy %", "to none", "verdict", "to classical
 
 def table(rows: Sequence[Result], metric: str = "accuracy") -> str:
     """Returns the rows as a Markdown table, one line per arm and classifier."""
-    by_arm = [{(c.data, c.regime, c.classifier, c.arm): c for c in part} for part in _against_rivals(rows, metric)]
+    found = {
+        rival: {(c.data, c.regime, c.classifier, c.arm): c for c in told}
+        for rival, told in by_rival(rows, metric).items()
+    }
     lines: list[tuple[str, ...]] = [HEADER]
     for s in summaries(rows, metric):
         cell = (s.data, s.regime, s.classifier, s.arm)
-        compared = [text for found in by_arm for text in _told(found.get(cell))]
-        compared += [""] * (4 - len(compared))
+        compared = [text for rival in RIVALS for text in _told(found.get(rival, {}).get(cell))]
         lines.append((s.classifier, s.arm, _span(s.mean, s.low, s.high), *compared, f"{s.seconds:.0f}"))
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
     text = [f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines]
     return "\n".join([text[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *text[1:]])
-
-
-def _against_rivals(rows: Sequence[Result], metric: str) -> list[list[Contrast]]:
-    there = {row.arm for row in rows}
-    return [contrasts(rows, rival, metric) for rival in ("none", "classical") if rival in there]
 
 
 def _told(contrast: Contrast | None) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -44,12 +45,14 @@ def spread(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int
     if min(jobs, len(items)) == 1:
         yield from _here(work, items)
         return
-    # Spawned, because a forked process may not use the threads that torch has started in this one.
+    # Spawned, because a forked process may not use the threads that torch has started in this one. Handed over as bytes, once
+    # per process: torch would move every tensor to shared memory, of which a container has little.
     context = get_context("spawn")
     with context.Manager() as manager:
         results = manager.Queue()
-        with ProcessPoolExecutor(min(jobs, len(items)), mp_context=context) as pool:
-            running = [pool.submit(_there, work, item, results) for item in items]
+        given = (pickle.dumps(work), results)
+        with ProcessPoolExecutor(min(jobs, len(items)), context, initializer=_take, initargs=given) as pool:
+            running = [pool.submit(_there, item) for item in items]
             try:
                 yield from _collected(running, results)
             finally:
@@ -67,14 +70,21 @@ def _here(work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Iterato
             yield result
 
 
-def _there(work: Callable[[Any], Iterator[Any]], item: Any, results: Any) -> None:
+_taken: dict[str, Any] = {}  # what a worker process was given when it started
+
+
+def _take(work: bytes, results: Any) -> None:
+    _taken.update(work=pickle.loads(work), results=results)
+
+
+def _there(item: Any) -> None:
     with one_thread():
-        for result in work(item):
+        for result in _taken["work"](item):
             parent = parent_process()
             if parent is not None and not parent.is_alive():
                 # The one who asked was killed: nobody waits for the rest.
                 return
-            results.put(result)
+            _taken["results"].put(result)
 
 
 def _collected(running: list[Future[None]], results: Any) -> Iterator[Any]:
