@@ -303,5 +303,7 @@ class Augmenter:
 def _like(made: Generated, near: Tensor, unit: bool) -> Generated:
     x = made.x
     if near.dtype == torch.uint8:
-        x = (x * 255 if unit else x).round()
+        x = x * 255 if unit else x
+    if not near.dtype.is_floating_point:
+        x = x.round()
     return Generated(x.to(near), *(t.to(near.device) for t in made[1:]))

@@ -65,7 +65,10 @@ def generate(
     output: Annotated[Path, typer.Option("-o", "--output", help="A new folder of images, or an .npz file.")],
     n: Annotated[int, typer.Option("-n", help="How many samples.")],
     near: Annotated[Path | None, typer.Option(help="An image, or a folder of images, to start from.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Class names or numbers, with commas between.")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Classes wanted, by name or number, commas between; with --near, what the images are."),
+    ] = None,
     perturb: Perturb = None,
     scale: Scale = None,
     seed: Seed = 0,
@@ -90,7 +93,10 @@ def generate(
         # Black to white, as a picture has it, is low to high in the data.
         start = low + (high - low) * data.unit_float(data.read_images(near, bank.samples.event_shape[0]))
     if start is not None and wanted is not None:
-        wanted = [wanted[i % len(wanted)] for i in range(len(start))]
+        if len(wanted) not in (1, len(start)):
+            one = f"one label, or one for each of {len(start)} images"
+            _checks.refuse(one, f"{len(wanted)} labels", "name the class that they are of")
+        wanted = wanted * (len(start) // len(wanted))
     made = augmenter.generate(n, start, wanted, seed)
     export.save(made, output, bank.samples.names, (low, high))
     typer.echo(f"{output}: {n} samples")
@@ -100,7 +106,13 @@ def generate(
 def bench(
     source: Data = "digits",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Default: runs/DATA-PER_CLASS.")] = None,
-    per_class: Annotated[str, typer.Option(help="Training samples per class: a number, or counts with commas.")] = "20",
+    per_class: Annotated[
+        str,
+        typer.Option(
+            help="Training samples per class: a number, or counts with commas. "
+            "Half of your own data is held out to judge on."
+        ),
+    ] = "20",
     classifier: Annotated[
         list[str] | None, typer.Option(help="cnn, mlp, forest, svc, logistic or knn; may be given again.")
     ] = None,
@@ -123,14 +135,14 @@ def bench(
     Writes rows.csv as it goes, and goes on where it was cut off; then rows.json and report.html.
     """
     name = source if source in data.NAMES else Path(source).stem
-    output = output or Path("runs") / f"{name}-{per_class.replace(',', '-')}"
+    output = output or Path("runs") / f"{Path(source).name}-{per_class.replace(',', '-')}"
     pool, test = evaluate.splits(source if source in data.NAMES else data.load(source, label=label, size=size))
     chosen = classifier or (["cnn"] if pool.x.ndim == 4 else ["logistic", "forest"])
     counts = [_whole(word) for word in per_class.split(",")]
     asked: int | list[int] = counts[0] if len(counts) == 1 else counts
     settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),))
     scheme = _scheme(perturb, scale)
-    conditions = arms.arms(name, arm or arms.STANDARD, perturb=scheme)
+    conditions = arms.arms(source, arm or arms.STANDARD, perturb=scheme)
     rows = list(
         evaluate.compare(
             pool,

@@ -200,8 +200,8 @@ def _npz(path: Path) -> Samples:
 
 def _csv(path: Path, label: str | None) -> Samples:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
     except (ValueError, csv.Error, OSError) as error:
         _checks.refuse(f"comma-separated UTF-8 text in {path}", f"'{error}'", "save it as such")
     if len(rows) < 2:
@@ -215,5 +215,8 @@ def _csv(path: Path, label: str | None) -> Samples:
         x = np.array([[float(v) for v in row] for row in rows[1:]], dtype=np.float32)
     except (ValueError, IndexError) as error:
         _checks.refuse(f"numbers in every column of {path} but the label", f"'{error}'", "encode or drop other columns")
+    missing = [place + 2 for place, word in enumerate(words) if not word.strip()]
+    if missing:
+        _checks.refuse(f"a label in every row of {path}", f"none in row {missing[0]}", "fill it in or drop the row")
     names = sorted(set(words), key=lambda w: (len(w), w) if w.lstrip("-").isdigit() else (0, w))
     return from_arrays(x, np.array([names.index(w) for w in words]), names)

@@ -97,7 +97,8 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
         x = np.asarray(x)
         if x.dtype.kind not in "uifb":
             _checks.refuse("numbers in x", f"dtype {x.dtype}", "encode words and objects as numbers first")
-        x = torch.as_tensor(np.ascontiguousarray(x))
+        # A copy where the memory may not be written, as that of a pandas frame: torch warns of it.
+        x = torch.as_tensor(np.require(x, requirements=["C", "W"]))
     y = _checks.labels(y, len(names) or None)
     if len(x) != len(y):
         _checks.refuse("as many samples as labels", f"{len(x)} samples and {len(y)} labels", "check how they were read")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,31 +146,53 @@ def train(
     was_training = module.training
     module.train()
     bar = tqdm(total=steps, initial=start, desc=label, disable=not progress, leave=False, unit="step")
-    whole = True
-    try:
+    with _patient(checkpoint is not None) as interrupted, closing(bar), _mode_back(module, was_training):
         for step in range(start, steps):
             for group in optimizer.param_groups:
                 group["lr"] = lr * one_cycle(step, steps)
-            whole = False
             with autocast(precision, device):
                 value = loss(step)
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
-            done, whole = step + 1, True
+            done = step + 1
             bar.update()
             if done % LOOK == 0 or done == steps:
                 bar.set_postfix(loss=f"{_finite(value, done, lr):.3f}", refresh=False)
             if checkpoint and (done % every == 0 or done == steps):
                 _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
-    except KeyboardInterrupt:
-        # Between the first and the last line of a step the state is neither the old one nor the new one.
-        if checkpoint and whole:
-            _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
-        raise
+            if interrupted:
+                _keep(module, optimizer, str(checkpoint), {"step": done, "fingerprint": fingerprint})
+                raise KeyboardInterrupt
+
+
+@contextmanager
+def _mode_back(module: nn.Module, mode: bool) -> Iterator[None]:
+    try:
+        yield
     finally:
-        bar.close()
-        module.train(was_training)
+        module.train(mode)
+
+
+@contextmanager
+def _patient(patient: bool) -> Iterator[list[int]]:
+    """Collects Ctrl-C inside the block, so that a step is finished before it counts; a second one counts at once."""
+    seen: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if not patient or threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield seen
+        return
+
+    def collect(number: int, frame: Any) -> None:
+        if seen:
+            before(number, frame)
+        seen.append(number)
+
+    signal.signal(signal.SIGINT, collect)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _finite(value: Tensor, step: int, lr: float) -> float:

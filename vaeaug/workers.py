@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -74,6 +75,8 @@ _taken: dict[str, Any] = {}  # what a worker process was given when it started
 
 
 def _take(work: bytes, results: Any) -> None:
+    # Ctrl-C reaches the whole group; the process that asked decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _taken.update(work=pickle.loads(work), results=results)
 
 
