@@ -1,7 +1,8 @@
 """The benchmark: arms x classifiers x regimes x seeds -> rows.
 
 Arms share, seed by seed, the training subset, the initial weights, the order of the data, the number of optimiser steps,
-the schedule and the label smoothing; only the augmentation differs. Nothing but `_judge` sees the test split.
+the schedule and the label smoothing; only the augmentation differs. Training never sees the test split:
+`compare` checks and hashes it beforehand, `_judge` reads it afterwards.
 """
 
 from __future__ import annotations
@@ -249,7 +250,7 @@ def _row(plan: _Plan, run: _Run, classifier: str, arm: Arm, done: dict[tuple[str
 
 
 def _judge(predict: Predict, test: Samples) -> tuple[float, float]:
-    """The only place that reads the test split."""
+    """Reads the test split: the only place that does so once the training has begun."""
     y, found = test.y.numpy(), predict(test.x).numpy()
     return float(accuracy_score(y, found)), float(balanced_accuracy_score(y, found))
 
