@@ -5,23 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-import vaeaug.evaluate as room
+import vaeaug.cells as room
 from vaeaug import Extrapolate, InputError
 from vaeaug import _rng as rng
 from vaeaug.arms import STANDARD, Arm, arms, every
+from vaeaug.controls import Components, PixelNoise
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.evaluate import Settings, compare
+from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.rows import read
-from vaeaug.stages import (
-    Classical,
-    ClassWeights,
-    Mix,
-    Oversample,
-    PixelNoise,
-    Smote,
-    Synthetic,
-    WorstOf,
-)
+from vaeaug.stages import Synthetic
 from vaeaug.workers import spread
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
@@ -84,8 +77,8 @@ def test_a_run_that_is_cut_off_goes_on(tmp_path, monkeypatch):
     path.write_text(path.read_text()[:-30])
     assert len(read(path)) == 4
     fits = []
-    made = room._fit_network
-    monkeypatch.setattr(room, "_fit_network", lambda *args: fits.append(1) or made(*args))
+    made = room.fit_network
+    monkeypatch.setattr(room, "fit_network", lambda *args: fits.append(1) or made(*args))
     assert timeless(run(seeds=2, rows=path)) == timeless(whole)
     assert len(fits) == 4
     assert timeless(read(path)) == timeless(whole)
@@ -124,12 +117,12 @@ def test_a_process_that_fails_stops_the_rest():
 
 
 def test_arms_that_are_not_alike_stop_the_run(monkeypatch):
-    made = room._fit_network
+    made = room.fit_network
 
     def unlike(run, classifier, arm):
         return made(run, classifier, arm)._replace(steps=11 if arm.name == "vae" else 10)
 
-    monkeypatch.setattr(room, "_fit_network", unlike)
+    monkeypatch.setattr(room, "fit_network", unlike)
     with pytest.raises(RuntimeError, match="share the training subset and the number of steps"):
         run()
 
@@ -193,7 +186,7 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch):
     pool, test = split(load("digits"))
     Tripwire.armed = False
     fenced = Tripwire(test.x, test.y, test.names)
-    made, judged = room._judge, []
+    made, judged = room.judge, []
 
     def judge(predict, held_out):
         Tripwire.armed = False
@@ -203,7 +196,7 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch):
         finally:
             Tripwire.armed = True
 
-    monkeypatch.setattr(room, "_judge", judge)
+    monkeypatch.setattr(room, "judge", judge)
     Tripwire.armed = True
     options = {"test": fenced, "per_class": 5, "seeds": 1, "settings": QUICK, "progress": False}
     # The call itself looks at the test split to check and to name it; from then on the fence is up.
@@ -211,7 +204,7 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch):
     cells = compare(pool, classifier=("cnn", "forest", "svc"), **options)
     Tripwire.armed = True
     assert len(list(cells)) == len(judged) == 12
-    monkeypatch.setattr(room, "_judge", made)
+    monkeypatch.setattr(room, "judge", made)
     Tripwire.armed = False
     cells = compare(pool, classifier=("forest",), **options)
     Tripwire.armed = True
@@ -312,9 +305,9 @@ def test_worst_of_k_is_the_worst(augmenter, digits):
 
 
 def test_pca_control_gives_samples_back_at_scale_zero(digits):
-    still = Synthetic(Extrapolate(0.0), ratio=1.0, model="pca")
+    still = Components(Extrapolate(0.0), ratio=1.0)
     assert torch.equal(still.fit(Run(digits))(digits.x, one_hot(digits), 0)[0], digits.x)
-    moved_ = Synthetic(Extrapolate(1.0), ratio=1.0, model="pca").fit(Run(digits))(digits.x, one_hot(digits), 0)[0]
+    moved_ = Components(Extrapolate(1.0), ratio=1.0).fit(Run(digits))(digits.x, one_hot(digits), 0)[0]
     assert (moved_ != digits.x).flatten(1).any(1).all()
 
 

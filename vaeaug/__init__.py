@@ -6,10 +6,11 @@ from vaeaug._checks import InputError
 from vaeaug.augmenter import Augmenter, Generated
 from vaeaug.evaluate import compare
 from vaeaug.fidelity import Confident
+from vaeaug.fitting import fit_vae
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
 from vaeaug.sklearn_plugin import AugmentedClassifier
 from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
-from vaeaug.training import Diverged, fit_vae
+from vaeaug.training import Diverged
 from vaeaug.vae import VAE
 
 __version__ = "0.1.0"

@@ -9,23 +9,11 @@ from torch import Tensor
 
 from vaeaug import _checks, _rng
 from vaeaug.classifiers import NETWORKS, UNWEIGHTED
+from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
+from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.samples import Samples
-from vaeaug.stages import (
-    Classical,
-    ClassWeights,
-    Growth,
-    Job,
-    Mix,
-    Oversample,
-    PixelNoise,
-    Repeat,
-    Smote,
-    Stage,
-    Synthetic,
-    Transform,
-    WorstOf,
-)
+from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 STANDARD = ("none", "classical", "vae", "classical + vae")
 
@@ -85,6 +73,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
     """
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic() if perturb is None else Synthetic(perturb)
+    pca = Components(vae.perturb)
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
     others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
@@ -105,8 +94,8 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical, worst of 4", (WorstOf(moves, 4),)),
         Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),
         Arm("pixel noise", (PixelNoise(vae),)),
-        Arm("pca", (replace(vae, model="pca"),)),
-        Arm("classical + pca", (replace(vae, model="pca"), moves)),
+        Arm("pca", (pca,)),
+        Arm("classical + pca", (pca, moves)),
         Arm("duplicates", (Repeat(),)),
     )
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from sklearn.exceptions import NotFittedError
@@ -19,11 +19,13 @@ from torch.distributions import Independent, Normal
 
 from vaeaug import _checks, _rng, saving
 from vaeaug.bank import Bank
+from vaeaug.codec import Codec
 from vaeaug.data import Scaling, as_samples, unit_float
 from vaeaug.fidelity import Filter, Tally
+from vaeaug.fitting import fit_vae
 from vaeaug.parents import CHUNK, Parents, in_turn, of_bank
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
-from vaeaug.training import device_of, evaluating, fit_vae
+from vaeaug.training import device_of
 from vaeaug.vae import VAE
 
 TRIES = 4
@@ -107,8 +109,8 @@ class Augmenter:
         self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
             _checks.event("samples", samples.x, self.vae_.event_shape)
-        mean, stddev = self._codes(samples.x, samples.y)
-        _checks.event("decode(z)", self._decode(mean[:1], samples.y[:1]), samples.event_shape)
+        mean, stddev = self._codec.codes(samples.x, samples.y)
+        _checks.event("decode(z)", self._codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
         self._fill(self.vae_, Bank(samples, mean, stddev, Scaling.fit(samples.x)))
         return self
 
@@ -178,7 +180,7 @@ class Augmenter:
         new._check_parts()
         new._fill(parts.vae, parts.bank.to(device_of(parts.vae)))
         first = parts.bank.samples[:8]
-        saving.check_codes(new.bank_, new._encode(first.x, first.y))
+        saving.check_codes(new.bank_, new._codec.encode(first.x, first.y))
         return new
 
     @property
@@ -210,23 +212,9 @@ class Augmenter:
         # The VAE may have been moved since fit; its bank follows.
         self.bank_ = self.bank_.to(device_of(self.vae_))
 
-    def _encode(self, x: Tensor, y: Tensor | None) -> Independent:
-        device = device_of(self.vae_)
-        # In full precision, also inside a training step under autocast: a sample must not depend on who asks.
-        with evaluating(self.vae_), torch.autocast(device.type, enabled=False):
-            q = self.vae_.encode(x.to(device), *self._told(y, device))
-        if not isinstance(q, torch.distributions.Distribution) or q.mean.ndim != 2:
-            got = f"{type(q).__name__}" + (f" over {tuple(q.mean.shape)}" if hasattr(q, "mean") else "")
-            _checks.refuse("encode to return an Independent(Normal) over (B, L)", got, "wrap it with vaeaug.adapters")
-        return cast(Independent, q)
-
-    def _decode(self, z: Tensor, y: Tensor) -> Tensor:
-        with evaluating(self.vae_), torch.autocast(z.device.type, enabled=False):
-            return self.vae_.decode(z, *self._told(y, z.device))
-
-    def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
-        conditional = getattr(self.vae_, "classes", None) is not None
-        return (y.to(device),) if conditional and y is not None else ()
+    @property
+    def _codec(self) -> Codec:
+        return Codec(self.vae_)
 
     def _given(self, n: int, near: Any, labels: Any) -> Parents:
         """Checks and encodes the samples to start from; more than n are not needed."""
@@ -241,26 +229,16 @@ class Augmenter:
                 _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
             y = y[:n]
         x = x[:n]
-        mean, stddev = self._codes(x, y)
+        mean, stddev = self._codec.codes(x, y)
         confidence = torch.ones(len(x))
         if y is None:
             y, confidence = bank.classify(mean)
             if getattr(self.vae_, "classes", None) is not None:
                 # The codes of the bank know their labels; these must, too.
-                mean, stddev = self._codes(x, y)
+                mean, stddev = self._codec.codes(x, y)
         parts = zip(x.split(CHUNK), mean.split(CHUNK), y.split(CHUNK), strict=True)
-        rest = torch.cat([self._rest(*part) for part in parts]) if self.residual else None
+        rest = torch.cat([self._codec.rest(*part) for part in parts]) if self.residual else None
         return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest)
-
-    def _codes(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns mean and standard deviation of q(z|x), each `(N, L)`, encoded a chunk at a time."""
-        labels = [None] * len(x) if y is None else y.split(CHUNK)
-        found = [self._encode(part, told) for part, told in zip(x.split(CHUNK), labels, strict=False)]
-        return torch.cat([q.mean for q in found]), torch.cat([q.stddev for q in found])
-
-    def _rest(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
-        """Returns what the VAE does not tell of samples: x - decode(z), on its device."""
-        return x.to(z) - self._decode(z, y)
 
     def _make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
         """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
@@ -271,7 +249,7 @@ class Augmenter:
         x, y, confidence = source.x[parents], labels[:n], source.confidence[parents]
         rest = None
         if self.residual:
-            rest = self._rest(x, q.mean[:n], y) if source.rest is None else source.rest[at[:n]]
+            rest = self._codec.rest(x, q.mean[:n], y) if source.rest is None else source.rest[at[:n]]
         if self.keep is None:
             return Generated(self._draw(x, rest, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
         out, judged, open_ = x.clone(), confidence.clone(), torch.arange(n)
@@ -292,7 +270,7 @@ class Augmenter:
         rows = torch.arange(len(x)) if rows is None else rows
         at = rows.to(q.mean.device)
         z = self.perturb(q, labels, self.bank_, _rng.generator(*place))[at]
-        parents, made = x[rows].to(q.mean), self._decode(z, labels[rows])
+        parents, made = x[rows].to(q.mean), self._codec.decode(z, labels[rows])
         if rest is not None:
             # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
             still = (z == q.mean[at]).all(1).view(-1, *[1] * (x.ndim - 1))

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from vaeaug import _checks, _rng
 from vaeaug.bank import Bank
+from vaeaug.codec import CHUNK
 from vaeaug.training import Shuffled
-
-CHUNK = 256  # samples whose noise is drawn together
 
 
 class Parents(NamedTuple):

@@ -1,0 +1,170 @@
+"""Cells of the benchmark: one classifier trained under one arm on one training subset, then judged.
+
+Arms share, seed by seed, the training subset, the initial weights, the order of the data, the number of optimiser steps,
+the schedule and the label smoothing; only the augmentation differs. Training never sees the test split: `judge` reads it
+afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from torch import Tensor, nn
+
+from vaeaug import _checks, _rng, classifiers
+from vaeaug.arms import Arm
+from vaeaug.augmenter import Augmenter
+from vaeaug.data import Samples
+from vaeaug.fitting import fit_vae
+from vaeaug.stages import Job
+from vaeaug.training import PRECISIONS, Shuffled, autocast, evaluating, train
+from vaeaug.workers import one_thread
+
+COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given
+JUDGED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the arms of a benchmark share.
+
+    Arguments:
+        steps: Optimiser steps of a torch classifier.
+        batch: Samples per step.
+        lr, weight_decay: The peak learning rate of AdamW, and its decay.
+        smoothing: Label smoothing, alike in all arms.
+        precision: `auto`, `fp32` or `bf16`.
+        vae: Arguments of `fit_vae`.
+    """
+
+    steps: int = 800
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    smoothing: float = 0.1
+    precision: str = "auto"
+    vae: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch"):
+            _checks.within(name, getattr(self, name), 1, whole=True)
+        _checks.within("lr", self.lr, 0, above=True)
+        _checks.within("weight_decay", self.weight_decay, 0)
+        _checks.within("smoothing", self.smoothing, 0, 1)
+        _checks.one_of("precision", self.precision, PRECISIONS)
+        known = inspect.signature(fit_vae).parameters
+        for name, _ in self.vae:
+            _checks.one_of("an argument of fit_vae", name, tuple(known))
+
+
+Predict = Callable[[Tensor], Tensor]
+
+
+class Fitted(NamedTuple):
+    predict: Predict
+    steps: int
+
+
+class Run(Job):
+    """One seed: the training subset, and the augmenter that its arms share."""
+
+    def __init__(self, samples: Samples, seed: int, settings: Settings) -> None:
+        self.samples, self.seed, self.settings = samples, seed, settings
+        self.subset = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
+        self.network: nn.Module | None = None
+        self.asked, self.vae_seconds = False, 0.0
+        self._augmenter: Augmenter | None = None
+
+    def augmenter(self) -> Augmenter:
+        self.asked = True
+        if self._augmenter is None:
+            start = time.perf_counter()
+            self._augmenter = augmenter_of(self.samples, self.seed, self.settings)
+            self.vae_seconds = time.perf_counter() - start
+        return self._augmenter
+
+
+def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
+    """Returns the augmenter that the arms of a seed share: the same one at every call."""
+    with one_thread():
+        return Augmenter().fit(samples, seed=_rng.derive(seed, 1), progress=False, **dict(settings.vae))
+
+
+def judge(predict: Predict, test: Samples) -> tuple[float, float]:
+    """Reads the test split: the only place that does so once the training has begun."""
+    y, found = test.y.numpy(), predict(test.x).numpy()
+    return float(accuracy_score(y, found)), float(balanced_accuracy_score(y, found))
+
+
+def fit_network(run: Run, classifier: str, arm: Arm) -> Fitted:
+    settings, mean, spread = run.settings, *_moments(run.samples.x)
+    with _rng.forked(run.seed, 2):
+        body = classifiers.NETWORKS[classifier](run.samples.event_shape, len(run.samples.names))
+    network = classifiers.Standardised(body, mean, spread).to(memory_format=torch.channels_last)
+    run.network = network
+    grown, transform = arm.grow(run), arm.fit(run)
+    targets = nn.functional.one_hot(grown.y, len(grown.names)).float()
+    order = Shuffled(len(grown), settings.batch, _rng.derive(run.seed, 3))
+    taken = 0
+
+    def loss(step: int) -> Tensor:
+        nonlocal taken
+        taken += 1
+        places = order(step)
+        x, t = transform(grown.x[places], targets[places], _rng.derive(run.seed, 4, step))
+        # Targets may be weighted: what is smoothed away comes back in equal parts, whatever they sum to.
+        t = (1 - settings.smoothing) * t + settings.smoothing * t.mean(1, keepdim=True)
+        return nn.functional.cross_entropy(network(x).float(), t)
+
+    train(
+        network,
+        loss,
+        steps=settings.steps,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        precision=settings.precision,
+        progress=False,
+    )
+
+    def predict(x: Tensor) -> Tensor:
+        with evaluating(network), autocast(settings.precision, x.device):
+            return torch.cat([network(part).argmax(1) for part in x.split(JUDGED_AT_ONCE)])
+
+    return Fitted(predict, taken)
+
+
+def fit_estimator(run: Run, classifier: str, arm: Arm) -> Fitted:
+    run.network = None
+    grown, transform = arm.grow(run), arm.fit(run)
+    x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
+    if arm.stages and all(stage.weighs for stage in arm.stages):
+        x, t = transform(x, t, _rng.derive(run.seed, 4))
+    elif arm.stages:
+        copies = x.repeat(COPIES, *[1] * (x.ndim - 1)), t.repeat(COPIES, 1)
+        changed, targets = transform(*copies, _rng.derive(run.seed, 4))
+        # The first copies have the weights of the originals.
+        x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
+    estimator = classifiers.ESTIMATORS[classifier](run.seed)
+    rows, labels, weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
+    if (weights == 1).all():
+        estimator.fit(rows, labels)
+    else:
+        classifiers.fit_weighted(estimator, rows, labels, weights)
+    return Fitted(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns mean and standard deviation: of all pixels of images, feature by feature of rows."""
+    over = 0 if x.ndim == 2 else (0, 1, 2, 3)
+    return x.mean(over), x.std(over, correction=0).clamp(min=1e-6)
+
+
+def digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
