@@ -10,7 +10,7 @@ from vaeaug.data import load, subset
 from vaeaug.perturb import PERTURBATIONS, Interpolate
 from vaeaug.rows import Result
 
-ROW = Result("<digits>", "5", "cnn", "none", 0, 0.5, 0.5, 10, 1.0, 0.0, 50, "abc", "def")
+ROW = Result("<digits>", "5", "cnn", "none", 0, 0.5, 0.5, 0.5, 0.0, 10, 1.0, 0.0, 50, "abc", "def", "1 1/1 1")
 ARMS = ("none", "classical", "vae", "classical + vae")
 ROWS = [
     replace(ROW, arm=arm, seed=seed, accuracy=0.7 + 0.01 * i + 0.001 * seed * (i + 1))

@@ -9,7 +9,7 @@ from vaeaug import InputError
 from vaeaug.rows import Result
 from vaeaug.verdicts import contrasts, holm, interval, sentence, summaries, table
 
-ROW = Result("digits", "5", "cnn", "none", 0, 0.5, 0.5, 10, 1.0, 0.0, 50, "abc", "def")
+ROW = Result("digits", "5", "cnn", "none", 0, 0.5, 0.5, 0.5, 0.0, 10, 1.0, 0.0, 50, "abc", "def", "1 1/1 1")
 
 
 def rows(**arms):

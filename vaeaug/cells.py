@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
 from torch import Tensor, nn
 
 from vaeaug import _checks, _rng, classifiers
@@ -97,10 +97,17 @@ def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
         return Augmenter().fit(samples, seed=_rng.derive(seed, 1), progress=False, **dict(settings.vae))
 
 
-def judge(predict: Predict, test: Samples) -> tuple[float, float]:
-    """Reads the test split: the only place that does so once the training has begun."""
+def judge(predict: Predict, test: Samples) -> dict[str, Any]:
+    """Returns the metrics of a row. Reads the test split: the only place that does so once the training has begun."""
     y, found = test.y.numpy(), predict(test.x).numpy()
-    return float(accuracy_score(y, found)), float(balanced_accuracy_score(y, found))
+    counts = confusion_matrix(y, found, labels=range(len(test.names)))
+    return {
+        "accuracy": float(accuracy_score(y, found)),
+        "balanced_accuracy": float(balanced_accuracy_score(y, found)),
+        "macro_f1": float(f1_score(y, found, average="macro", zero_division=0.0)),
+        "mcc": float(matthews_corrcoef(y, found)),
+        "confusion": "/".join(" ".join(map(str, line)) for line in counts),
+    }
 
 
 def fit_network(run: Run, classifier: str, arm: Arm) -> Fitted:

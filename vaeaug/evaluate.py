@@ -154,19 +154,18 @@ def _row(plan: _Plan, run: Run, classifier: str, arm: Arm, done: dict[tuple[str,
     predict, steps = fit(run, classifier, arm)
     # The VAE is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
     seconds = time.perf_counter() - start - (run.vae_seconds - of_vae)
-    accuracy, balanced = cells.judge(predict, plan.test)
+    metrics = cells.judge(predict, plan.test)
     return Result(
         data=plan.name,
         regime=plan.regime,
         classifier=classifier,
         arm=arm.name,
         seed=run.seed,
-        accuracy=accuracy,
-        balanced_accuracy=balanced,
         steps=steps,
         train_seconds=round(seconds, 2),
         vae_seconds=round(run.vae_seconds, 2) if run.asked else 0.0,
         samples=len(run.samples),
         subset=run.subset,
         setup=setup,
+        **metrics,
     )

@@ -18,13 +18,15 @@ class Result:
 
     Arguments:
         data, regime, classifier, arm, seed: What was run.
-        accuracy, balanced_accuracy: On the test split, in 0..1.
+        accuracy, balanced_accuracy, macro_f1: On the test split, in 0..1.
+        mcc: Matthews' correlation coefficient, in -1..1.
         steps: Optimiser steps of the classifier; 0 for scikit-learn.
         train_seconds: Training the classifier, augmentation included.
         vae_seconds: Training the VAE, which the arms of a seed share; 0 for arms without one.
         samples: The size of the training subset.
         subset: A hash of the training subset: alike in all arms of a seed.
         setup: A hash of the arm, the settings and the test split: rows of another setup are not taken for this one's.
+        confusion: Counts on the test split, true classes in rows and found ones in columns: `50 2/1 47` for two classes.
     """
 
     data: str
@@ -34,12 +36,15 @@ class Result:
     seed: int
     accuracy: float
     balanced_accuracy: float
+    macro_f1: float
+    mcc: float
     steps: int
     train_seconds: float
     vae_seconds: float
     samples: int
     subset: str
     setup: str
+    confusion: str
 
     @property
     def cell(self) -> tuple[str, ...]:
