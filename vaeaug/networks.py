@@ -57,10 +57,11 @@ def _dense(widths: Sequence[int]) -> list[nn.Module]:
 class Conv(Body):
     """Creates convolutional halves for images of any height and width from 8 up.
 
-    Each level halves the sides (rounding up) until the shorter one is at most 7. The decoder goes back up by pixel
-    shuffle (Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
-    neural network", 2016, arXiv 1609.05158), which computes the same function family as a transposed convolution but
-    runs as a plain one, and crops what the rounding added.
+    Each level halves the sides (rounding up) until the shorter one is at most 7. The first two levels (on small images the
+    first) are one step: patches become channels, and all convolutions run on the small grid that is left. The decoder
+    goes back up by pixel shuffle (Shi et al., "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", 2016, arXiv 1609.05158), which computes the same function family as a
+    transposed convolution but runs as a plain one, and crops what the rounding added. docs/speed.md has the times.
 
     Arguments:
         width: The channels of the first level; each further one has twice as many, up to 4 times.
@@ -75,21 +76,40 @@ class Conv(Body):
         levels = 1
         while math.ceil(min(height, width) / 2**levels) > 7:
             levels += 1
-        widths = [self.width * min(2**i, 4) for i in range(levels)]
+        merged = min(levels, 2)
+        patch = 2**merged
+        widths = [self.width * min(2**i, 4) for i in range(merged - 1, levels)]
         rows, columns = (math.ceil(side / 2**levels) for side in (height, width))
-
-        down: list[nn.Module] = []
-        for a, b in zip([channels, *widths], widths, strict=False):
-            down += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
         features = widths[-1] * rows * columns
-        encoder = nn.Sequential(_PadTo(rows * 2**levels, columns * 2**levels), *down, nn.Flatten())
 
-        up: list[nn.Module] = [nn.Linear(codes, features), nn.ReLU(), nn.Unflatten(1, (widths[-1], rows, columns))]
+        down: list[nn.Module] = [_PadTo(rows * 2**levels, columns * 2**levels), nn.PixelUnshuffle(patch)]
+        down += [nn.Conv2d(channels * patch**2, widths[0], 3, padding=1), nn.ReLU()]
+        for a, b in zip(widths, widths[1:], strict=False):
+            down += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
+
+        up: list[nn.Module] = [nn.Linear(codes, features), nn.ReLU(), _Grid(rows, columns)]
         for a, b in zip(widths[::-1], widths[-2::-1], strict=False):
             up += [nn.Conv2d(a, 4 * b, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
-        up += [nn.Conv2d(self.width, self.width, 3, padding=1), nn.ReLU()]
-        up += [nn.Conv2d(self.width, 4 * channels, 3, padding=1), nn.PixelShuffle(2), _Crop(height, width)]
-        return encoder, features, nn.Sequential(*up)
+        up += [nn.Conv2d(widths[0], channels * patch**2, 3, padding=1), nn.PixelShuffle(patch), _Crop(height, width)]
+        return nn.Sequential(*down, _Flat()), features, nn.Sequential(*up)
+
+
+class _Flat(nn.Module):
+    """Flattens with the channels last, which is their order in memory: no copy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class _Grid(nn.Module):
+    """The inverse of `_Flat`."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (self.rows, self.columns, -1)).permute(0, 3, 1, 2)
 
 
 class _PadTo(nn.Module):
