@@ -1,15 +1,28 @@
 import pytest
 import torch
+from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.svm import SVC
 from torch import nn
 from torch.distributions import Independent, Normal
+from torch.utils.data import TensorDataset
 
 import vaeaug.augmenter as room
-from vaeaug import VAE, Augmenter, Confident, Covariance, Extrapolate, InputError, Interpolate, Posterior, Prior
+from vaeaug import (
+    VAE,
+    Augmenter,
+    Confident,
+    Covariance,
+    Extrapolate,
+    InputError,
+    Interpolate,
+    Posterior,
+    Prior,
+    fit_vae,
+)
 from vaeaug import _rng as rng
-from vaeaug.data import load, subset
+from vaeaug.data import Samples, load, subset
 from vaeaug.perturb import PERTURBATIONS
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
@@ -255,7 +268,18 @@ def test_bad_near(augmenter, digits):
     x, y = digits.x[:4], digits.y[:4]
     for near, labels, message in [
         (x.expand(4, 3, 8, 8), y, r"expected near of shape \(B, 1, 8, 8\), got \(4, 3, 8, 8\); resize or convert"),
-        (x[0], y, r"expected near of shape \(B, 1, 8, 8\), got \(1, 8, 8\)"),
+        (x[0], y, r"expected near of shape \(B, 1, 8, 8\), got \(1, 8, 8\); a single sample .*: pass near\[None\]"),
+        (x[:, 0], y, r"got \(4, 8, 8\); give grey images their channel: pass near\[:, None\]"),
+        (x[0, 0], y, r"got \(8, 8\); a single grey image .*: pass near\[None, None\]"),
+        (x.permute(0, 2, 3, 1), y, r"got \(4, 8, 8, 1\); put the channels first: x\.transpose\(0, 3, 1, 2\) in numpy"),
+        ([], y, "expected at least one sample in near, got none"),
+        (
+            TensorDataset(x, y),
+            y,
+            "near as a tensor, an array or a list of samples, got TensorDataset; pass samples and",
+        ),
+        ("photo.png", y, "expected near as a tensor, an array or a list of samples, got str; pass one of these"),
+        ((x, y), y, r"samples of one shape in near, got \(4,\) and \(4, 1, 8, 8\); resize them, or pass samples and"),
         (x[:0], y[:0], "expected at least one sample in near, got none"),
         (x * 255, y, r"expected samples in the range of the data, 0 to 1, got values from 0 to 255; scale them"),
         ((x - 0.5) / 0.5, y, "got values from -1 to 1; scale them"),
@@ -271,6 +295,68 @@ def test_bad_near(augmenter, digits):
     ]:
         with pytest.raises(InputError, match=message):
             augmenter.generate(4, near, labels)
+
+
+def test_near_in_every_form(augmenter, digits):
+    x = (digits.x[:5] * 255).round()
+    exact = augmenter.generate(5, x / 255, digits.y[:5], seed=0)
+    pictures = [Image.fromarray(one.byte().numpy()) for one in x[:, 0]]
+    for near in (list(x / 255), [one.numpy() for one in x / 255], pictures, [p.convert("RGB") for p in pictures]):
+        assert same(augmenter.generate(5, near, digits.y[:5], seed=0), exact)
+    one = augmenter.generate(5, pictures[0], int(digits.y[0]), seed=0)
+    assert same(one, augmenter.generate(5, x[:1] / 255, digits.y[:1], seed=0))
+
+
+def test_pictures_near_floats_of_another_range(digits):
+    made = Augmenter(perturb=Posterior(0)).fit(digits.x * 100 - 20, digits.y, steps=2, progress=False)
+    white = made.generate(2, [Image.new("L", (8, 8), 255), Image.new("L", (8, 8), 0)], seed=0).x
+    assert white.amax((1, 2, 3)).tolist() == white.amin((1, 2, 3)).tolist() == [80, -20]
+
+
+def test_near_scaled_unlike_the_data_is_refused(digits):
+    grey = (digits.x * 255).round()
+    for x, shape in ((grey, digits.x.shape), (grey.flatten(1), (-1, 64))):
+        made = Augmenter().fit(x, digits.y, steps=2, progress=False)
+        unit = (x / 255).reshape(shape)
+        for near in (unit, unit[:1], unit.double()):
+            with pytest.raises(
+                InputError, match=r"0 to 255, got values from 0 to .*vary less .*; scale them .*near \* 255"
+            ):
+                made.generate(3, near)
+        # Constant ones and dark ones are what they seem.
+        for near in (x, x[:1], torch.zeros_like(unit), torch.full_like(unit, 0.5), unit.round(), unit.round().byte()):
+            made.generate(3, near)
+    dim = torch.cat([grey, digits.x[:2]])
+    made = Augmenter().fit(dim, torch.cat([digits.y, digits.y[:2]]), steps=2, progress=False)
+    made.generate(3, digits.x[:2])
+
+
+def test_x_and_y_as_in_scikit_learn(digits):
+    apart = Augmenter().fit(digits.x, digits.y, steps=2, progress=False)
+    pair = Augmenter().fit((digits.x, digits.y), steps=2, progress=False)
+    assert same(apart.generate(9, seed=0), pair.generate(9, seed=0))
+    assert fit_vae(digits.x.numpy(), digits.y.numpy(), steps=2, progress=False).event_shape == (1, 8, 8)
+
+
+def test_class_names(digits):
+    two = digits.y < 2
+    named = Augmenter().fit(Samples(digits.x[two], digits.y[two], ("cat", "dog")), steps=2, progress=False)
+    x, y = named.bank_.samples.x[:4], ["cat", "dog", "dog", "cat"]
+    assert same(named.generate(9, labels="dog", seed=0), named.generate(9, labels=1, seed=0))
+    assert named.generate(4, labels=["cat", "dog"]).y.tolist() == [0, 1, 0, 1]
+    assert same(named.generate(4, x, y, seed=0), named.generate(4, x, [0, 1, 1, 0], seed=0))
+    assert named.generate(4, x, "dog").y.tolist() == [1] * 4
+    for labels, message in [
+        ("cta", "expected classes among cat, dog, got 'cta'; name them, or give their numbers"),
+        (["cat", "cow"], "expected classes among cat, dog, got 'cow'"),
+        (2, r"expected labels in 0\.\.1 \(cat, dog\), got labels from 2 to 2; pass the names or the numbers of these"),
+    ]:
+        for near in (None, x):
+            with pytest.raises(InputError, match=message):
+                named.generate(2, near, labels)
+    few = Samples(digits.x[:3], torch.tensor([0, 0, 1]), ("cat", "dog"))
+    with pytest.raises(InputError, match=r"at least 2 samples of every class 0\.\.1, got 1 of class 1 \(dog\); add"):
+        Augmenter().fit(few)
 
 
 def test_bad_labels(augmenter):

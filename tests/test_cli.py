@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaeaug import Augmenter, cli
+from vaeaug import Augmenter, __version__, cli
 from vaeaug.data import load
 
 
@@ -134,7 +134,7 @@ def test_bench_of_rows_of_a_csv(capsys, tmp_path):
         (("bench", "digits", "-o", "photo.png/x"), "expected a place to write"),
         (("bench", "CUT"), "expected arrays x and y of numbers"),
         (("bench", "latin.csv"), "expected comma-separated UTF-8 text"),
-        (("bench", "broken"), "expected pictures in"),
+        (("bench", "broken"), "expected an image, got 'broken/cat/0.png', which is none"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(capsys, model, tmp_path, monkeypatch, words, message):
@@ -227,6 +227,10 @@ def test_full_disk_leaves_nothing(capsys, model, tmp_path, monkeypatch):
     assert code == 2
     assert "No space left on device" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_version(capsys):
+    assert vaeaug(capsys, "--version") == (0, f"vaeaug {__version__}\n", "")
 
 
 @pytest.mark.parametrize("command", ["", "fit", "generate", "bench"])

@@ -96,7 +96,10 @@ def test_folder_of_different_sizes_is_refused(tmp_path):
     for name, side in (("a", 8), ("b", 9)):
         (tmp_path / name).mkdir()
         Image.new("L", (side, side)).save(tmp_path / name / "0.png")
-    with pytest.raises(InputError, match=r"samples of one shape, got \(3, 8, 8\) and \(3, 9, 9\); resize them.*--size"):
+    sizes = (
+        r"expected images of one size .*, got 8x8 \(.*a/0\.png\) and 9x9 \(.*b/0\.png\); resize them: size=32 .*--size"
+    )
+    with pytest.raises(InputError, match=sizes):
         load(tmp_path)
 
 
@@ -120,7 +123,7 @@ def test_npz_and_csv(tmp_path):
     with pytest.raises(InputError, match="expected a column 'sort'"):
         load(tmp_path / "rows.csv", label="sort")
     (tmp_path / "words.csv").write_text("a,y\nx,0\n")
-    with pytest.raises(InputError, match="expected numbers in every column"):
+    with pytest.raises(InputError, match=r"numbers in every column .*, got 'x' in line 2, column 'a'; encode"):
         load(tmp_path / "words.csv")
     (tmp_path / "empty.csv").write_text("a,y\n")
     with pytest.raises(InputError, match="expected a header and rows"):
@@ -156,11 +159,37 @@ def test_unknown_source():
         (images(channels=3).permute(0, 2, 3, 1), Y, r"use x.transpose\(0, 3, 1, 2\)"),
         (images()[None], Y[:1], r"expected rows \(N, features\)"),
         (np.array(["a"] * 12), Y, "expected numbers in x, got dtype <U1"),
+        (
+            [images()[0], images(side=9)[0]],
+            Y[:2],
+            r"samples of one shape in x, got \(1, 8, 8\) and \(1, 9, 9\); resize",
+        ),
+        ([[1, 2], [3]], Y[:2], "expected samples of one shape in x, got samples of several shapes; resize"),
     ],
 )
 def test_bad_arrays(x, y, message):
     with pytest.raises(InputError, match=message):
         as_samples((x, y))
+
+
+def test_x_and_y_apart():
+    assert torch.equal(as_samples(images(), y=Y).x, images())
+    assert torch.equal(as_samples(list(images()), y=Y.tolist()).x, images())
+    assert as_samples((images(), ["b", "a", "b"] * 4), names=("a", "b")).y.tolist() == [1, 0, 1] * 4
+    with pytest.raises(
+        InputError, match="expected X and y, or data with its labels in it, got TensorDataset and y; leave y"
+    ):
+        as_samples(TensorDataset(images(), Y), y=Y)
+    with pytest.raises(InputError, match=r"a name or a path, got Tensor; pass the labels, too: \(X, y\)"):
+        as_samples(images())
+
+
+def test_a_class_is_called_by_its_name(tmp_path):
+    samples = Samples(images(), Y, ("cat", "dog", "eel"))
+    with pytest.raises(InputError, match=r"expected at least 5 samples of class 0 \(cat\), got 4; ask for fewer"):
+        subset(samples, 5)
+    with pytest.raises(InputError, match=r"labels in 0\.\.1 \(cat, dog\), got labels from 0 to 2; pass the names or"):
+        as_samples((images(), Y), names=("cat", "dog"))
 
 
 def test_bad_forms():
@@ -212,7 +241,7 @@ def test_subset_counts_are_exact_and_nested():
 
 def test_subset_refuses_what_is_not_there():
     samples = load("wine")
-    with pytest.raises(InputError, match="expected at least 500 samples of class 0, got 59"):
+    with pytest.raises(InputError, match="expected at least 500 samples of class 0 \\(class_0\\), got 59"):
         subset(samples, 500)
     with pytest.raises(InputError, match="expected one count or 3 counts, got 2 counts"):
         subset(samples, [3, 4])

@@ -23,7 +23,7 @@ from vaeaug.codec import Codec
 from vaeaug.data import Scaling, as_samples, unit_float
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.fitting import fit_vae
-from vaeaug.parents import CHUNK, Parents, in_turn, of_bank
+from vaeaug.parents import CHUNK, Parents, as_near, in_turn, label_list, of_bank
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
@@ -88,11 +88,12 @@ class Augmenter:
         own = "" if self.vae is None else f"{type(self.vae).__name__}(...), "
         return f"Augmenter({own}perturb={self.perturb!r}, keep={self.keep!r}, residual={self.residual})"
 
-    def fit(self, data: Any, *, seed: int = 0, **training: Any) -> Augmenter:
+    def fit(self, data: Any, y: Any = None, *, seed: int = 0, **training: Any) -> Augmenter:
         """Trains the VAE if none was given, and fills the bank.
 
         Arguments:
             data: Labelled data in any form that `vaeaug.data.as_samples` takes.
+            y: The labels, where `data` is X alone.
             seed: Of the VAE's training.
             training: Arguments of `fit_vae`: `steps`, `latent`, `progress`, `checkpoint` and so on.
 
@@ -100,10 +101,10 @@ class Augmenter:
             InputError: If the data cannot be used: it needs two classes with two samples each, or more.
         """
         self._check_parts()
-        samples = as_samples(data)
+        samples = as_samples(data, y=y)
         # A copy: what the user does to the data later is not done to the bank.
         samples = replace(samples, x=samples.x.clone(), y=samples.y.clone())
-        _checks.enough(samples.counts)
+        _checks.enough(samples.counts, names=samples.names)
         if self.vae is not None and training:
             _checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
         self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
@@ -118,17 +119,18 @@ class Augmenter:
         self,
         n: int,
         near: Any = None,
-        labels: int | Sequence[int] | Tensor | None = None,
+        labels: int | str | Sequence[int | str] | Tensor | None = None,
         seed: int | None = None,
     ) -> Generated:
         """Creates n synthetic samples.
 
         Arguments:
             n: How many, 1 or more.
-            near: Real samples `(B, *event)` to start from, in turn; by default samples of the bank, in a seeded order, each
-                equally often. They should look like those seen at fit: codes of others lie where the VAE knows nothing.
-            labels: With `near`, its labels `(B,)`; left out, the nearest codes of the bank decide. Without `near`, the
-                classes wanted, in turn.
+            near: Real samples `(B, *event)` to start from, in turn: a tensor, an array, a list of samples, PIL images; by
+                default samples of the bank, in a seeded order, each equally often. They should look like those seen at fit:
+                codes of others lie where the VAE knows nothing.
+            labels: Class numbers, or names where the data had names. With `near`, its labels, `(B,)` or one for all; left
+                out, the nearest codes of the bank decide. Without `near`, the classes wanted, in turn.
             seed: The same seed gives the same samples; by default fresh ones.
 
         Raises:
@@ -139,11 +141,12 @@ class Augmenter:
         _checks.within("n", n, 1, whole=True)
         seed = secrets.randbits(62) if seed is None else seed
         _checks.within("seed", seed, 0, whole=True)
+        near = None if near is None else as_near(near, self.bank_)
         source = of_bank(self.bank_, labels, seed) if near is None else self._given(n, near, labels)
         chunks = range(-(-n // CHUNK))
         parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
         made = Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        return made if near is None else _like(made, torch.as_tensor(near), self.bank_.scaling == Scaling())
+        return made if near is None else _like(made, near, self.bank_.scaling == Scaling())
 
     def using(self, **parts: Any) -> Augmenter:
         """Returns an augmenter that shares the VAE and the bank of this one, with another `perturb`, `keep` or `residual`."""
@@ -157,7 +160,7 @@ class Augmenter:
             new._fill(self.vae_, self.bank_)
         return new
 
-    def chunk(self, index: int, seed: int, labels: int | Sequence[int] | Tensor | None = None) -> Generated:
+    def chunk(self, index: int, seed: int, labels: Any = None) -> Generated:
         """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these.
 
         Streams, shards and Datasets are made of it.
@@ -216,15 +219,13 @@ class Augmenter:
     def _codec(self) -> Codec:
         return Codec(self.vae_)
 
-    def _given(self, n: int, near: Any, labels: Any) -> Parents:
+    def _given(self, n: int, near: Tensor, labels: Any) -> Parents:
         """Checks and encodes the samples to start from; more than n are not needed."""
-        bank, near = self.bank_, torch.as_tensor(near)
-        _checks.event("near", near, bank.samples.event_shape)
-        _checks.finite("near", near)
+        bank = self.bank_
         x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
         bank.check_range(x)
         if labels is not None:
-            y = _checks.labels(labels, len(bank.samples.names)).cpu()
+            y = _checks.labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
             if len(y) != len(x):
                 _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
             y = y[:n]

@@ -14,6 +14,7 @@ from vaeaug import _checks
 from vaeaug.data import Samples, Scaling
 
 SPAN = 8192  # codes compared at once in a search
+NARROW = 20  # values in 0..1 that span less than one in so many of the data's range were scaled, most likely
 SAME = 1e-5  # codes no further apart are of the same sample: a batch of another size may round otherwise
 
 
@@ -153,11 +154,38 @@ class Bank:
                 f"values from {x.min():g} to {x.max():g}",
                 "scale them like the data seen at fit, or tell a plugin normalize=(mean, std)",
             )
+        self._check_spread(x, float(low.min()), float(high.max()))
+
+    def _check_spread(self, x: Tensor, low: float, high: float) -> None:
+        """Refuses samples scaled to 0..1 where the bank's are not.
+
+        Dark and constant ones pass: whole numbers, and what varies no less than some sample of the bank.
+        """
+        if high - low < NARROW or x.min() < 0 or x.max() > 1 or torch.equal(x, x.round()):
+            return
+        spread = float(_spread(x).max())
+        if 0 < spread < (high - low) / NARROW and spread < 0.9 * self._least_spread:
+            _checks.refuse(
+                f"samples in the range of the data, {low:g} to {high:g}",
+                f"values from {x.min():g} to {x.max():g}, which vary less than in any sample seen at fit",
+                "scale them like the data seen at fit (near * 255, say), or tell a plugin normalize=(mean, std)",
+            )
+
+    @cached_property
+    def _least_spread(self) -> float:
+        """The smallest spread of the values in one sample; constant samples do not count."""
+        spread = _spread(self.samples.x)
+        return float(spread[spread > 0].min()) if (spread > 0).any() else 0.0
 
     def clip(self, x: Tensor, parents: Tensor) -> Tensor:
         """Bounds samples by the range of the data, widened to that of their parents."""
         low, high = (torch.tensor(v, device=x.device) for v in (self.scaling.low, self.scaling.high))
         return x.clamp(torch.minimum(low, parents), torch.maximum(high, parents))
+
+
+def _spread(x: Tensor) -> Tensor:
+    """Returns the spread of the values in each sample, `(B,)`."""
+    return x.flatten(1).amax(1) - x.flatten(1).amin(1)
 
 
 def _shrunk(centred: Tensor) -> float:

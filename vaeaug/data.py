@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +10,15 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from sklearn import datasets as sklearn_datasets
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets import FashionMNIST, ImageFolder
-from torchvision.datasets.folder import IMG_EXTENSIONS
-from torchvision.transforms.v2.functional import pil_to_tensor
+from torchvision.datasets import FashionMNIST
 
-from vaeaug import _checks
-from vaeaug.samples import Samples, Scaling, from_arrays, split, subset, unit_float
+from vaeaug import _checks, pictures, tables
+from vaeaug.pictures import as_pictures, read_images
+from vaeaug.samples import Samples, Scaling, as_tensor, from_arrays, split, subset, unit_float
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path.home() / ".cache" / "vaeaug"
@@ -29,7 +27,9 @@ __all__ = [
     "NAMES",
     "Samples",
     "Scaling",
+    "as_pictures",
     "as_samples",
+    "as_tensor",
     "load",
     "read_images",
     "split",
@@ -38,17 +38,22 @@ __all__ = [
 ]
 
 
-def as_samples(data: Any, names: Sequence[str] = ()) -> Samples:
+def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Samples:
     """Brings any labelled data into one form.
 
     Arguments:
         data: `Samples`, a pair `(X, y)` of arrays or tensors, a torch Dataset or DataLoader of `(x, y)`, the name of a
             set (see `load`) or a path.
         names: The class names; by default what the data knows, else the numbers.
+        y: The labels, where `data` is X alone.
 
     Raises:
         InputError: If it is empty, ragged, not finite, or not labelled with whole numbers from 0.
     """
+    if y is not None:
+        if isinstance(data, Samples | str | Path | DataLoader | Dataset):
+            _checks.refuse("X and y, or data with its labels in it", f"{type(data).__name__} and y", "leave y out")
+        return from_arrays(data, y, names)
     if isinstance(data, Samples):
         return data
     if isinstance(data, str | Path):
@@ -64,7 +69,8 @@ def as_samples(data: Any, names: Sequence[str] = ()) -> Samples:
         return from_arrays(*_stack(data), names or getattr(data, "classes", ()))
     if isinstance(data, tuple | list) and len(data) == 2:
         return from_arrays(data[0], data[1], names)
-    _checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, "pass one of these")
+    remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
+    _checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -80,13 +86,14 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
     xs, ys = [], []
     for i in range(size):
         x, y = _pair(dataset[i])
-        xs.append(torch.as_tensor(x) if isinstance(x, Tensor | np.ndarray) else pil_to_tensor(x))
+        xs.append(pictures.pixels(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
         ys.append(y)
         if xs[-1].shape != xs[0].shape:
             remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
             refused = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
             _checks.refuse("samples of one shape", refused, remedy)
-    return torch.stack(xs), torch.as_tensor(np.asarray(ys))
+    # Pictures of 8 bits may stand beside some of 16.
+    return pictures.together(xs) if isinstance(x, Image.Image) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
 
 
 def load(source: str | Path, *, train: bool = True, label: str | None = None, size: int | None = None) -> Samples:
@@ -94,7 +101,7 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
 
     Arguments:
         source: `digits`, `breast-cancer`, `wine` (shipped with scikit-learn, one part only), `fashion-mnist`, a folder
-            of class folders, an `.npz` with `x` and `y`, or a `.csv` with a header and a label column.
+            of class folders, an `.npz` with `x` and `y`, or a `.csv` with a label column.
         train: Fashion-MNIST alone has two official parts; False loads its test part.
         label: The label column of a `.csv`; by default the last.
         size: Resizes the images of a folder to `size` x `size` pixels; by default they must be alike.
@@ -108,11 +115,11 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
         return _embedded(str(source))
     path = Path(source)
     if path.is_dir():
-        return _folder(path, size)
-    if path.suffix == ".npz" and path.is_file():
+        return from_arrays(*pictures.read_folder(path, size))
+    if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
-    if path.suffix == ".csv" and path.is_file():
-        return _csv(path, label)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return from_arrays(*tables.read(path, label))
     known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     _checks.refuse(known, repr(str(source)), "check the name or the path")
 
@@ -142,48 +149,6 @@ def _fashion_mnist(train: bool) -> Samples:
     return from_arrays(found.data[:, None], found.targets, found.classes)
 
 
-def _folder(path: Path, size: int | None) -> Samples:
-    try:
-        found = ImageFolder(path, transform=lambda image: image.resize((size, size)) if size else image)
-    except FileNotFoundError as error:
-        _checks.refuse(
-            "a folder with one folder of images per class", f"'{error}'", "sort the images into such folders"
-        )
-    # ImageFolder opens every file as RGB; grey pictures, which have three equal channels then, go back to one.
-    try:
-        x, y = _stack(found)
-    except OSError as error:
-        _checks.refuse(f"pictures in {path}", f"'{error}'", "take the broken file away")
-    grey = bool((x[:, :1] == x).all())
-    return from_arrays(x[:, :1] if grey else x, y, found.classes)
-
-
-def read_images(path: str | Path, channels: int) -> Tensor:
-    """Reads one image, or all images in a folder in the order of their names, as uint8 `(B, channels, H, W)`.
-
-    Raises:
-        InputError: If there is no image, or if they differ in size.
-    """
-    path = Path(path)
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMG_EXTENSIONS) if path.is_dir() else [path]
-    if not files:
-        _checks.refuse("images", f"none in '{path}'", "name an image or a folder with images in it")
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
-    if mode is None:
-        _checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
-    images = []
-    for file in files:
-        try:
-            with Image.open(file) as image:
-                images.append(pil_to_tensor(image.convert(mode)))
-        except (OSError, UnidentifiedImageError) as error:
-            _checks.refuse("an image", f"'{file}' ({error})", "check the file")
-        if images[-1].shape != images[0].shape:
-            sizes = f"{tuple(images[0].shape[1:])} and {tuple(images[-1].shape[1:])}"
-            _checks.refuse("images of one size", sizes, "resize them")
-    return torch.stack(images)
-
-
 def _npz(path: Path) -> Samples:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
@@ -196,27 +161,3 @@ def _npz(path: Path) -> Samples:
     if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
         x = x.transpose(0, 3, 1, 2)
     return from_arrays(x, y, names)
-
-
-def _csv(path: Path, label: str | None) -> Samples:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (ValueError, csv.Error, OSError) as error:
-        _checks.refuse(f"comma-separated UTF-8 text in {path}", f"'{error}'", "save it as such")
-    if len(rows) < 2:
-        _checks.refuse(f"a header and rows in {path}", f"{len(rows)} lines", "check the file")
-    header = rows[0]
-    if label is not None and label not in header:
-        _checks.refuse(f"a column {label!r} in {path}", f"columns {', '.join(header)}", "name the label column")
-    column = header.index(label) if label is not None else len(header) - 1
-    try:
-        words = [row.pop(column) for row in rows[1:]]
-        x = np.array([[float(v) for v in row] for row in rows[1:]], dtype=np.float32)
-    except (ValueError, IndexError) as error:
-        _checks.refuse(f"numbers in every column of {path} but the label", f"'{error}'", "encode or drop other columns")
-    missing = [place + 2 for place, word in enumerate(words) if not word.strip()]
-    if missing:
-        _checks.refuse(f"a label in every row of {path}", f"none in row {missing[0]}", "fill it in or drop the row")
-    names = sorted(set(words), key=lambda w: (len(w), w) if w.lstrip("-").isdigit() else (0, w))
-    return from_arrays(x, np.array([names.index(w) for w in words]), names)

@@ -20,6 +20,7 @@ UNTOLD = 0.1  # share of the labels withheld from a conditional VAE, so that it 
 
 def fit_vae(
     data: Any,
+    y: Any = None,
     *,
     vae: VAE | None = None,
     latent: int = 16,
@@ -43,6 +44,7 @@ def fit_vae(
 
     Arguments:
         data: Labelled data in any form that `vaeaug.data.as_samples` takes.
+        y: The labels, where `data` is X alone.
         vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
             (see `VAE`), and its scaling fitted to the data.
         steps: The number of optimiser steps.
@@ -69,7 +71,7 @@ def fit_vae(
         >>> vae.event_shape, vae.latent
         ((1, 8, 8), 16)
     """
-    samples = as_samples(data)
+    samples = as_samples(data, y=y)
     for name, value in {"beta": beta, "free_bits": free_bits, "noise": noise}.items():
         _checks.within(name, value, 0)
     _checks.within("warmup", warmup, 0, 1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vaeaug import _checks, _rng
 from vaeaug.bank import Bank
 from vaeaug.codec import CHUNK
+from vaeaug.data import as_pictures, as_tensor, unit_float
 from vaeaug.training import Shuffled
 
 
@@ -39,12 +41,41 @@ def of_bank(bank: Bank, labels: Any, seed: int) -> Parents:
 
     Arguments:
         bank: The bank.
-        labels: The classes wanted, in turn: a label or several. By default all samples come, each equally often.
+        labels: The classes wanted, in turn: a label or several, numbers or names. By default all samples come, each
+            equally often.
         seed: Of the order.
     """
     samples = bank.samples
     order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
     return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order)
+
+
+def label_list(labels: Any, size: int) -> Any:
+    """Returns labels as an array or tensor; a single label stands for so many."""
+    labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
+    if labels.ndim:
+        return labels
+    return labels.repeat(size)
+
+
+def as_near(near: Any, bank: Bank) -> Tensor:
+    """Returns the samples that a user wants to start from, `(B, *event)`.
+
+    Arguments:
+        near: A tensor, an array, a list of samples, a PIL image or a list of them. Black to white, as a picture has it,
+            becomes the lowest to the highest number seen at fit.
+        bank: The bank of the augmenter.
+    """
+    event_shape = bank.samples.event_shape
+    found = as_pictures(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
+    if found is None:
+        found = as_tensor("near", near)
+    else:
+        low, high = bank.scaling.low[0], bank.scaling.high[0]
+        found = low + (high - low) * unit_float(found)
+    _checks.event("near", found, event_shape)
+    _checks.finite("near", found)
+    return found
 
 
 def in_turn(size: int) -> Callable[[int], Tensor]:
@@ -54,11 +85,11 @@ def in_turn(size: int) -> Callable[[int], Tensor]:
 
 def _of_classes(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
     """Returns the order in which the classes wanted come in turn, and within each class its samples."""
-    wanted = torch.as_tensor([labels] if isinstance(labels, int) else labels)
-    if wanted.numel() == 0:
+    wanted = label_list(labels, 1)
+    if len(wanted) == 0:
         _checks.refuse("at least one label", "none", "leave labels out for all classes")
     classes = len(bank.samples.names)
-    wanted = _checks.labels(wanted, classes)
+    wanted = _checks.labels(wanted, names=bank.samples.names).cpu()
     in_round = torch.nn.functional.one_hot(wanted, classes).cumsum(0)
     each, before = in_round[-1][wanted], in_round.gather(1, wanted[:, None])[:, 0] - 1
     shift = torch.randint(2**31, (classes,), generator=_rng.generator(seed, 1))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug import _checks, _rng
+from vaeaug import _checks, _rng, pictures
 
 SMALLEST_SIDE = 8
 
@@ -85,21 +85,54 @@ def unit_float(x: Tensor) -> Tensor:
     return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
 
 
+def as_tensor(name: str, value: Any) -> Tensor:
+    """Returns samples as a tensor, or refuses them.
+
+    Arguments:
+        name: What messages call them.
+        value: A tensor; an array or what becomes one; or a list of tensors, arrays or PIL images, which are stacked.
+    """
+    if isinstance(value, Tensor):
+        return value
+    found = pictures.as_pictures(value)
+    if found is not None:
+        return found
+    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+        return _stacked(name, value)
+    if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
+        apart = hasattr(value, "__getitem__") and not isinstance(value, str)
+        remedy = "pass samples and labels apart, each as a tensor or an array" if apart else "pass one of these"
+        _checks.refuse(f"{name} as a tensor, an array or a list of samples", type(value).__name__, remedy)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        _checks.refuse(f"samples of one shape in {name}", "samples of several shapes", "resize or convert them")
+    if array.dtype.kind not in "uifb":
+        _checks.refuse(f"numbers in {name}", f"dtype {array.dtype}", "encode words and objects as numbers first")
+    # A copy where the memory may not be written, as that of a pandas frame: torch warns of it.
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]))
+
+
+def _stacked(name: str, parts: Sequence[Any]) -> Tensor:
+    tensors = [torch.as_tensor(part) for part in parts]
+    shapes = {tuple(t.shape) for t in tensors}
+    if len(shapes) > 1:
+        got = " and ".join(str(shape) for shape in sorted(shapes)[:2])
+        _checks.refuse(f"samples of one shape in {name}", got, "resize them, or pass samples and labels apart")
+    return torch.stack(tensors)
+
+
 def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
     """Brings arrays or tensors into the one form, or refuses them.
 
     Arguments:
-        x: `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, numbers; uint8 images are divided by 255.
+        x: `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, numbers, or a list of PIL images; uint8 images are divided by
+            255.
         y: `(N,)`, whole numbers from 0.
         names: The class names; by default the numbers.
     """
-    if not isinstance(x, Tensor):
-        x = np.asarray(x)
-        if x.dtype.kind not in "uifb":
-            _checks.refuse("numbers in x", f"dtype {x.dtype}", "encode words and objects as numbers first")
-        # A copy where the memory may not be written, as that of a pandas frame: torch warns of it.
-        x = torch.as_tensor(np.require(x, requirements=["C", "W"]))
-    y = _checks.labels(y, len(names) or None)
+    x = as_tensor("x", x)
+    y = _checks.labels(y, names=tuple(map(str, names)))
     if len(x) != len(y):
         _checks.refuse("as many samples as labels", f"{len(x)} samples and {len(y)} labels", "check how they were read")
     if len(x) == 0:
@@ -116,6 +149,8 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
             smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
             _checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or pass them as rows")
     _checks.finite("x", x)
+    if x.dtype == torch.uint8 and x.ndim > 2 and x.max() == 1:
+        _checks.refuse("uint8 images in 0..255", "values of 0 and 1 alone", "pass floats in 0..1, or 255 times x")
     x = unit_float(x).cpu()
     # What was finite may have overflowed in float32.
     _checks.finite("x as float32", x)
@@ -155,7 +190,8 @@ def subset(samples: Samples, per_class: int | Sequence[int], seed: int = 0) -> S
     for label, (wanted, there) in enumerate(zip(counts, samples.counts, strict=True)):
         _checks.within("per_class", wanted, 1, whole=True)
         if wanted > there:
-            _checks.refuse(f"at least {wanted} samples of class {label}", there, "ask for fewer samples per class")
+            called = _checks.of_class(label, samples.names)
+            _checks.refuse(f"at least {wanted} samples of {called}", there, "ask for fewer samples per class")
     return samples[_draw(samples, counts, seed)]
 
 

@@ -38,9 +38,7 @@ def whole(word: str) -> int:
 
 
 def class_numbers(words: str, names: tuple[str, ...]) -> list[int]:
-    found = []
-    for word in (w.strip() for w in words.split(",")):
-        if word not in names and not (word.isdigit() and int(word) < len(names)):
-            _checks.refuse(f"classes among {', '.join(names)}", repr(word), "name them, or give their numbers")
-        found.append(names.index(word) if word in names else int(word))
-    return found
+    found = [word.strip() for word in words.split(",")]
+    # A class may be called by its number, unless another one has that number for a name.
+    known = [names[int(w)] if w not in names and w.isdigit() and int(w) < len(names) else w for w in found]
+    return _checks.labels(known, names=names).tolist()

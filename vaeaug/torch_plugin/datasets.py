@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import CHUNK, Augmenter
+from vaeaug.parents import label_list
 from vaeaug.torch_plugin.replacement import Replacement, check_augmenter, check_worker
 
 KEPT = 2**28  # bytes of decoded chunks that one SyntheticDataset keeps at most
@@ -30,7 +31,8 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         augmenter: A fitted augmenter.
         length: How many samples, 1 or more.
         seed: The same seed gives the same samples.
-        labels: The classes wanted, in turn; by default the real samples are the parents, each equally often.
+        labels: The classes wanted, in turn, by number or name; by default the real samples are the parents, each equally
+            often.
         transform: Applied to x, a float tensor `(*event)` in the range seen at fit.
         target_transform: Applied to y, an int; `torch.tensor` where the dataset is joined with one of tensors.
 
@@ -52,7 +54,7 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         length: int,
         seed: int = 0,
         *,
-        labels: int | Sequence[int] | Tensor | None = None,
+        labels: int | str | Sequence[int | str] | Tensor | None = None,
         transform: Transform | None = None,
         target_transform: Transform | None = None,
     ) -> None:
@@ -60,7 +62,7 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         _checks.within("length", length, 1, whole=True)
         _checks.within("seed", seed, 0, whole=True)
         if labels is not None:
-            _checks.labels([labels] if isinstance(labels, int) else labels, len(augmenter.bank_.samples.names))
+            _checks.labels(label_list(labels, 1), names=augmenter.bank_.samples.names)
         self.augmenter, self.length, self.seed, self.labels = augmenter, length, seed, labels
         self.transform, self.target_transform = transform, target_transform
         self._chunks: dict[int, tuple[Tensor, Tensor]] = {}

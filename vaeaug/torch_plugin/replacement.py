@@ -134,7 +134,7 @@ class Replacement:
         return ranges.parse(self.normalize, self._event_shape)
 
     def _labels(self, y: Any) -> Tensor:
-        return _checks.labels(y, len(self.augmenter.bank_.samples.names))
+        return _checks.labels(y, names=self.augmenter.bank_.samples.names)
 
 
 def check_augmenter(augmenter: Any) -> None:
