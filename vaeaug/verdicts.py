@@ -1,194 +1,137 @@
-"""Rows -> paired differences, intervals, verdicts, tables. Pure functions of rows."""
+"""Contrasts and curves -> words and tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from scipy import stats
-
-from vaeaug import _checks
+from vaeaug.contrasts import BEST, RIVALS, Contrast, Summary, best_rivals, by_rival, kind, summaries
+from vaeaug.curves import Worth
 from vaeaug.rows import Result
 
-LEVEL = 0.95
-RIVALS = ("none", "classical")  # what everything is compared with, where it was run
+__all__ = ["RIVALS", "Contrast", "Summary", "by_rival", "sentence", "summaries", "table", "tally", "worth"]
 
-
-@dataclass(frozen=True)
-class Summary:
-    """The mean of one arm over the seeds, in points (percent), with a 95 % t-interval, and its cost.
-
-    Arguments:
-        data, regime, classifier, arm: The cell.
-        mean, low, high: Of the metric.
-        seeds: How many.
-        seconds: Mean seconds per seed: training the VAE, if any, and the classifier.
-    """
-
-    data: str
-    regime: str
-    classifier: str
-    arm: str
-    mean: float
-    low: float
-    high: float
-    seeds: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """The paired difference of an arm to another, in points (percent).
-
-    Arguments:
-        data, regime, classifier, arm, against: The cell and what it is compared with.
-        mean, low, high: Of the differences seed by seed, with a 95 % t-interval.
-        p: Of the paired t-test, corrected over the table (Holm, "A simple sequentially rejective multiple test procedure",
-            1979).
-        seeds: The number of pairs.
-        verdict: `helps` or `hurts` where p < 0.05, `no effect` where not, `one seed` where nothing can be said.
-    """
-
-    data: str
-    regime: str
-    classifier: str
-    arm: str
-    against: str
-    mean: float
-    low: float
-    high: float
-    p: float
-    seeds: int
-    verdict: str
-
-
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Returns the mean and the ends of its 95 % t-interval; not a number for the ends of a single value."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, math.nan, math.nan
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return mean, mean - half, mean + half
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Returns Holm's corrected p-values; those that are not numbers stay so and do not count."""
-    out = list(p)
-    order = sorted((i for i, value in enumerate(p) if not math.isnan(value)), key=lambda i: p[i])
-    highest = 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p[i]))
-        out[i] = highest
-    return out
-
-
-def summaries(rows: Iterable[Result], metric: str = "accuracy") -> list[Summary]:
-    """Returns one summary per arm, classifier, regime and data set, in the order of the rows."""
-    found = []
-    for cell, group in _cells(rows).items():
-        mean, low, high = interval([100 * getattr(row, metric) for row in group.values()])
-        seconds = float(np.mean([row.train_seconds + row.vae_seconds for row in group.values()]))
-        found.append(Summary(*cell, mean, low, high, len(group), seconds))
-    return found
-
-
-def contrasts(rows: Iterable[Result], against: str = "none", metric: str = "accuracy") -> list[Contrast]:
-    """Returns the difference of every other arm to `against`, paired by seed and corrected over the table.
-
-    Raises:
-        InputError: If there are no rows of the arm `against`, or if paired rows saw different training subsets.
-    """
-    cells = _cells(rows)
-    if cells and against not in {cell[3] for cell in cells}:
-        _checks.refuse(f"rows of the arm {against!r}", f"arms {sorted({c[3] for c in cells})}", "run that arm, too")
-    found = []
-    for cell, group in cells.items():
-        base = cells.get((*cell[:3], against), {})
-        pairs = [(row, base[seed]) for seed, row in group.items() if seed in base]
-        if cell[3] == against or not pairs:
-            continue
-        if any((row.subset, row.steps) != (other.subset, other.steps) for row, other in pairs):
-            expected = "paired rows of one training subset and number of steps"
-            _checks.refuse(expected, f"different ones in {cell}", "run the seeds again")
-        differences = [100 * (getattr(row, metric) - getattr(other, metric)) for row, other in pairs]
-        found.append((cell, differences, _p(differences)))
-    corrected = holm([p for _, _, p in found])
-    return [
-        Contrast(*cell, against, *interval(d), p, len(d), _verdict(p, float(np.mean(d))))
-        for (cell, d, _), p in zip(found, corrected, strict=True)
-    ]
-
-
-def by_rival(rows: Sequence[Result], metric: str = "accuracy") -> dict[str, list[Contrast]]:
-    """Returns the contrasts to each of the rivals, none and classical, that was run."""
-    there = {row.arm for row in rows}
-    return {rival: contrasts(rows, rival, metric) for rival in RIVALS if rival in there}
-
-
-def _cells(rows: Iterable[Result]) -> dict[tuple[str, str, str, str], dict[int, Result]]:
-    cells: dict[tuple[str, str, str, str], dict[int, Result]] = {}
-    for row in rows:
-        cells.setdefault((row.data, row.regime, row.classifier, row.arm), {})[row.seed] = row
-    return cells
-
-
-def _p(differences: Sequence[float]) -> float:
-    if len(differences) < 2:
-        return math.nan
-    largest = float(np.abs(differences).max())
-    if np.ptp(differences) <= 1e-9 * max(1.0, largest):
-        # The t-test has no answer where all differences are the same: the sign test has.
-        return 1.0 if largest < 1e-9 else 2.0 ** (1 - len(differences))
-    return float(stats.ttest_1samp(differences, 0).pvalue)
-
-
-def _verdict(p: float, mean: float) -> str:
-    if math.isnan(p):
-        return "one seed"
-    if p >= 1 - LEVEL:
-        return "no effect"
-    return "helps" if mean > 0 else "hurts"
+METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
+TOLD = {"helps": "helps", "hurts": "hurts", "no effect": "shows no effect"}
 
 
 def sentence(contrast: Contrast) -> str:
     """Returns a contrast in words."""
-    difference = f"{contrast.mean:+.1f} points over {contrast.against}"
-    if contrast.verdict == "one seed":
-        return f"{contrast.classifier}: {contrast.arm}: {difference} on one seed, which says nothing yet."
-    told = {"helps": "helps", "hurts": "hurts", "no effect": "shows no effect"}[contrast.verdict]
-    spread = f"95 % interval {contrast.low:+.1f} to {contrast.high:+.1f}, {contrast.seeds} seeds"
-    if contrast.verdict == "no effect" and contrast.low * contrast.high > 0:
-        spread += "; not enough after Holm's correction for the number of comparisons"
-    return f"{contrast.classifier}: {contrast.arm} {told}: {difference} ({spread})."
+    c = contrast
+    rival = f"{c.against}, {BEST}" if c.best else c.against
+    if c.verdict == "identical":
+        on = "the one seed" if c.seeds == 1 else f"all {c.seeds} seeds"
+        return f"{c.classifier}: {c.arm} is identical to {rival} on {on}: every sample was judged alike."
+    points = "points" if c.metric == "accuracy" else f"points of {METRICS[c.metric]}"
+    difference = f"{c.mean:+.1f} {points} over {rival}"
+    if c.verdict == "one seed":
+        return f"{c.classifier}: {c.arm}: {difference} on one seed, which says nothing yet."
+    spread = f"95 % interval {c.low:+.1f} to {c.high:+.1f}, {c.seeds} seeds, {record(c)}"
+    if c.verdict == "no effect" and c.low * c.high > 0:
+        spread += "; not enough after correction for the number of comparisons"
+    return f"{c.classifier}: {c.arm} {TOLD[c.verdict]}: {difference} ({spread})."
 
 
-HEADER = ("classifier", "arm", "accuracy %", "to none", "verdict", "to classical", "verdict", "seconds")
+def record(contrast: Contrast) -> str:
+    """Returns wins, ties and losses in words."""
+    ties = f"{contrast.ties} tied, " if contrast.ties else ""
+    return f"{contrast.wins} won, {ties}{contrast.losses} lost"
 
 
-def table(rows: Sequence[Result], metric: str = "accuracy") -> str:
-    """Returns the rows as a Markdown table, one line per arm and classifier."""
-    found = {
-        rival: {(c.data, c.regime, c.classifier, c.arm): c for c in told}
-        for rival, told in by_rival(rows, metric).items()
-    }
-    lines: list[tuple[str, ...]] = [HEADER]
-    for s in summaries(rows, metric):
-        cell = (s.data, s.regime, s.classifier, s.arm)
-        compared = [text for rival in RIVALS for text in _told(found.get(rival, {}).get(cell))]
-        lines.append((s.classifier, s.arm, _span(s.mean, s.low, s.high), *compared, f"{s.seconds:.0f}"))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-    text = [f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines]
-    return "\n".join([text[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *text[1:]])
+def tally(found: Iterable[Contrast]) -> list[str]:
+    """Returns one line per arm and rival: in how many cells it helps, makes no difference, hurts."""
+    groups: dict[tuple[str, str], list[Contrast]] = {}
+    for c in found:
+        groups.setdefault((c.arm, BEST if c.best else c.against), []).append(c)
+    lines = []
+    for (arm, rival), group in groups.items():
+        counts = {name: sum(c.verdict == name for c in group) for name in ("helps", "no effect", "hurts")}
+        other = len(group) - sum(counts.values())
+        said = f"helps in {counts['helps']}, no effect in {counts['no effect']}, hurts in {counts['hurts']}"
+        rest = f", identical or not to be said in {other}" if other else ""
+        span = f"{min(c.mean for c in group):+.1f} to {max(c.mean for c in group):+.1f} points"
+        lines.append(
+            f"{arm} against {rival}, {len(group)} {'case' if len(group) == 1 else 'cases'}: {said}{rest} ({span})."
+        )
+    return lines
+
+
+def worth(found: Worth) -> str:
+    """Returns in words how many real samples per class an arm is worth."""
+    w = found
+    least, most = f"fewer than {w.smallest}, the smallest measured", f"more than {w.largest}, the largest measured"
+    equal = most if w.equal == math.inf else least if w.equal == -math.inf else f"{w.equal:.0f}"
+    if math.isnan(w.low):
+        return f"{equal} (one seed: no interval)"
+    ends = [f"more than {w.largest}" if e == math.inf else f"fewer than {w.smallest}" if e == -math.inf else f"{e:.0f}"
+            for e in (w.low, w.high)]  # fmt: skip
+    if ends[0] == ends[1] and math.isinf(w.low):
+        return equal
+    return f"{equal} ({ends[0]} to {ends[1]})"
+
+
+def table(rows: Sequence[Result], metric: str | None = None) -> str:
+    """Returns the rows as a Markdown table, one line per arm and classifier, data set and regime where there are several.
+
+    Arguments:
+        rows: Of any cells.
+        metric: A field of the rows; by default what each regime is judged by.
+    """
+    told = summaries(rows, metric)
+    found = {rival: {_cell(c): c for c in group} for rival, group in by_rival(rows, metric).items()}
+    rivals = [*RIVALS[:2], *(rival for rival in found if rival not in RIVALS[:2])]
+    several = [name for name in ("data", "regime") if len({getattr(s, name) for s in told}) > 1]
+    judged = {s.metric for s in told}
+    beside = judged != {"accuracy"} and metric is None
+    title = METRICS[judged.pop()] if len(judged) == 1 else "accuracy, balanced where lopsided,"
+    compared = [word for rival in rivals for word in (f"to {rival}", "verdict")]
+    header = [*("per class" if n == "regime" else n for n in several), "classifier", "arm", f"{title} %", *compared]
+    lines = [[*header, *(("macro-F1", "MCC") if beside else ()), "seconds"]]
+    for s in told:
+        words = [word for rival in rivals for word in _told(found.get(rival, {}).get(_cell(s)))]
+        others = [f"{s.macro_f1:.1f}", f"{s.mcc:.2f}"] if beside else []
+        place = [getattr(s, name) for name in several]
+        lines.append([*place, s.classifier, s.arm, span(s), *words, *others, f"{s.seconds:.0f}"])
+    return _markdown(lines)
+
+
+def rivals_named(rows: Sequence[Result], metric: str | None = None) -> str:
+    """Returns a line that names the best rival of each classifier, or nothing where there are not three to choose from."""
+    chosen = [f"{place[-1]} {arm}" for place, (arm, choices) in best_rivals(rows, metric).items() if choices > 2]
+    return f"The best of the cheap rivals, by its mean: {'; '.join(chosen)}." if chosen else ""
+
+
+def span(told: Summary | Contrast) -> str:
+    """Returns a mean and half its interval, a difference with its sign."""
+    half = "" if math.isnan(told.low) else f" ± {(told.high - told.low) / 2:.1f}"
+    return f"{told.mean:{'+' if isinstance(told, Contrast) else ''}.1f}{half}"
+
+
+def focus(rows: Iterable[Result], names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Returns the arms that the words are about: those named, else classical + vae and vae, else all of the library's own.
+
+    Arguments:
+        rows: Of any cells.
+        names: Those wanted; what was not run is left out.
+    """
+    there = list(dict.fromkeys(row.arm for row in rows))
+    usual = [arm for arm in names or ("classical + vae", "vae") if arm in there]
+    return tuple(usual or [arm for arm in there if kind(arm) == "vae"])
+
+
+def _cell(told: Summary | Contrast) -> tuple[str, str, str, str]:
+    return told.data, told.regime, told.classifier, told.arm
 
 
 def _told(contrast: Contrast | None) -> tuple[str, str]:
     if contrast is None:
         return "", ""
-    return _span(contrast.mean, contrast.low, contrast.high, "+"), contrast.verdict
+    if contrast.verdict == "identical":
+        return "0", "identical"
+    return span(contrast), contrast.verdict
 
 
-def _span(mean: float, low: float, high: float, sign: str = "") -> str:
-    half = "" if math.isnan(low) else f" ± {(high - low) / 2:.1f}"
-    return f"{mean:{sign}.1f}{half}"
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = [f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines]
+    return "\n".join([text[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *text[1:]])
