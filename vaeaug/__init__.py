@@ -9,6 +9,7 @@ from vaeaug.fidelity import Confident
 from vaeaug.fitting import fit_vae
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
 from vaeaug.sklearn_plugin import AugmentedClassifier
+from vaeaug.teachers import CrossFitted
 from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
 from vaeaug.training import Diverged
 from vaeaug.vae import VAE
@@ -22,6 +23,7 @@ __all__ = [
     "Augmenter",
     "Confident",
     "Covariance",
+    "CrossFitted",
     "Difference",
     "Diverged",
     "Extrapolate",

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaeaug import _checks, _rng
 from vaeaug.classifiers import NETWORKS, UNWEIGHTED
 from vaeaug.controls import Components, PixelNoise, Repeat
+from vaeaug.distilled import Distilled
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.samples import Samples
@@ -91,6 +92,8 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("smote", growth=Smote(factor=10)),
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
         Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
+        Arm("classical + vae, distilled", (Distilled(classical=moves), moves)),
+        Arm("classical, distilled", (Distilled(classical=moves, copies=moves), moves)),
         Arm("classical, worst of 4", (WorstOf(moves, 4),)),
         Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),
         Arm("pixel noise", (PixelNoise(vae),)),

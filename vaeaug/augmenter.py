@@ -160,6 +160,13 @@ class Augmenter:
             new._fill(self.vae_, self.bank_)
         return new
 
+    def part(self, index: Tensor) -> Augmenter:
+        """Returns an augmenter that shares the VAE of this one, with only the samples at `index` in its bank."""
+        self.check_fitted()
+        new = self.using()
+        new._fill(self.vae_, self.bank_.part(index))
+        return new
+
     def chunk(self, index: int, seed: int, labels: Any = None) -> Generated:
         """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these.
 
@@ -256,7 +263,7 @@ class Augmenter:
         out, judged, open_ = x.clone(), confidence.clone(), torch.arange(n)
         for attempt in range(TRIES):
             drawn = self._draw(x, rest, q, labels, (seed, 0, chunk, attempt), open_)
-            keep, sure = (t.cpu() for t in self.keep(drawn, y[open_]))
+            keep, sure = (t.cpu() for t in self.keep.near(x[open_])(drawn, y[open_]))
             self._tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]

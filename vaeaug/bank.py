@@ -42,6 +42,11 @@ class Bank:
             return self
         return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device))
 
+    def part(self, index: Tensor) -> Bank:
+        """Returns the bank of the samples at `index` alone."""
+        at = index.to(self.mean.device)
+        return replace(self, samples=self.samples[index], mean=self.mean[at], stddev=self.stddev[at])
+
     def q(self, index: Tensor) -> Independent:
         """Returns q(z|x) of the samples at `index`."""
         index = index.to(self.mean.device)

@@ -111,7 +111,7 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
 
 
 def fit_network(run: Run, classifier: str, arm: Arm) -> Fitted:
-    settings, mean, spread = run.settings, *_moments(run.samples.x)
+    settings, mean, spread = run.settings, *classifiers.moments(run.samples.x)
     with _rng.forked(run.seed, 2):
         body = classifiers.NETWORKS[classifier](run.samples.event_shape, len(run.samples.names))
     network = classifiers.Standardised(body, mean, spread).to(memory_format=torch.channels_last)
@@ -165,12 +165,6 @@ def fit_estimator(run: Run, classifier: str, arm: Arm) -> Fitted:
     else:
         classifiers.fit_weighted(estimator, rows, labels, weights)
     return Fitted(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
-
-
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns mean and standard deviation: of all pixels of images, feature by feature of rows."""
-    over = 0 if x.ndim == 2 else (0, 1, 2, 3)
-    return x.mean(over), x.std(over, correction=0).clamp(min=1e-6)
 
 
 def digest(*parts: bytes) -> str:

@@ -32,6 +32,24 @@ class Filter(ABC):
     def __call__(self, x: Tensor, y: Tensor) -> Verdict:
         """Judges samples `(B, *event)` with labels `(B,)`."""
 
+    def near(self, parents: Tensor) -> Filter:
+        """Returns the judge of one child of each of these real samples, `(B, *event)`; by default the filter itself."""
+        return self
+
+
+class Teacher(Filter):
+    """Abstract: a filter that also says how likely every class is, for soft labels."""
+
+    @abstractmethod
+    def soft(self, x: Tensor, y: Tensor, parents: Tensor | None = None) -> Tensor:
+        """Returns targets `(B, K)` that sum to 1, on the device of `x`.
+
+        Arguments:
+            x: Children, `(B, *event)`, in the range seen at fit.
+            y: Their labels, `(B,)`.
+            parents: The real sample that each came from, `(B, *event)`.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Confident(Filter):

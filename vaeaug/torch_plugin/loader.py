@@ -9,6 +9,7 @@ from torch import nn
 
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
+from vaeaug.fidelity import Teacher
 from vaeaug.torch_plugin.replacement import Replacement
 
 
@@ -37,6 +38,8 @@ class AugmentedLoader:
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
+        teacher: Gives soft labels, such as `vaeaug.CrossFitted`: labels are floats `(B, K)` then, as after MixUp, one-hot for
+            real samples and the teacher's for children. Soft labels cannot be mixed again.
 
     Raises:
         InputError: If a setting cannot be used or would have no effect; while iterating, if a batch has no labels, soft
@@ -66,11 +69,14 @@ class AugmentedLoader:
         classifier: nn.Module | None = None,
         labels_getter: Any = "default",
         images_getter: Any = None,
+        teacher: Teacher | None = None,
     ) -> None:
         if not hasattr(loader, "__iter__"):
             remedy = "pass DataLoader(dataset, batch_size=...), or use AugmentedDataset"
             _checks.refuse("a DataLoader or another iterable of batches", type(loader).__name__, remedy)
-        self._replacement = Replacement(augmenter, normalize, worst_of, classifier, labels_getter, images_getter)
+        self._replacement = Replacement(
+            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, teacher
+        )
         _check_schedule(ratio, epochs)
         _checks.within("seed", seed, 0, whole=True)
         self.loader, self.augmenter, self.ratio, self.epochs, self.seed = loader, augmenter, ratio, epochs, seed

@@ -15,6 +15,8 @@ from torchvision import tv_tensors
 
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
+from vaeaug.data import Scaling, unit_float
+from vaeaug.fidelity import Teacher
 from vaeaug.torch_plugin import batches, ranges
 from vaeaug.training import device_of, evaluating
 
@@ -35,16 +37,21 @@ def replace_some(
         seed: The same seed gives the same batch.
         children: A function from samples, their labels and a seed to one child each; by default `augmenter.generate`.
     """
-    generator = _rng.generator(seed, 0)
-    order = torch.randperm(len(x), generator=generator)
-    # Rounded first: 0.29 * 100 is not quite 29.
-    count = int(round(ratio * len(x), 6) + float(torch.rand((), generator=generator)))
+    rows = rows_of(len(x), ratio, seed)
+    count = len(rows)
     if count == 0:
         return x
-    rows = order[:count]
     near, labels, seed = x[rows.to(x.device)], torch.as_tensor(y).cpu()[rows], _rng.derive(seed, 1)
     made = children(near, labels, seed) if children else augmenter.generate(count, near, labels, seed).x
     return x.index_copy(0, rows.to(x.device), made)
+
+
+def rows_of(size: int, ratio: float, seed: int) -> Tensor:
+    """Returns the places in a batch that `replace_some` replaces."""
+    generator = _rng.generator(seed, 0)
+    order = torch.randperm(size, generator=generator)
+    # Rounded first: 0.29 * 100 is not quite 29.
+    return order[: int(round(ratio * size, 6) + float(torch.rand((), generator=generator)))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +64,7 @@ class Replacement:
         worst_of: Of so many children of a sample, the one on which `classifier` has the highest loss is kept.
         classifier: An nn.Module from samples as the batches have them to logits `(B, K)`.
         labels_getter, images_getter: See `vaeaug.torch_plugin.batches`.
+        teacher: What tells the labels of children; labels come back as floats `(B, K)` then, also where none is replaced.
 
     Raises:
         InputError: If a setting cannot be used, or would have no effect.
@@ -69,6 +77,7 @@ class Replacement:
     classifier: nn.Module | None = None
     labels_getter: Any = "default"
     images_getter: Any = None
+    teacher: Teacher | None = None
 
     def __post_init__(self) -> None:
         check_augmenter(self.augmenter)
@@ -78,6 +87,8 @@ class Replacement:
             there, missing = ("classifier", "worst_of") if self.worst_of is None else ("worst_of", "classifier")
             remedy = "worst_of=k keeps, of k children, the one with the highest loss under the classifier; pass both"
             _checks.refuse("worst_of and classifier together", f"{there} without {missing}", remedy)
+        if self.teacher is not None and not isinstance(self.teacher, Teacher):
+            _checks.refuse("a teacher", type(self.teacher).__name__, "pass vaeaug.CrossFitted.fit(data), say")
         if self.worst_of is not None:
             _checks.within("worst_of", self.worst_of, 2, whole=True)
             if not isinstance(self.classifier, nn.Module):
@@ -85,13 +96,26 @@ class Replacement:
                 _checks.refuse("classifier to be an nn.Module", type(self.classifier).__name__, remedy)
 
     def __call__(self, batch: Any, ratio: float, seed: int) -> Any:
-        """Returns the batch with the share `ratio` of its samples replaced; at 0 the very same object."""
-        if ratio == 0:
+        """Returns the batch with the share `ratio` of its samples replaced; at 0, without a teacher, the very same object."""
+        if ratio == 0 and self.teacher is None:
             return batch
         found, y = self.find(batch)
         x = _tensor(found)
         out = replace_some(self.augmenter, x, y, ratio, seed, self.children)
+        if self.teacher is not None:
+            told = batches.find_labels(batch, self.labels_getter)
+            batch = batches.put(batch, told, _like(self._soft(x, out, y, rows_of(len(x), ratio, seed)), told))
         return batch if out is x else batches.put(batch, found, _like(out, found))
+
+    def _soft(self, x: Tensor, out: Tensor, y: Tensor, rows: Tensor) -> Tensor:
+        """Returns targets `(B, K)`: one-hot, or the teacher's in the rows that were replaced."""
+        hard = nn.functional.one_hot(y, len(self.augmenter.bank_.samples.names)).float()
+        if self.teacher is None or not len(rows):
+            return hard.to(x.device)
+        at = rows.to(x.device)
+        undo = self._float if self._range is None else self._range.undo
+        soft = self.teacher.soft(undo(out[at]).cpu(), y.cpu()[rows], undo(x[at]).cpu())
+        return hard.index_copy(0, rows.to(hard.device), soft.to(hard)).to(x.device)
 
     def one(self, item: Any, seed: int) -> Any:
         """Returns a single item of a dataset with a child in the place of its sample."""
@@ -124,6 +148,9 @@ class Replacement:
         made = (made if self._range is None else self._range.redo(made)).to(x)
         # Child i has parent i % B.
         return made if self.classifier is None else hardest(made.unflatten(0, (-1, len(x))), y, self.classifier)
+
+    def _float(self, x: Tensor) -> Tensor:
+        return unit_float(x) if self.augmenter.bank_.scaling == Scaling() else x.float()
 
     @property
     def _event_shape(self) -> tuple[int, ...]:
