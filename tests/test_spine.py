@@ -13,6 +13,7 @@ ROOMS = (
     "_rng",
     "_files",
     "samples",
+    "regimes",
     "data",
     "networks",
     "vae",

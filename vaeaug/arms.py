@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from vaeaug import _checks, _rng
-from vaeaug.classifiers import NETWORKS, UNWEIGHTED
+from vaeaug.classifiers import Classifier, as_classifier
 from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
@@ -38,14 +38,20 @@ class Arm:
     stages: tuple[Stage, ...] = ()
     growth: Growth | None = None
 
-    def suits(self, classifier: str, images: bool = True) -> bool:
+    def suits(self, classifier: str | Classifier, images: bool = True) -> bool:
         """Returns whether this classifier can be trained under the arm, on images or on rows."""
+        return self.why_not(classifier, images) is None
+
+    def why_not(self, classifier: str | Classifier, images: bool = True) -> str | None:
+        """Returns in words why this classifier cannot be trained under the arm; None if it can."""
+        one = as_classifier(classifier)
         if not images and any(stage.images_only for stage in self.stages):
-            return False
-        if classifier in NETWORKS:
-            return True
-        weighs = any(stage.weighs for stage in self.stages)
-        return not any(stage.networks_only for stage in self.stages) and not (weighs and classifier in UNWEIGHTED)
+            return "it is for images"
+        if not one.is_network and any(stage.networks_only for stage in self.stages):
+            return "it mixes labels or asks a network in training"
+        if not one.weighs and any(stage.weighs for stage in self.stages):
+            return "the classifier takes no sample weights"
+        return None
 
     def grow(self, job: Job) -> Samples:
         """Returns the set to train on."""
