@@ -1,5 +1,7 @@
 import csv
+import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 import vaeaug.cells as room
 from vaeaug import Extrapolate, InputError, regimes
 from vaeaug import _rng as rng
-from vaeaug.arms import STANDARD, Arm, arms, every
+from vaeaug.arms import CLASSICAL, STANDARD, Arm, arms, every
 from vaeaug.classifiers import as_classifier
 from vaeaug.controls import Components, PixelNoise
 from vaeaug.data import Samples, load, split, subset
@@ -517,6 +519,41 @@ def test_classical_shifts_by_whole_pixels():
     assert torch.allclose(out.sum((1, 2, 3)), x.sum((1, 2, 3)), atol=1e-3)
     centre = (out * torch.arange(12.0)).sum((1, 2, 3)) / 3 - 5
     assert set(centre.round().int().tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_classical_cuts_a_square_out():
+    x = torch.ones(500, 2, 12, 10)
+    holes = (moved(Classical(shift=0, cutout=0.5), x) == 0).long()
+    assert torch.equal(holes[:, 0], holes[:, 1])
+    rows, columns = holes[:, 0].amax(2).sum(1), holes[:, 0].amax(1).sum(1)
+    assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns), "one rectangle, of zeros alone"
+    assert (int(rows.min()), int(rows.max())) == (3, 6), "a centre on the edge cuts half away"
+    assert (int(columns.min()), int(columns.max())) == (3, 5) or (int(columns.min()), int(columns.max())) == (2, 5)
+    middle = holes[:, 0].float().mean(0)
+    assert middle[6, 5] > middle[0, 0] > 0
+    bright = Samples(x + 5, torch.zeros(len(x), dtype=torch.long))
+    bright.x[0, 0, 0, 0] = 2
+    cut = Classical(shift=0, cutout=0.5).fit(Run(bright))(bright.x, torch.ones(len(x), 1), 0)[0]
+    assert cut.min() == 2, "the darkest value that was seen, not zero"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("shift", 1.5), ("rotate", -1), ("zoom", 1.0), ("cutout", 2), ("jitter", -1)]
+)
+def test_bad_classical(name, value):
+    with pytest.raises(InputError, match=f"expected {name} to be a number from 0.*, got {value}"):
+        Classical(**{name: value})
+
+
+def test_the_classical_arm_has_the_settings_that_the_search_chose():
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / "classical.json"
+    if not path.exists():
+        pytest.skip("benchmarks/ is not there")
+    for data, found in json.loads(path.read_text()).items():
+        assert CLASSICAL[data] == Classical(**found["moves"])
+        assert found["smoothing"] == Settings().smoothing
+        best = max(found["mean_accuracy"], key=found["mean_accuracy"].get)
+        assert all(f"{name}={value}" in best for name, value in found["moves"].items())
 
 
 def test_classical_flips_half():
