@@ -1,17 +1,26 @@
 import csv
+import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Perceptron
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import vaeaug.cells as room
-from vaeaug import Extrapolate, InputError
+from vaeaug import Extrapolate, InputError, regimes
 from vaeaug import _rng as rng
-from vaeaug.arms import STANDARD, Arm, arms, every
+from vaeaug.arms import CLASSICAL, STANDARD, Arm, arms, every
+from vaeaug.classifiers import as_classifier
 from vaeaug.controls import Components, PixelNoise
 from vaeaug.data import Samples, load, split, subset
-from vaeaug.evaluate import Settings, compare
+from vaeaug.evaluate import Settings, compare, left_out
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.rows import read
 from vaeaug.stages import Synthetic
@@ -318,15 +327,145 @@ def test_lopsided_regime():
     assert row.samples == sum(counts)
 
 
+def pool_of(counts):
+    """A pool with so many samples of each class, and a test split with one."""
+    y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    return Samples(torch.rand(len(y), 2, generator=torch.Generator().manual_seed(0)), y)
+
+
+def test_named_lopsided_regimes():
+    pool = pool_of([300] * 10)
+    row = run(pool, test=pool_of([2] * 10), per_class="lopsided-small", arm=(Arm("none"),), classifier="knn", seeds=2)[
+        1
+    ]
+    assert row.regime == "300/180/110/66/40/24/14/9/6/4 permuted"
+    drawn = [regimes.drawn(pool, "lopsided-small", seed).counts for seed in (0, 1)]
+    assert drawn[0] != drawn[1]
+    assert [sorted(one, reverse=True) for one in drawn] == [list(regimes.LOPSIDED["lopsided-small"])] * 2
+    assert row.samples == sum(drawn[1])
+    whole = regimes.drawn(pool_of([3600] * 10), "lopsided", 5)
+    assert regimes.text("lopsided") == "/".join(map(str, whole.counts)) == "3600/1800/900/675/450/315/180/90/54/36"
+
+
+def test_x_and_y_are_what_a_pair_is():
+    samples = load("wine")
+    pair = run((samples.x, samples.y), classifier="knn")
+    assert timeless(run(samples.x.numpy(), y=samples.y.numpy(), classifier="knn")) == timeless(pair)
+    with pytest.raises(
+        InputError, match=r"expected labels, got an array of shape \(178, 13\) alone; pass compare\(X, y\)"
+    ):
+        compare(samples.x)
+    with pytest.raises(InputError, match="expected X with y, or labelled data alone, got Samples with y; leave y out"):
+        compare(samples, samples.y)
+
+
+def test_a_test_part_goes_by_the_names_of_the_classes():
+    pool, test = split(load("wine"))
+    named, whole = (replace(part, names=("a", "b", "c")) for part in (pool, test))
+    expected = timeless(run(named, test=whole, classifier="knn"))
+    # The test part has no wine of class a, and so numbers the others 0 and 1.
+    part = test[test.y > 0]
+    fewer = run(named, test=Samples(part.x, part.y - 1, ("b", "c")), classifier="knn")
+    assert [row.confusion.split("/")[1:] for row in fewer] == [row["confusion"].split("/")[1:] for row in expected]
+    assert timeless(run(named, test=(test.x, test.y), classifier="knn")) == expected
+    with pytest.raises(InputError, match="expected test data of the classes a, b, c, got d; name its classes as"):
+        compare(named, test=Samples(part.x, part.y - 1, ("b", "d")))
+
+
+def tiny(event_shape, classes):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(event_shape)), classes))
+
+
+def wrong(event_shape, classes):
+    return torch.nn.Flatten()
+
+
+def test_classifiers_of_your_own():
+    own = [tiny, ("nb", GaussianNB()), make_pipeline(StandardScaler(), DecisionTreeClassifier()), Perceptron()]
+    rows = run("wine", classifier=own, seeds=2)
+    assert {row.classifier for row in rows} == {"tiny", "nb", "Pipeline", "Perceptron"}
+    assert {row.steps for row in rows if row.classifier == "tiny"} == {10}
+    assert max(row.accuracy for row in rows) > 0.8
+    alone = timeless(rows)
+    together = timeless(run("wine", classifier=own, seeds=2, jobs=2))
+    assert sorted(alone, key=str) == sorted(together, key=str)
+    assert own[3].random_state == 0
+    assert not hasattr(own[3], "coef_")
+
+
+def test_a_seed_sets_every_random_state():
+    tree = as_classifier(("t", make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=7))))
+    made = tree.estimator(3)
+    assert made[1].random_state == 3
+    assert tree.given[1].random_state == 7
+    assert tree.weighs
+    assert not as_classifier(("k", make_pipeline(KNeighborsClassifier(3)))).weighs
+
+
+def test_your_own_that_changed_is_run_again(tmp_path):
+    for depth in (1, 5, 5):
+        run(classifier=DecisionTreeClassifier(max_depth=depth), rows=tmp_path / "rows.csv", arm=arms("", ["none"]))
+    assert [row.accuracy > 0.3 for row in read(tmp_path / "rows.csv")] == [False, True]
+
+
+def test_resnet_and_boosting():
+    network = as_classifier("resnet18").network((3, 9, 8), 4)
+    assert network.eval()(torch.zeros(2, 3, 9, 8)).shape == (2, 4)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.2e6, rel=0.01)
+    rows = run(
+        classifier=("boosting", "resnet18"), per_class=2, arm=arms("digits", ["none"]), settings=Settings(steps=1)
+    )
+    assert [row.steps for row in rows] == [0, 1]
+
+
+def test_what_is_left_out_has_a_reason():
+    told = left_out(["knn", "cnn"], arms("", ["none", "mixup", "class weights", "cutmix"]), images=True)
+    assert told == [
+        ("knn", "mixup", "it mixes labels or asks a network in training"),
+        ("knn", "class weights", "the classifier takes no sample weights"),
+        ("knn", "cutmix", "it mixes labels or asks a network in training"),
+    ]
+    assert left_out("mlp", arms("", ["cutmix"]), images=False) == [("mlp", "cutmix", "it is for images")]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda shape, classes: None, r"expected a classifier with a name, got a function without one; pass a pair"),
+        (torch.nn.Linear(2, 2), r"expected a function that makes a network, got a network \(Linear\)"),
+        (GaussianNB, r"expected an estimator, got the class GaussianNB; pass GaussianNB\(\)"),
+        (3, "expected a classifier: a name, a scikit-learn estimator or a function .*, got 3"),
+        (("cnn", GaussianNB(), 3), r"expected a classifier: .*, got 3; pass one of these"),
+        ([("svc", GaussianNB())], "expected a name of its own for your classifier, got 'svc'"),
+        ([GaussianNB(), GaussianNB()], r"expected classifiers of different names, got \['GaussianNB', 'GaussianNB'\]"),
+        (wrong, r"expected logits \(2, 10\) from wrong, got \(2, 64\); end the network in nn.Linear"),
+        (("n", lambda shape, classes: 3), "expected an nn.Module from n, got int; return the network"),
+    ],
+)
+def test_bad_classifiers(given, message):
+    with pytest.raises(InputError, match=message):
+        compare("digits", classifier=given)
+
+
+def test_what_other_processes_cannot_import_is_refused():
+    with pytest.raises(
+        InputError, match=r"expected what other processes can import, got the classifier f \(.*or use jobs=1"
+    ):
+        compare("digits", classifier=("f", lambda shape, classes: tiny(shape, classes)), jobs=2)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
         (
             {"classifier": ("resnet",)},
-            "expected classifier to be one of cnn, mlp, forest, svc, logistic, knn, got 'resnet'",
+            "expected classifier to be one of cnn, mlp, resnet18, forest, svc, logistic, knn, boosting, got 'resnet'",
         ),
         ({"data": "wine"}, "expected a classifier for rows, got cnn; choose mlp"),
-        ({"per_class": 5000}, r"expected at least 5000 samples of class 0, got 89; ask for fewer"),
+        (
+            {"per_class": 5000},
+            r"expected at least 5000 samples per class to train on, got 87 of class 8 \(8\): half of the data is held out ",
+        ),
         ({"per_class": 1}, "expected at least 2 samples of every class"),
         ({"seeds": 0}, "expected seeds to be a whole number from 1 up, got 0"),
         ({"seeds": []}, r"expected seeds that differ, got \[\]"),
@@ -380,6 +519,41 @@ def test_classical_shifts_by_whole_pixels():
     assert torch.allclose(out.sum((1, 2, 3)), x.sum((1, 2, 3)), atol=1e-3)
     centre = (out * torch.arange(12.0)).sum((1, 2, 3)) / 3 - 5
     assert set(centre.round().int().tolist()) == {-2, -1, 0, 1, 2}
+
+
+def test_classical_cuts_a_square_out():
+    x = torch.ones(500, 2, 12, 10)
+    holes = (moved(Classical(shift=0, cutout=0.5), x) == 0).long()
+    assert torch.equal(holes[:, 0], holes[:, 1])
+    rows, columns = holes[:, 0].amax(2).sum(1), holes[:, 0].amax(1).sum(1)
+    assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns), "one rectangle, of zeros alone"
+    assert (int(rows.min()), int(rows.max())) == (3, 6), "a centre on the edge cuts half away"
+    assert (int(columns.min()), int(columns.max())) == (3, 5) or (int(columns.min()), int(columns.max())) == (2, 5)
+    middle = holes[:, 0].float().mean(0)
+    assert middle[6, 5] > middle[0, 0] > 0
+    bright = Samples(x + 5, torch.zeros(len(x), dtype=torch.long))
+    bright.x[0, 0, 0, 0] = 2
+    cut = Classical(shift=0, cutout=0.5).fit(Run(bright))(bright.x, torch.ones(len(x), 1), 0)[0]
+    assert cut.min() == 2, "the darkest value that was seen, not zero"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("shift", 1.5), ("rotate", -1), ("zoom", 1.0), ("cutout", 2), ("jitter", -1)]
+)
+def test_bad_classical(name, value):
+    with pytest.raises(InputError, match=f"expected {name} to be a number from 0.*, got {value}"):
+        Classical(**{name: value})
+
+
+def test_the_classical_arm_has_the_settings_that_the_search_chose():
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / "classical.json"
+    if not path.exists():
+        pytest.skip("benchmarks/ is not there")
+    for data, found in json.loads(path.read_text()).items():
+        assert CLASSICAL[data] == Classical(**found["moves"])
+        assert found["smoothing"] == Settings().smoothing
+        best = max(found["mean_accuracy"], key=found["mean_accuracy"].get)
+        assert all(f"{name}={value}" in best for name, value in found["moves"].items())
 
 
 def test_classical_flips_half():

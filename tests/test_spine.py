@@ -16,6 +16,7 @@ ROOMS = (
     "workers",
     "samples",
     "tables",
+    "regimes",
     "data",
     "networks",
     "vae",

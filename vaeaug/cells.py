@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from vaeaug import _checks, _rng, classifiers
 from vaeaug.arms import Arm
 from vaeaug.augmenter import Augmenter
+from vaeaug.classifiers import Classifier
 from vaeaug.data import Samples
 from vaeaug.fitting import fit_vae
 from vaeaug.stages import Job
@@ -110,10 +111,10 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
     }
 
 
-def fit_network(run: Run, classifier: str, arm: Arm) -> Fitted:
+def fit_network(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
     settings, mean, spread = run.settings, *classifiers.moments(run.samples.x)
     with _rng.forked(run.seed, 2):
-        body = classifiers.NETWORKS[classifier](run.samples.event_shape, len(run.samples.names))
+        body = classifier.network(run.samples.event_shape, len(run.samples.names))
     network = classifiers.Standardised(body, mean, spread).to(memory_format=torch.channels_last)
     run.network = network
     grown, transform = arm.grow(run), arm.fit(run)
@@ -147,7 +148,7 @@ def fit_network(run: Run, classifier: str, arm: Arm) -> Fitted:
     return Fitted(predict, taken)
 
 
-def fit_estimator(run: Run, classifier: str, arm: Arm) -> Fitted:
+def fit_estimator(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
     run.network = None
     grown, transform = arm.grow(run), arm.fit(run)
     x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
@@ -158,7 +159,7 @@ def fit_estimator(run: Run, classifier: str, arm: Arm) -> Fitted:
         changed, targets = transform(*copies, _rng.derive(run.seed, 4))
         # The first copies have the weights of the originals.
         x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
-    estimator = classifiers.ESTIMATORS[classifier](run.seed)
+    estimator = classifier.estimator(run.seed)
     rows, labels, weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
     if (weights == 1).all():
         estimator.fit(rows, labels)

@@ -8,28 +8,34 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from tqdm.auto import tqdm
 
-from vaeaug import _checks, _files, cells, classifiers
+from vaeaug import _checks, _files, cells, regimes
 from vaeaug.arms import Arm, arms
 from vaeaug.cells import Run, Settings, augmenter_of, digest
-from vaeaug.data import Samples, as_samples, load, split, subset
+from vaeaug.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
+from vaeaug.data import Samples, as_samples, load, split
 from vaeaug.rows import Result, append, read
-from vaeaug.workers import spread
+from vaeaug.workers import check_sendable, spread
 
-__all__ = ["Settings", "augmenter_of", "compare", "splits"]
+__all__ = ["Settings", "augmenter_of", "compare", "left_out", "splits"]
+
+Regime = int | str | Sequence[int]
 
 
 def compare(
     data: Any,
+    y: Any = None,
     *,
     test: Any = None,
-    per_class: int | Sequence[int] = 20,
-    classifier: Sequence[str] = ("cnn",),
+    per_class: Regime = 20,
+    classifier: Any = ("cnn",),
     arm: Sequence[Arm] | None = None,
     seeds: int | Sequence[int] = 5,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
@@ -41,11 +47,16 @@ def compare(
     """Trains classifiers with and without augmentation; yields a row per cell as it is done.
 
     Arguments:
-        data: The name of a set, a path, or labelled data in any form that `vaeaug.data.as_samples` takes.
-        test: Labelled data to judge on; by default the official test part (Fashion-MNIST) or half of `data`, class by class.
-        per_class: Training samples per class, or one count per class.
-        classifier: Names of `vaeaug.classifiers`: cnn, mlp, forest, svc, logistic, knn.
-        arm: The arms; by default those of `vaeaug.arms.arms`.
+        data: The samples X, with their labels in `y`; or the name of a set, a path, or labelled data in any form that
+            `vaeaug.data.as_samples` takes.
+        y: The labels, where `data` is X alone.
+        test: Labelled data to judge on, a pair `(X, y)` for one; by default the official test part (Fashion-MNIST) or half of
+            `data`, class by class.
+        per_class: Training samples per class, one count per class, or the name of a lopsided regime of `vaeaug.regimes`.
+        classifier: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
+            estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
+            samples standardised by the moments of the training subset.
+        arm: The arms; by default those of `vaeaug.arms.arms`. Those that do not suit a classifier are left out: `left_out`.
         seeds: How many, or which.
         settings: What the arms share.
         rows: A CSV file that keeps the rows; the cells that it already has are not run again.
@@ -58,30 +69,93 @@ def compare(
         InputError: Before any work starts, for data, names or numbers that cannot be used.
     """
     name = name or (Path(data).stem if isinstance(data, str | Path) else "data")
-    pool, held_out = splits(data) if test is None else (as_samples(data), as_samples(test))
-    _check_parts(pool, held_out, classifier)
+    pool, held_out = _parts(data, y, test)
+    judged = _classifiers(classifier, pool)
+    _check_amounts(pool, per_class, halved=test is None and not _official(data))
     _checks.within("jobs", jobs, 1, whole=True)
-    _checks.enough(subset(pool, per_class).counts)
-    regime = str(per_class) if isinstance(per_class, int) else "/".join(map(str, per_class))
-    both = itertools.product(classifier, arms(name) if arm is None else arm)
-    conditions = tuple(pair for pair in both if pair[1].suits(pair[0], pool.x.ndim == 4))
+    chosen = arms(name) if arm is None else arm
+    images = pool.x.ndim == 4
+    conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:
         _checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")
+    if jobs > 1:
+        for one in judged:
+            check_sendable(f"the classifier {one.name}", one.given)
     judged_on = digest(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
-    plan = _Plan(name, regime, pool, held_out, judged_on, per_class, conditions)
+    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions)
     path = Path(rows) if rows else None
     if path is not None:
         _files.check_place(path)
     return _rows(plan, _chosen(seeds), settings, path, jobs, progress)
 
 
-def _check_parts(pool: Samples, test: Samples, classifier: Sequence[str]) -> None:
-    _checks.event("test", test.x, pool.event_shape)
-    _checks.labels(test.y, len(pool.names))
-    for one in classifier:
-        classifiers.known(one)
-        if one == "cnn" and pool.x.ndim == 2:
-            _checks.refuse("a classifier for rows", "cnn", "choose mlp, forest, svc, logistic or knn")
+def left_out(classifier: Any, arm: Sequence[Arm], images: bool) -> list[tuple[str, str, str]]:
+    """Returns the arms that `compare` leaves out: the classifier, the arm, and why."""
+    pairs = itertools.product(map(as_classifier, _listed(classifier)), arm)
+    return [(one.name, a.name, why) for one, a in pairs if (why := a.why_not(one, images))]
+
+
+def _parts(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
+    if y is not None:
+        if isinstance(data, Samples | str | Path):
+            _checks.refuse("X with y, or labelled data alone", f"{type(data).__name__} with y", "leave y out")
+        data = (data, y)
+    elif hasattr(data, "shape"):
+        _checks.refuse("labels", f"an array of shape {tuple(data.shape)} alone", "pass compare(X, y)")
+    if test is None:
+        return splits(data)
+    pool, held_out = as_samples(data), as_samples(test)
+    _checks.event("test", held_out.x, pool.event_shape)
+    held_out = _renumbered(held_out, pool.names)
+    _checks.labels(held_out.y, len(pool.names))
+    return pool, held_out
+
+
+def _renumbered(test: Samples, names: tuple[str, ...]) -> Samples:
+    """Returns the test part with the class numbers of the training part, of whose classes it may lack some."""
+    if test.names == names:
+        return test
+    if set(test.names) <= set(names):
+        places = torch.tensor([names.index(one) for one in test.names])
+        return replace(test, y=places[test.y], names=names)
+    if test.names == tuple(map(str, range(len(test.names)))):
+        # Numbers instead of names.
+        _checks.labels(test.y, len(names))
+        return replace(test, names=names)
+    strange = ", ".join(sorted(set(test.names) - set(names)))
+    _checks.refuse(f"test data of the classes {', '.join(names)}", strange, "name its classes as those of the data")
+
+
+def _classifiers(given: Any, pool: Samples) -> tuple[Classifier, ...]:
+    found = tuple(map(as_classifier, _listed(given)))
+    names = [one.name for one in found]
+    if len(set(names)) < len(names):
+        _checks.refuse("classifiers of different names", names, "pass pairs (name, classifier)")
+    for one in found:
+        if one.images_only and pool.x.ndim == 2:
+            _checks.refuse("a classifier for rows", one.name, "choose mlp, forest, svc, logistic, knn or boosting")
+        check_logits(one, pool.x[:2], len(pool.names))
+    return found
+
+
+def _listed(given: Any) -> list[Any]:
+    pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and not isinstance(given[1], str)
+    # A tuple like ("cnn", estimator) may be two classifiers: a name of ours is never that of a user's own.
+    if pair and given[0] not in (*NETWORKS, *ESTIMATORS):
+        return [given]
+    return list(given) if isinstance(given, tuple | list) else [given]
+
+
+def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
+    wanted = regimes.counts(per_class, len(pool.names))
+    short = [(label, there) for label, there in enumerate(pool.counts) if there < max(wanted)]
+    _checks.within("per_class", min(wanted), 1, whole=True)
+    if halved and isinstance(per_class, int) and short:
+        label, there = min(short, key=lambda pair: pair[1])
+        got = f"{there} of class {label} ({pool.names[label]}): half of the data is held out to judge on"
+        remedy = f"ask for {there} or fewer per class, or pass test data of your own"
+        _checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
+    _checks.enough(regimes.drawn(pool, per_class, 0).counts)
 
 
 def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -97,9 +171,13 @@ def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
 
 def splits(data: Any) -> tuple[Samples, Samples]:
     """Returns the part to train on and the part to judge on: the official ones, or halves."""
-    if data == "fashion-mnist":
+    if _official(data):
         return load(data), load(data, train=False)
     return split(as_samples(data), 0.5)
+
+
+def _official(data: Any) -> bool:
+    return isinstance(data, str) and data == "fashion-mnist"
 
 
 class _Plan(NamedTuple):
@@ -108,8 +186,8 @@ class _Plan(NamedTuple):
     pool: Samples
     test: Samples
     judged_on: str
-    per_class: int | Sequence[int]
-    conditions: tuple[tuple[str, Arm], ...]
+    per_class: Regime
+    conditions: tuple[tuple[Classifier, Arm], ...]
 
 
 def _rows(
@@ -130,7 +208,7 @@ def _rows(
 
 
 def _of_seed(plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], seed: int) -> Iterator[Result]:
-    run = Run(subset(plan.pool, plan.per_class, seed), seed, settings)
+    run = Run(regimes.drawn(plan.pool, plan.per_class, seed), seed, settings)
     for classifier, arm in plan.conditions:
         yield _row(plan, run, classifier, arm, done)
 
@@ -143,13 +221,13 @@ def _check_alike(first: Result, row: Result) -> None:
         )
 
 
-def _row(plan: _Plan, run: Run, classifier: str, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:
-    setup = digest(repr((arm, run.settings, plan.judged_on)).encode())
-    cell = (plan.name, plan.regime, classifier, arm.name, str(run.seed), run.subset, setup)
+def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:
+    setup = digest(repr((arm, run.settings, plan.judged_on)).encode(), classifier.text.encode())
+    cell = (plan.name, plan.regime, classifier.name, arm.name, str(run.seed), run.subset, setup)
     if cell in done:
         return done[cell]
     run.asked = False
-    fit = cells.fit_network if classifier in classifiers.NETWORKS else cells.fit_estimator
+    fit = cells.fit_network if classifier.is_network else cells.fit_estimator
     start, of_vae = time.perf_counter(), run.vae_seconds
     predict, steps = fit(run, classifier, arm)
     # The VAE is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
@@ -158,7 +236,7 @@ def _row(plan: _Plan, run: Run, classifier: str, arm: Arm, done: dict[tuple[str,
     return Result(
         data=plan.name,
         regime=plan.regime,
-        classifier=classifier,
+        classifier=classifier.name,
         arm=arm.name,
         seed=run.seed,
         steps=steps,

@@ -24,6 +24,8 @@ class Classical(Stage):
         shift: The largest shift, as a share of the side.
         rotate: The largest rotation, in degrees.
         zoom: The largest change of size, as a share.
+        cutout: The side of a square of the darkest value, as a share of the image's; its centre lies anywhere (DeVries and
+            Taylor, 2017, https://arxiv.org/abs/1708.04552).
         jitter: For rows: the standard deviation of the noise, in those of the features.
     """
 
@@ -31,14 +33,24 @@ class Classical(Stage):
     shift: float = 0.07
     rotate: float = 0.0
     zoom: float = 0.0
+    cutout: float = 0.0
     jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, high in {"shift": 1, "rotate": 180, "zoom": 0.9, "cutout": 1, "jitter": math.inf}.items():
+            _checks.within(name, getattr(self, name), 0, high)
 
     def fit(self, job: Job) -> Transform:
         if job.samples.x.ndim == 2:
             spread = self.jitter * job.samples.x.std(0, correction=0)
             return lambda x, t, seed: (x + spread * torch.randn(x.shape, generator=_rng.generator(seed)), t)
         low = job.samples.x.min()
-        return lambda x, t, seed: (low + self._move(x - low, _rng.generator(seed)), t)
+
+        def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            generator = _rng.generator(seed)
+            return low + self._cut(self._move(x - low, generator), generator), t
+
+        return transform
 
     def _move(self, x: Tensor, generator: torch.Generator) -> Tensor:
         height, width = x.shape[2:]
@@ -56,6 +68,18 @@ class Classical(Stage):
         )
         grid = torch.nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
         return torch.nn.functional.grid_sample(x, grid, align_corners=False)
+
+    def _cut(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.cutout:
+            return x
+        inside = []
+        for side in x.shape[2:]:
+            size = max(1, round(self.cutout * side))
+            first = torch.randint(side, (len(x), 1), generator=generator) - size // 2
+            at = torch.arange(side)
+            inside.append((at >= first) & (at < first + size))
+        down, across = inside
+        return x * ~(down[:, None, :, None] & across[:, None, None, :])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,24 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def check_sendable(name: str, thing: Any) -> None:
+    """Checks that other processes can be handed a thing of the user's.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    # What was defined at a prompt or in a notebook is pickled by a name that no other process knows.
+    typed_in = getattr(thing, "__module__", "") == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+    try:
+        pickle.dumps(thing)
+    except Exception as error:
+        refused = f"{name} ({error})"
+    else:
+        refused = f"{name}, defined in a session" if typed_in else ""
+    if refused:
+        _checks.refuse("what other processes can import", refused, "define it at the top of a module, or use jobs=1")
 
 
 def spread(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int) -> Iterator[Any]:
