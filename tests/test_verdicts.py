@@ -93,25 +93,17 @@ def test_two_names_for_one_arm_on_small_test_sets_are_seldom_told_apart():
     assert wrong <= 12
 
 
-@pytest.mark.parametrize("rivals", [3, 6])
-def test_choosing_the_best_rival_afterwards_finds_nothing_that_is_not_there(rivals):
-    # The best of several equal rivals is above the arm by luck: without its correction, `hurts` would be said far too often.
+def test_choosing_the_best_rival_afterwards_finds_nothing_that_is_not_there():
+    # The best of equal rivals is above the arm by luck: the plain test would say `hurts` far too often.
     rng = np.random.default_rng(3)
-    names = ("none", "classical", "mixup", "cutmix", "smote", "oversampling")[:rivals]
-    wrong = {"helps": 0, "hurts": 0, "no effect": 0}
+    wrong = naive = 0
     for _ in range(200):
         seeds = rng.normal(75, 2, 10)
-        arms = {name: seeds + rng.normal(0, 0.7, 10) for name in (*names, "vae")}
-        told = next(c for c in to_best(rows(**arms)) if c.arm == "vae")
-        wrong[told.verdict] += 1
-    assert wrong["helps"] + wrong["hurts"] <= 12
-
-
-def _pair_of(found):
-    best = best_rivals(found)["digits", "5", "cnn"][0]
-    return next(
-        c for c in to_best([r for r in found if r.arm in (best, "vae") or kind(r.arm) == "rival"]) if c.arm == "vae"
-    )
+        arms = {name: seeds + rng.normal(0, 0.7, 10) for name in ("none", "classical", "mixup", "vae")}
+        told = to_best(rows(**arms))
+        wrong += any(c.verdict != "no effect" for c in told)
+        naive += next(c for c in told if c.arm == "vae").raw < 0.05
+    assert wrong <= 12 < naive
 
 
 @pytest.mark.parametrize(("spread", "at_least"), [(0.5, 0.999), (1.5, 0.8), (2.5, 0.3)])
@@ -328,15 +320,20 @@ def test_the_bootstrap_covers_the_truth():
     assert held >= 33
 
 
-def test_tally_counts_cells():
+def test_tally_counts_cases():
     good = contrasts(rows(none=[50, 60, 70, 80, 90], vae=[52, 62.1, 72.2, 82.3, 92.4]))[0]
-    told = tally(
-        [good, replace(good, regime="10", verdict="hurts", mean=-2.0), replace(good, regime="20", verdict="one seed")]
-    )
-    assert told == [
-        "vae against none, 3 cases: helps in 1, no effect in 0, hurts in 1, identical or not to be said in 1 "
-        "(-2.0 to +2.2 points)."
+    bad, level = replace(good, verdict="hurts", mean=-2.0), replace(good, verdict="no effect", mean=0.1)
+    assert tally([good, bad, level]) == [
+        (
+            "no effect",
+            "vae against none, 3 cases: helps in 1, hurts in 1, no effect is seen in 1 (-2.0 to +2.2 points).",
+        )
     ]
+    assert tally([good]) == [("helps", "vae against none, 1 case: helps in 1 (+2.2 to +2.2 points).")]
+    assert tally([bad, level])[0][0] == "hurts"
+    assert tally([level, replace(level, best=True)])[1] == (
+        "no effect", "vae against the best rival, 1 case: no effect in any (+0.1 to +0.1 points)."
+    )  # fmt: skip
 
 
 def test_focus():

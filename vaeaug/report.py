@@ -1,64 +1,122 @@
-"""The report: rows and pictures -> figures and one self-contained HTML page. Needs the extra `report`."""
+"""The report: rows and pictures -> one self-contained HTML page. Needs the extra `report`."""
 
 from __future__ import annotations
 
 import base64
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
-from vaeaug import _files, verdicts
+from vaeaug import _files, confusions, contrasts, curves, figures, verdicts
+from vaeaug.contrasts import BEST, Contrast, Summary
+from vaeaug.curves import Worth
+from vaeaug.figures import INK, Picture, save_png
 from vaeaug.gallery import Grid
 from vaeaug.rows import Result, as_csv
 
-INK = "#010203"  # stands for the page's own text colour, which changes between light and dark
-COLOURS = {"helps": "#2a9d5c", "hurts": "#d1495b", "no effect": "#8a8f98", "one seed": "#8a8f98"}
+__all__ = ["INK", "Picture", "save_png", "write"]
+
+CARDS = 8  # as many sentences stand on top; more of them become a table
+CLASSES = 30  # more of them do not fit into a picture
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure of the page.
+class Heat:
+    """A table of numbers on coloured ground.
 
     Arguments:
         title: Its heading.
-        svg: Its drawing.
-        alt: What it shows, in words.
+        corner: What stands down and across.
+        across: The names of the columns.
+        lines: The name of each line and its entries: text, colour, whether it is bold.
     """
 
     title: str
-    svg: str
-    alt: str
+    corner: str
+    across: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...]
 
 
-def write(path: str | Path, rows: Sequence[Result], grids: Sequence[Grid] = (), settings: Any = None) -> None:
+@dataclass(frozen=True)
+class Case:
+    """One data set, regime and classifier on the page.
+
+    Arguments:
+        data, regime, classifier: Which.
+        summaries: One per arm.
+        found: By rival, the contrasts by arm.
+        best: The best rival's name, or nothing.
+        pictures: Its drawings.
+        heats: What changes class by class.
+    """
+
+    data: str
+    regime: str
+    classifier: str
+    summaries: tuple[Summary, ...]
+    found: dict[str, dict[str, Contrast]]
+    best: str
+    pictures: tuple[Picture, ...]
+    heats: tuple[Heat, ...]
+
+    @property
+    def title(self) -> str:
+        """The case in words."""
+        return f"{self.data}, {in_words(self.regime)}, {self.classifier}"
+
+
+def write(
+    path: str | Path,
+    rows: Sequence[Result],
+    grids: Sequence[Grid] = (),
+    settings: Any = None,
+    *,
+    focus: Sequence[str] = (),
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Writes the page, whole or not at all.
 
     Arguments:
         path: The `.html` file.
-        rows: Of one data set and regime.
+        rows: Of any data sets, regimes, classifiers and arms; several sizes of one data set give learning curves.
         grids: Pictures of the children.
         settings: What the arms shared, for the reader.
+        focus: The arms that the words are about; see `vaeaug.verdicts.focus`.
+        names: The class names of each data set; numbers where they are not known.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vaeaug", "."), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("vaeaug", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    tables = verdicts.by_rival(rows)
+    environment.filters.update(said=_said, ends=_ends, words=in_words)
+    told = verdicts.by_rival(rows)
+    arms = verdicts.focus(rows, focus)
+    chosen = [c for found in told.values() for c in found if c.arm in arms]
+    cases = _cases(rows, told, arms, names or {})
     page = environment.get_template("report.html.j2").render(
-        data=rows[0].data,
-        regime=rows[0].regime,
-        seeds=len({row.seed for row in rows}),
-        sentences=[(c, verdicts.sentence(c)) for found in tables.values() for c in found if "vae" in c.arm],
-        summaries=verdicts.summaries(rows),
-        contrasts={rival: {(c.classifier, c.arm): c for c in found} for rival, found in tables.items()},
-        pictures=[forest(found) for found in tables.values() if found] + [accuracies(rows), *map(grid, grids)],
+        places=list(dict.fromkeys(f"{row.data}, {in_words(row.regime)}" for row in rows)),
+        seeds=sorted({s.seeds for case in cases for s in case.summaries}),
+        cards=[(c, verdicts.sentence(c)) for c in chosen],
+        few=len(chosen) <= CARDS,
+        several=len(cases) > 1,
+        tally=verdicts.tally(chosen),
+        rivals=list(told),
+        arms=arms,
+        cases=cases,
+        overview=_overview(cases, told, arms),
+        curves=_learning(rows, arms),
+        worths=_worths(rows, arms),
+        worth=verdicts.worth,
+        metrics=verdicts.METRICS,
+        grids=[figures.grid(one) for one in grids],
         settings=settings,
         csv=base64.b64encode(as_csv(rows).encode()).decode(),
         finite=math.isfinite,
@@ -67,86 +125,136 @@ def write(path: str | Path, rows: Sequence[Result], grids: Sequence[Grid] = (), 
         new.write_text(page, encoding="utf-8")
 
 
-def accuracies(rows: Sequence[Result]) -> Picture:
-    """Draws the accuracy of every arm: each seed a dot, the mean with its interval."""
-    cells = verdicts.summaries(rows)
-    figure = Figure(figsize=(7.2, 0.7 + 0.34 * len(cells)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, s in enumerate(cells):
-        values = [100 * row.accuracy for row in rows if (row.classifier, row.arm) == (s.classifier, s.arm)]
-        axes.plot(values, [place] * len(values), ".", color="#8a8f98", alpha=0.6, markersize=5)
-        _whisker(axes, place, s.mean, s.low, s.high, "#3b7dd8")
-    _label_rows(axes, [f"{s.classifier}  {s.arm}" for s in cells], "test accuracy, %")
-    told = "; ".join(f"{s.classifier} {s.arm} {s.mean:.1f}" for s in cells)
-    return Picture(
-        "Accuracy: mean and 95 % interval, a dot per seed", _svg(figure), f"Mean accuracy in percent: {told}"
-    )
+def in_words(regime: str) -> str:
+    """Returns a regime in words: `20 per class`, or `300 to 4 per class` where it is lopsided."""
+    counts = [int(count) for count in regime.split("/")]
+    return f"{max(counts)} to {min(counts)} per class" if contrasts.lopsided(regime) else f"{counts[0]} per class"
 
 
-def forest(found: Sequence[verdicts.Contrast]) -> Picture:
-    """Draws the paired differences with their intervals around zero."""
-    figure = Figure(figsize=(7.2, 0.7 + 0.34 * len(found)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.axvline(0, color=INK, linewidth=0.8)
-    for place, c in enumerate(found):
-        _whisker(axes, place, c.mean, c.low, c.high, COLOURS[c.verdict])
-    against = found[0].against
-    _label_rows(axes, [f"{c.classifier}  {c.arm}" for c in found], f"points over {against}, paired by seed")
-    told = "; ".join(f"{c.classifier} {c.arm} {c.mean:+.1f}, {c.verdict}" for c in found)
-    return Picture(f"Difference to {against}", _svg(figure), f"Paired differences to {against} in points: {told}")
+def _said(told: Summary | Contrast) -> str:
+    """Returns a mean."""
+    return f"{told.mean:{'+' if isinstance(told, Contrast) else ''}.1f}"
 
 
-def grid(pictures: Grid) -> Picture:
-    """Draws a grid of images for the page."""
-    rows = ", ".join(title for title, _ in pictures.rows)
-    return Picture(pictures.title, _svg(_grid(pictures, INK)), f"{pictures.title}. Rows: {rows}.")
+def _ends(told: Summary | Contrast) -> str:
+    """Returns an interval, or nothing for one seed."""
+    sign = "+" if isinstance(told, Contrast) else ""
+    return f"{told.low:{sign}.1f} to {told.high:{sign}.1f}" if math.isfinite(told.low) else ""
 
 
-def save_png(pictures: Grid, path: str | Path) -> None:
-    """Writes a grid of images as a PNG on white, for pages that are not ours."""
-    with _files.beside(path) as new:
-        _grid(pictures, "black").savefig(new, format="png", dpi=100, facecolor="white")
+def _cases(
+    rows: Sequence[Result],
+    told: Mapping[str, Sequence[Contrast]],
+    arms: Sequence[str],
+    names: Mapping[str, Sequence[str]],
+) -> list[Case]:
+    groups: dict[tuple[str, str, str], list[Result]] = {}
+    for row in rows:
+        groups.setdefault((row.data, row.regime, row.classifier), []).append(row)
+    best = contrasts.best_rivals(rows) if BEST in told else {}
+    cases = []
+    for place, group in groups.items():
+        summaries = tuple(contrasts.summaries(group))
+        found = {
+            rival: {c.arm: c for c in all_ if (c.data, c.regime, c.classifier) == place} for rival, all_ in told.items()
+        }
+        rival = best.get(place, ("", 0))[0]
+        drawings = tuple(_drawings(group, summaries, found, rival))
+        usual = [name for name in ("none", "classical") if name in found]
+        heats = tuple(_class_by_class(group, usual, rival, arms, names.get(place[0], ())))
+        cases.append(Case(*place, summaries, found, rival, drawings, heats))
+    return cases
 
 
-def _grid(pictures: Grid, ink: str) -> Figure:
-    count = max(len(images) for _, images in pictures.rows)
-    figure = Figure(figsize=(0.72 * count + 0.9, 0.74 * len(pictures.rows) + 0.3), layout="constrained")
-    axes = figure.subplots(len(pictures.rows), count, squeeze=False)
-    for ax, title in zip(axes[0], pictures.columns, strict=False):
-        ax.set_title(title, fontsize=7, color=ink)
-    for line, (title, images) in zip(axes, pictures.rows, strict=True):
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8, color=ink)
-        for ax, image in zip(line, images.numpy(), strict=False):
-            shown = image[0] if image.shape[0] == 1 else np.moveaxis(image[:3], 0, -1)
-            ax.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    for ax in axes.flat:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-    return figure
+def _drawings(
+    rows: Sequence[Result],
+    summaries: Sequence[Summary],
+    found: Mapping[str, Mapping[str, Contrast]],
+    best: str,
+) -> Iterable[Picture]:
+    yield figures.accuracies(rows, summaries)
+    for rival, by_arm in found.items():
+        if by_arm:
+            title = f"{best}, {BEST}" if rival == BEST else rival
+            yield figures.forest(list(by_arm.values()), list(by_arm), title)
+    base = next((rival for rival in ("classical", "none") if found.get(rival)), "")
+    if base:
+        yield figures.cost(summaries, dict(found[base]), base)
 
 
-def _whisker(axes: Any, place: float, mean: float, low: float, high: float, colour: str) -> None:
-    axes.plot([mean], [place], "o", color=colour, markersize=6)
-    if math.isfinite(low):
-        axes.plot([low, high], [place, place], color=colour, linewidth=2)
+def _class_by_class(
+    rows: Sequence[Result], rivals: Sequence[str], best: str, arms: Sequence[str], names: Sequence[str]
+) -> Iterable[Heat]:
+    classes = len(rows[0].confusion.split("/"))
+    if classes > CLASSES:
+        return
+    labels = [str(name) for name in names] if len(names) == classes else [str(k) for k in range(classes)]
+    wanted = dict.fromkeys([*rivals, *([best] if best else [])])
+    compared = {rival: list(confusions.changes(rows, rival).values()) for rival in wanted}
+    for rival in rivals:
+        # The arms that the words are about stand first.
+        found = sorted(compared[rival], key=lambda c: arms.index(c.arm) if c.arm in arms else len(arms))
+        if found:
+            values = np.stack([change.recall for change in found])
+            sure = np.stack([(change.low > 0) | (change.high < 0) for change in found])
+            title = f"Recall of every class, points over {rival}"
+            yield heat(title, "arm", [c.arm for c in found], labels, values, values, sure)
+    for found in compared.values():
+        for change in (change for change in found if change.arm in arms[:1]):
+            good = np.where(np.eye(classes, dtype=bool), change.matrix, -change.matrix)
+            title = f"Confusion: {change.arm} minus {change.against}, of 100 samples of each true class"
+            yield heat(title, "true class, found as", labels, labels, change.matrix, good)
 
 
-def _label_rows(axes: Any, labels: Sequence[str], title: str) -> None:
-    axes.set_yticks(range(len(labels)), labels, fontsize=9)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_xlabel(title, fontsize=9)
-    axes.tick_params(axis="x", labelsize=8)
-    axes.grid(axis="x", color="#8a8f98", alpha=0.3, linewidth=0.6)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="both", colors=INK, length=0)
-    axes.xaxis.label.set_color(INK)
-    axes.spines["bottom"].set_color(INK)
+def heat(
+    title: str,
+    corner: str,
+    down: Sequence[str],
+    across: Sequence[str],
+    values: np.ndarray,
+    good: np.ndarray,
+    sure: np.ndarray | None = None,
+) -> Heat:
+    """Returns a table of numbers on green where `good` is above zero, on red where it is below; bold where it is `sure`."""
+    most = float(np.abs(values).max()) or 1.0
+
+    def entry(i: int, j: int) -> tuple[str, str, bool]:
+        text = f"{values[i, j]:+.1f}" if abs(values[i, j]) >= 0.05 else "0"
+        # The depth is an opacity, so that zero is the page itself, light or dark.
+        colour = f"rgb({'42 157 92' if good[i, j] > 0 else '209 73 91'} / {0.7 * abs(float(values[i, j])) / most:.2f})"
+        return text, colour, bool(sure is not None and sure[i, j])
+
+    lines = [(label, tuple(entry(i, j) for j in range(len(across)))) for i, label in enumerate(down)]
+    return Heat(title, corner, tuple(across), tuple(lines))
 
 
-def _svg(figure: Figure) -> str:
-    out = io.StringIO()
-    # Text stays text, and ids do not change from run to run.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vaeaug", "font.family": "sans-serif"}):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    drawing = out.getvalue()
-    return drawing[drawing.index("<svg") :].replace(INK, "currentColor")
+def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], arms: Sequence[str]) -> list[Picture]:
+    """Draws the chosen arms over all cases, a figure per rival."""
+    if len(cases) < 2:
+        return []
+    found = []
+    for rival, all_ in told.items():
+        shown = [c for c in all_ if c.arm in arms]
+        short = [_short(c, len({case.data for case in cases}) > 1) for c in shown]
+        if shown:
+            found.append(figures.forest(shown, short, rival))
+    return found
+
+
+def _short(c: Contrast, several: bool) -> str:
+    size = c.regime if c.regime.isdigit() else in_words(c.regime).removesuffix(" per class")
+    return f"{c.data + ' ' if several else ''}{size}, {c.classifier}: {c.arm}"
+
+
+def _learning(rows: Sequence[Result], arms: Sequence[str]) -> list[Picture]:
+    groups: dict[tuple[str, str], list[curves.Curve]] = {}
+    for curve in curves.learning_curves(rows):
+        if curve.arm in (*contrasts.RIVALS, *arms):
+            groups.setdefault((curve.data, curve.classifier), []).append(curve)
+    return [figures.learning(group) for group in groups.values()]
+
+
+def _worths(rows: Sequence[Result], arms: Sequence[str]) -> list[Worth]:
+    shown = (*contrasts.RIVALS, *arms)
+    found = [w for w in curves.worths([row for row in rows if row.arm in shown]) if w.arm in shown]
+    return sorted(found, key=lambda w: (w.data, w.classifier, shown.index(w.arm), w.n))

@@ -38,21 +38,24 @@ def record(contrast: Contrast) -> str:
     return f"{contrast.wins} won, {ties}{contrast.losses} lost"
 
 
-def tally(found: Iterable[Contrast]) -> list[str]:
-    """Returns one line per arm and rival: in how many cells it helps, makes no difference, hurts."""
+def tally(found: Iterable[Contrast]) -> list[tuple[str, str]]:
+    """Returns, per arm and rival, the verdict that outweighs and a line: in how many cases it helps and hurts."""
     groups: dict[tuple[str, str], list[Contrast]] = {}
     for c in found:
         groups.setdefault((c.arm, BEST if c.best else c.against), []).append(c)
     lines = []
     for (arm, rival), group in groups.items():
-        counts = {name: sum(c.verdict == name for c in group) for name in ("helps", "no effect", "hurts")}
-        other = len(group) - sum(counts.values())
-        said = f"helps in {counts['helps']}, no effect in {counts['no effect']}, hurts in {counts['hurts']}"
-        rest = f", identical or not to be said in {other}" if other else ""
-        span = f"{min(c.mean for c in group):+.1f} to {max(c.mean for c in group):+.1f} points"
-        lines.append(
-            f"{arm} against {rival}, {len(group)} {'case' if len(group) == 1 else 'cases'}: {said}{rest} ({span})."
+        counts = {name: sum(c.verdict == name for c in group) for name in ("helps", "hurts")}
+        rest = len(group) - sum(counts.values())
+        said = [f"{name} in {count}" for name, count in counts.items() if count]
+        said += (
+            [f"{'no effect is seen in' if said else 'no effect in any'}{f' {rest}' if said else ''}"] if rest else []
         )
+        span = f"{min(c.mean for c in group):+.1f} to {max(c.mean for c in group):+.1f} points"
+        balance = counts["helps"] - counts["hurts"]
+        kind = "helps" if balance > 0 else "hurts" if balance < 0 else "no effect"
+        cases = f"{len(group)} case{'' if len(group) == 1 else 's'}"
+        lines.append((kind, f"{arm} against {rival}, {cases}: {', '.join(said)} ({span})."))
     return lines
 
 
