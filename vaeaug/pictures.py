@@ -69,7 +69,7 @@ def _with_channels(x: Tensor, channels: int) -> Tensor:
     return x if len(x) >= channels else torch.cat([x, torch.full_like(x[:1], white)])
 
 
-def together(found: Sequence[Tensor], names: Sequence[str] = ()) -> Tensor:
+def together(found: Sequence[Tensor], names: Sequence[str] = (), remedy: str = "resize them") -> Tensor:
     """Stacks pictures, each `(C, H, W)`, into `(N, C, H, W)`.
 
     Grey ones beside coloured ones get their channels, and 8 bits beside 16 become floats in 0..1.
@@ -77,6 +77,7 @@ def together(found: Sequence[Tensor], names: Sequence[str] = ()) -> Tensor:
     Arguments:
         found: The pictures.
         names: What messages call them; by default their numbers.
+        remedy: What to do about different sizes.
 
     Raises:
         InputError: If they differ in size.
@@ -87,7 +88,6 @@ def together(found: Sequence[Tensor], names: Sequence[str] = ()) -> Tensor:
                 f"{one.shape[1]}x{one.shape[2]} ({names[j] if names else f'number {j}'})"
                 for j, one in ((0, found[0]), (i, x))
             ]
-            remedy = "resize them: size=32 in vaeaug.data.load or --size 32 on the command line, say"
             _checks.refuse("images of one size (height x width)", " and ".join(sizes), remedy)
     most = max(len(x) for x in found)
     if any(x.is_floating_point() for x in found):
@@ -149,7 +149,8 @@ def read_folder(path: Path, size: int | None = None) -> tuple[Tensor, list[int],
         x = read(file, size=size)
         found.append(x[:3])
         if x.shape[1:] != found[0].shape[1:]:
-            together([found[0], x], [str(files[0][0]), str(file)])
+            remedy = "resize them: size=32 in vaeaug.data.load or --size 32 on the command line, say"
+            together([found[0], x], [str(files[0][0]), str(file)], remedy)
     x = together(found)
     if x.is_floating_point() and x.max() <= DIM:
         warnings.warn(
