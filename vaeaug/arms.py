@@ -14,6 +14,7 @@ from vaeaug.distilled import Distilled
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.samples import Samples
+from vaeaug.searched import Searched
 from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 STANDARD = ("none", "classical", "vae", "classical + vae")
@@ -100,6 +101,8 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
         Arm("classical + vae, distilled", (Distilled(classical=moves), moves)),
         Arm("classical, distilled", (Distilled(classical=moves, copies=moves), moves)),
+        Arm("tuned", (Searched(),), Searched()),
+        Arm("classical + tuned", (Searched(moves),), Searched(moves)),
         Arm("classical, worst of 4", (WorstOf(moves, 4),)),
         Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),
         Arm("pixel noise", (PixelNoise(vae),)),

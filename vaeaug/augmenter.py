@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,6 +193,15 @@ class Augmenter:
         first = parts.bank.samples[:8]
         saving.check_codes(new.bank_, new._codec.encode(first.x, first.y))
         return new
+
+    @classmethod
+    def tune(cls, data: Any, classifier: Any = "cnn", **settings: Any) -> tuple[Augmenter, Any]:
+        """Chooses perturbation, scale, ratio and worst-of-k, or none, for a classifier by cross-validation inside `data`.
+
+        Returns a fitted augmenter and a `vaeaug.candidates.Tuned`; `vaeaug.tuning.tune` says what the settings are.
+        """
+        # Named, not imported: that room stands far below this one, and importing an augmenter must not load it.
+        return import_module("vaeaug.tuning").tune(data, classifier, **settings)
 
     @property
     def acceptance_(self) -> dict[str, float]:

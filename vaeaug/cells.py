@@ -80,6 +80,7 @@ class Run(Job):
         self.samples, self.seed, self.settings = samples, seed, settings
         self.subset = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
         self.network: nn.Module | None = None
+        self.classifier: Any = None
         self.asked, self.vae_seconds = False, 0.0
         self._augmenter: Augmenter | None = None
 
@@ -116,7 +117,7 @@ def fit_network(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
     with _rng.forked(run.seed, 2):
         body = classifier.network(run.samples.event_shape, len(run.samples.names))
     network = classifiers.Standardised(body, mean, spread).to(memory_format=torch.channels_last)
-    run.network = network
+    run.network, run.classifier = network, classifier
     grown, transform = arm.grow(run), arm.fit(run)
     targets = nn.functional.one_hot(grown.y, len(grown.names)).float()
     order = Shuffled(len(grown), settings.batch, _rng.derive(run.seed, 3))
@@ -149,7 +150,7 @@ def fit_network(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
 
 
 def fit_estimator(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
-    run.network = None
+    run.network, run.classifier = None, classifier
     grown, transform = arm.grow(run), arm.fit(run)
     x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
     if arm.stages and all(stage.weighs for stage in arm.stages):
@@ -157,8 +158,9 @@ def fit_estimator(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
     elif arm.stages:
         copies = x.repeat(COPIES, *[1] * (x.ndim - 1)), t.repeat(COPIES, 1)
         changed, targets = transform(*copies, _rng.derive(run.seed, 4))
-        # The first copies have the weights of the originals.
-        x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
+        if len(changed):
+            # The first copies have the weights of the originals.
+            x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
     estimator = classifier.estimator(run.seed)
     rows, labels, weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
     if (weights == 1).all():

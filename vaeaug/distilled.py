@@ -30,7 +30,8 @@ class Distilled(Synthetic):
         perturb, ratio, residual, worst_of: See `Synthetic`.
         teachers: The kinds of teachers, see `CrossFitted.fit`: estimators learn from children, too. By default a network and
             a random forest, because two of a kind have little to tell each other.
-        folds, repeats, steps: See `CrossFitted.fit`. By default five of each kind see the whole subset.
+        folds, repeats: See `CrossFitted.fit`. By default five of each kind see the whole subset.
+        steps: Optimiser steps of a network among the teachers; by default half of the run's.
         classical: The classical augmentation of the teachers' batches.
         pool: Children of each sample; fewer where they would take more than 256 MB.
         threshold: Where the teachers give the label less, the parent stands in the pool, with its own label.
@@ -43,7 +44,7 @@ class Distilled(Synthetic):
     teachers: tuple[Any, ...] = ()
     folds: int = 1
     repeats: int = 5
-    steps: int = 400
+    steps: int | None = None
     classical: Stage = field(default_factory=Classical)
     pool: int = 48
     threshold: float = 0.0
@@ -68,7 +69,7 @@ class Distilled(Synthetic):
             threshold=self.threshold,
             weight=self.weight,
             temperature=self.temperature,
-            steps=self.steps,
+            steps=self.steps or max(1, job.settings.steps // 2),
             classical=self.classical,
             augmenter=self.fitted(job),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -29,11 +30,15 @@ class Job(ABC):
         seed: Of the run.
         network: The network in training, from samples to logits; None where copies for an estimator are made, all of which
             are to be changed.
+        classifier: What is being trained, as `vaeaug.cells` knows it.
+        settings: What the arms of the run share, a `vaeaug.cells.Settings`.
     """
 
     samples: Samples
     seed: int
     network: nn.Module | None
+    classifier: Any
+    settings: Any
 
     @abstractmethod
     def augmenter(self) -> Augmenter:

@@ -11,6 +11,7 @@ from vaeaug import __version__, _checks
 from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
+from vaeaug.cli.tune import tune
 from vaeaug.training import Diverged
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ def options(
     """What stands before a command."""
 
 
-for command in (fit, generate, bench):
+for command in (fit, tune, generate, bench):
     app.command()(command)
 
 

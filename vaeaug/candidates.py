@@ -1,0 +1,195 @@
+"""Candidates of a search: ways to use an augmenter, none among them, and how they fared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+from vaeaug import _checks, _rng
+from vaeaug.arms import Arm
+from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
+from vaeaug.samples import Samples
+from vaeaug.stages import Growth, Job, Stage, Synthetic
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to use an augmenter. Without a perturbation it is *none*.
+
+    Arguments:
+        perturb: How to draw children.
+        ratio: The share of synthetic samples, in batches or in the training set of an estimator; in [0, 1).
+        worst_of: Of so many children the one with the highest loss is kept; for networks.
+    """
+
+    perturb: Perturbation | None = None
+    ratio: float = 0.0
+    worst_of: int | None = None
+
+    def __post_init__(self) -> None:
+        _checks.within("ratio", self.ratio, 0, 0.99)
+        if self.worst_of is not None:
+            _checks.within("worst_of", self.worst_of, 2, whole=True)
+        if (self.perturb is None) != (self.ratio == 0):
+            there = f"perturb={self.perturb!r}, ratio={self.ratio!r}"
+            _checks.refuse(
+                "a perturbation and a ratio above 0, or neither", there, "pass both, or Candidate() for none"
+            )
+
+    @property
+    def name(self) -> str:
+        """The candidate in words."""
+        if self.perturb is None:
+            return "none"
+        default = type(self.perturb)()
+        values = [(f.name, getattr(self.perturb, f.name)) for f in fields(self.perturb)]  # type: ignore[arg-type]
+        told = ", ".join(f"{n} {v}" for n, v in values if n == "scale" or v != getattr(default, n))
+        worst = f", worst of {self.worst_of}" if self.worst_of else ""
+        return f"{type(self.perturb).__name__.lower()} ({told}), ratio {self.ratio:g}{worst}"
+
+    @property
+    def cost(self) -> int:
+        """Children made for each one that is used."""
+        return 0 if self.perturb is None else self.worst_of or 1
+
+    def arm(self, network: bool, classical: Stage | None = None) -> Arm:
+        """Returns the arm of the benchmark that trains under this candidate."""
+        after = () if classical is None else (classical,)
+        if self.perturb is None:
+            return Arm(self.name, after)
+        if network:
+            return Arm(self.name, (Synthetic(self.perturb, self.ratio, worst_of=self.worst_of), *after))
+        return Arm(self.name, after, Children(self.perturb, self.ratio))
+
+
+@dataclass(frozen=True)
+class Children(Growth):
+    """Adds children of every sample, equally many of each, until they have the share `ratio`.
+
+    Arguments:
+        perturb: How to draw them.
+        ratio: In [0, 1): 0.5 is one child per real sample, 0.9 nine.
+    """
+
+    perturb: Perturbation
+    ratio: float
+
+    def grow(self, job: Job) -> Samples:
+        samples, augmenter = job.samples, job.augmenter().using(perturb=self.perturb)
+        size = round(len(samples) * self.ratio / (1 - self.ratio))
+        if size == 0:
+            return samples
+        made = augmenter.generate(size, samples.x, samples.y, _rng.derive(job.seed, 11))
+        return Samples(torch.cat([samples.x, made.x]), torch.cat([samples.y, made.y]), samples.names)
+
+
+NONE = Candidate()
+FOR_NETWORKS = (
+    Candidate(Extrapolate(1.0), 0.5),
+    Candidate(Extrapolate(1.0), 0.5, worst_of=4),
+    Candidate(Extrapolate(0.5), 0.5),
+    Candidate(Difference(1.0), 0.5),
+    Candidate(Covariance(0.5), 0.5),
+    Candidate(Extrapolate(2.0), 0.5),
+    Candidate(Extrapolate(1.0), 0.8),
+    Candidate(Posterior(2.0), 0.5),
+)
+FOR_ESTIMATORS = (
+    Candidate(Extrapolate(1.0), 0.9),
+    Candidate(Extrapolate(0.5), 0.9),
+    Candidate(Covariance(0.5), 0.9),
+    Candidate(Extrapolate(0.5), 0.5),
+    Candidate(Difference(1.0), 0.9),
+    Candidate(Interpolate(1.0), 0.9),
+    Candidate(Posterior(2.0), 0.9),
+    Candidate(Covariance(1.0), 0.9),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a candidate fared.
+
+    Arguments:
+        name: The candidate.
+        mean: Of the metric on held-out samples, in points (percent); not a number where nothing was judged.
+        gain: The paired difference to none on the same splits, in points.
+        error: The standard error of that difference, from sample to sample.
+        splits: How many splits it was judged on.
+        seconds: What that took, training the VAEs apart.
+    """
+
+    name: str
+    mean: float
+    gain: float
+    error: float
+    splits: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Arguments:
+        chosen: The candidate to use; `Candidate()` where none is best.
+        trials: One per candidate, none first.
+        sentence: The verdict in words.
+        not_reached: Candidates that the budget left with fewer splits than the search had planned for them.
+        metric, folds, repeats, seed: As the search was asked.
+        seconds: What it took, the VAEs and the last fit included.
+        vae_seconds: Of these, training the VAEs.
+    """
+
+    chosen: Candidate
+    trials: tuple[Trial, ...]
+    sentence: str
+    not_reached: tuple[str, ...]
+    metric: str
+    folds: int
+    repeats: int
+    seed: int
+    seconds: float
+    vae_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """The share of synthetic samples to ask a loader for: 0 where none is best."""
+        return self.chosen.ratio
+
+    @property
+    def worst_of(self) -> int | None:
+        """For `AugmentedLoader(..., worst_of=..., classifier=network)`."""
+        return self.chosen.worst_of
+
+    def settings(self, network: Any = None) -> dict[str, Any]:
+        """Returns the arguments of `AugmentedLoader`, `AugmentedDataset` or `VAEAugment` that the choice comes down to.
+
+        Arguments:
+            network: The network in training; needed where the worst of several children is used.
+        """
+        if self.worst_of is None:
+            return {"ratio": self.ratio}
+        if network is None:
+            _checks.refuse("the network in training", "none", "pass tuned.settings(network)")
+        return {"ratio": self.ratio, "worst_of": self.worst_of, "classifier": network}
+
+    @property
+    def table(self) -> str:
+        """The trials as a Markdown table."""
+        lines: list[Sequence[str]] = [
+            ("candidate", f"{self.metric.replace('_', ' ')} %", "to none", "splits", "seconds")
+        ]
+        for trial in self.trials:
+            gain = f"{trial.gain:+.1f} ± {trial.error:.1f}" if trial.splits and trial.name != NONE.name else ""
+            mean = f"{trial.mean:.1f}" if trial.splits else ""
+            name = f"**{trial.name}**" if trial.name == self.chosen.name else trial.name
+            lines.append((name, mean, gain, str(trial.splits), f"{trial.seconds:.0f}"))
+        widths = [max(len(line[i]) for line in lines) for i in range(5)]
+        text = [
+            f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
+        ]
+        return "\n".join([text[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *text[1:]])

@@ -1,0 +1,64 @@
+"""vaeaug tune"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaeaug import _files, arms, data, saving, tuning
+from vaeaug.cli.options import Data, Label, Seed, Size, Steps
+from vaeaug.rivals import Classical
+
+
+def tune(
+    source: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
+    classifier: Annotated[
+        str | None, typer.Option(help="cnn, mlp, forest, svc, logistic or knn; by default cnn, or logistic for rows.")
+    ] = None,
+    budget: Annotated[float, typer.Option(help="Seconds; the search says what it did not reach.")] = 300,
+    classical: Annotated[
+        bool, typer.Option(help="Whether you augment classically as well: shifts, and what a known set allows.")
+    ] = True,
+    folds: Annotated[int, typer.Option(help="Of the cross-validation.", min=2)] = 5,
+    repeats: Annotated[int, typer.Option(help="Of the cross-validation.", min=1)] = 2,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of a network in each split.", min=1)] = 400,
+    vae_steps: Steps = 1000,
+    seed: Seed = 0,
+    label: Label = None,
+    size: Size = None,
+) -> None:
+    """Chooses an augmentation, or none, by cross-validation inside the data, and saves an augmenter.
+
+    Example: vaeaug tune photos/ --size 32 -o model
+
+    The report is saved beside the folder, as OUTPUT.tuning.json.
+    """
+    saving.check_free(output)
+    report = output.with_name(f"{output.name}.tuning.json")
+    _files.check_place(report)
+    samples = data.load(source, label=label, size=size)
+    images = samples.x.ndim == 4
+    moves = arms.CLASSICAL.get(source, Classical()) if classical and images else None
+    augmenter, tuned = tuning.tune(
+        samples,
+        classifier or ("cnn" if images else "logistic"),
+        budget=budget,
+        classical=moves,
+        folds=folds,
+        repeats=repeats,
+        steps=steps,
+        vae={"steps": vae_steps},
+        seed=seed,
+    )
+    augmenter.save(output)
+    content = asdict(tuned) | {"chosen": {"name": tuned.chosen.name, "ratio": tuned.ratio, "worst_of": tuned.worst_of}}
+    _files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
+    typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with ratio={tuned.ratio:g}")
+
+
+def _finite(trial: dict[str, object]) -> dict[str, object]:
+    return {name: None if value != value else value for name, value in trial.items()}
