@@ -693,8 +693,8 @@ REFUSED = {
         "got soft labels of shape (150, 10); augment before",
     ),
     "soft item": (lambda a: AugmentedDataset([(X[0], torch.rand(10))], a, 1.0)[0], "got soft labels of shape (1, 10)"),
-    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "expected whole-number labels, got <U3 labels"),
-    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "expected whole-number labels, got <U3 labels"),
+    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "7, 8, 9, got 'cat'; name them, or give"),
+    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "7, 8, 9, got 'cat'; name them, or give"),
     "unseen class": (lambda a: VAEAugment(a)(X, Y + 1), "expected labels in 0..9, got labels from 1 to 10"),
 }
 
