@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vaeaug import _checks, _rng, classifiers
 from vaeaug.arms import Arm
 from vaeaug.augmenter import Augmenter
-from vaeaug.classifiers import Classifier
+from vaeaug.classifiers import as_classifier
 from vaeaug.data import Samples
 from vaeaug.fitting import fit_vae
 from vaeaug.stages import Job
@@ -112,7 +112,8 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
     }
 
 
-def fit_network(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
+def fit_network(run: Run, classifier: Any, arm: Arm) -> Fitted:
+    classifier = as_classifier(classifier)
     settings, mean, spread = run.settings, *classifiers.moments(run.samples.x)
     with _rng.forked(run.seed, 2):
         body = classifier.network(run.samples.event_shape, len(run.samples.names))
@@ -149,7 +150,8 @@ def fit_network(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
     return Fitted(predict, taken)
 
 
-def fit_estimator(run: Run, classifier: Classifier, arm: Arm) -> Fitted:
+def fit_estimator(run: Run, classifier: Any, arm: Arm) -> Fitted:
+    classifier = as_classifier(classifier)
     run.network, run.classifier = None, classifier
     grown, transform = arm.grow(run), arm.fit(run)
     x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
