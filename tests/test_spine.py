@@ -35,6 +35,7 @@ ROOMS = (
     "classifiers",
     "stages",
     "rivals",
+    "peers",
     "controls",
     "arms",
     "rows",
