@@ -8,6 +8,7 @@ from PIL import Image
 
 from vaeaug import Augmenter, __version__, cli
 from vaeaug.data import load
+from vaeaug.rows import read
 
 
 def vaeaug(capsys, *words):
@@ -93,7 +94,10 @@ def test_bench_writes_rows_a_table_and_a_page(capsys, tmp_path):
     assert code == 0
     assert "| cnn        | classical + vae |" in out
     assert "points over none" in out
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"rows.csv", "rows.json", "report.html"}
+    made = {p.name for p in (tmp_path / "run").iterdir()}
+    assert {"rows.csv", "rows.json", "report.html"} < made
+    (kept,) = made - {"rows.csv", "rows.json", "report.html"}
+    assert Augmenter.load(tmp_path / "run" / kept).bank_.samples.counts == [5] * 10
     rows = (tmp_path / "run" / "rows.csv").read_bytes()
     assert vaeaug(capsys, *words)[1] == out, "a run that is done is not run again"
     assert (tmp_path / "run" / "rows.csv").read_bytes() == rows
@@ -112,6 +116,44 @@ def test_bench_of_rows_of_a_csv(capsys, tmp_path):
     assert (code, err) == (0, "")
     assert "wine, 10,8,6 training samples per class" in out
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_bench_with_test_data_and_moves_of_your_own(capsys, tmp_path):
+    samples = load("digits")
+    for name, part in (("train", samples[:900]), ("test", samples[900:])):
+        np.savez(tmp_path / f"{name}.npz", x=part.x.numpy(), y=part.y.numpy())
+    words = (
+        "bench",
+        tmp_path / "train.npz",
+        "--per-class",
+        40,
+        "--seeds",
+        1,
+        "--classifier",
+        "knn",
+        "-o",
+        tmp_path / "run",
+    )
+    moves = ("--arm", "none", "--arm", "classical", "--arm", "mixup", "--flip", "--shift", 0.2, "--cutout", 0.5)
+    code, out, _ = vaeaug(capsys, *words, *moves, "--test", tmp_path / "test.npz")
+    assert code == 0
+    assert "knn: left out mixup: it mixes labels or asks a network in training." in out
+    rows = {row.arm: row for row in read(tmp_path / "run" / "rows.csv")}
+    assert sum(map(int, rows["none"].confusion.replace("/", " ").split())) == len(samples) - 900
+    vaeaug(capsys, *words, "--arm", "classical", "--test", tmp_path / "test.npz")
+    mild = next(row for row in read(tmp_path / "run" / "rows.csv")[2:])
+    assert mild.accuracy > rows["classical"].accuracy
+    code, _, err = vaeaug(capsys, *words, "--per-class", 60)
+    assert code == 2
+    assert (
+        "expected at least 60 samples per class to train on, got 44 of class 8 (8): half of the data is held out" in err
+    )
+    assert "or pass test data of your own (--test on the command line)" in err
+
+
+def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
+    code, _, err = vaeaug(capsys, "bench", "wine", "--per-class", "lopsided", "-o", tmp_path / "run")
+    assert (code, err) == (2, "Error: expected one count or 3 counts, got 10 counts; give one count per class\n")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ ROOMS = (
     "stages",
     "rivals",
     "teachers",
+    "peers",
     "controls",
     "distilled",
     "searched",

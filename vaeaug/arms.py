@@ -11,6 +11,7 @@ from vaeaug import _checks, _rng
 from vaeaug.classifiers import Classifier, as_classifier
 from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.distilled import Distilled
+from vaeaug.peers import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.samples import Samples
@@ -23,6 +24,13 @@ STANDARD = ("none", "classical", "vae", "classical + vae")
 CLASSICAL = {
     "fashion-mnist": Classical(flip=True),
     "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
+}
+
+PEERS: dict[str, Growth] = {
+    "pythae vae": PythaeVAE(),
+    "pyraug rhvae": PyraugRHVAE(),
+    "deepsmote": DeepSMOTE(),
+    "vae per class": OneVAEPerClass(),
 }
 
 
@@ -55,9 +63,20 @@ class Arm:
             return "the classifier takes no sample weights"
         return None
 
+    @property
+    def ready(self) -> bool:
+        """Whether the packages that it needs are installed."""
+        return self.growth is None or self.growth.ready
+
+    def check_ready(self) -> None:
+        """Refuses an arm whose package is not installed."""
+        if self.growth is not None and self.growth.needs and not self.ready:
+            package, extra = self.growth.needs
+            _checks.refuse(f"the package {package} for the arm '{self.name}'", "none", f"pip install 'vaeaug[{extra}]'")
+
     def grow(self, job: Job) -> Samples:
         """Returns the set to train on."""
-        return job.samples if self.growth is None else self.growth.grow(job)
+        return job.samples if self.growth is None else job.grown(self.growth)
 
     def fit(self, job: Job) -> Transform:
         """Fits every stage to the training subset."""
@@ -72,7 +91,7 @@ class Arm:
 
 
 def every(data: str = "", classical: Classical | None = None, perturb: Perturbation | None = None) -> tuple[Arm, ...]:
-    """Returns all arms that need no extra but `imblearn`.
+    """Returns all arms, also those whose package is not installed.
 
     Arguments:
         data: The name of the data set; known sets have a classical augmentation of their own.
@@ -109,6 +128,8 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("pca", (pca,)),
         Arm("classical + pca", (pca, moves)),
         Arm("duplicates", (Repeat(),)),
+        *(Arm(name, (), peer) for name, peer in PEERS.items()),
+        *(Arm(f"classical + {name}", (moves,), peer) for name, peer in PEERS.items()),
     )
 
 
@@ -118,7 +139,8 @@ def arms(
     classical: Classical | None = None,
     perturb: Perturbation | None = None,
 ) -> tuple[Arm, ...]:
-    """Returns arms by name: by default none, classical, vae, and both; `all` stands for every one.
+    """Returns arms by name: by default none, classical, vae, and both; `peers` stands for those of `vaeaug.peers`, `all` for
+    every one whose package is installed.
 
     Arguments:
         data, classical, perturb: See `every`.
@@ -126,7 +148,10 @@ def arms(
     """
     there = {arm.name: arm for arm in every(data, classical, perturb)}
     if "all" in names:
-        return tuple(there.values())
+        return tuple(arm for arm in there.values() if arm.ready)
+    of_peers = [name for name, arm in there.items() if arm.growth in PEERS.values()]
+    wanted: dict[str, Arm] = {}
     for name in names:
-        _checks.one_of("arm", name, (*there, "all"))
-    return tuple(there[name] for name in names)
+        _checks.one_of("arm", name, (*there, "peers", "all"))
+        wanted |= {one: there[one] for one in (of_peers if name == "peers" else [name])}
+    return tuple(wanted.values())

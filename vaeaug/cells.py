@@ -12,10 +12,12 @@ import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
 from torch import Tensor, nn
 
 from vaeaug import _checks, _rng, classifiers
@@ -24,11 +26,12 @@ from vaeaug.augmenter import Augmenter
 from vaeaug.classifiers import as_classifier
 from vaeaug.data import Samples
 from vaeaug.fitting import fit_vae
-from vaeaug.stages import Job
+from vaeaug.stages import Growth, Job
 from vaeaug.training import PRECISIONS, Shuffled, autocast, evaluating, train
 from vaeaug.workers import one_thread
 
-COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given
+COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given,
+MOST = 20_000  # or fewer, so that there are no more of them than this
 JUDGED_AT_ONCE = 500
 
 
@@ -64,6 +67,11 @@ class Settings:
         for name, _ in self.vae:
             _checks.one_of("an argument of fit_vae", name, tuple(known))
 
+    @property
+    def vae_steps(self) -> int:
+        """Optimiser steps of the VAE."""
+        return dict(self.vae).get("steps", inspect.signature(fit_vae).parameters["steps"].default)
+
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -74,23 +82,49 @@ class Fitted(NamedTuple):
 
 
 class Run(Job):
-    """One seed: the training subset, and the augmenter that its arms share."""
+    """One seed: the training subset, and what its arms share: the augmenter, and what peers have made."""
 
     def __init__(self, samples: Samples, seed: int, settings: Settings) -> None:
         self.samples, self.seed, self.settings = samples, seed, settings
         self.subset = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
         self.network: nn.Module | None = None
         self.classifier: Any = None
-        self.asked, self.vae_seconds = False, 0.0
-        self._augmenter: Augmenter | None = None
+        self.vae_steps = settings.vae_steps
+        self._made: dict[Any, tuple[Any, float]] = {}
+        self._used: set[Any] = set()
+
+    def begin(self) -> None:
+        """Begins a cell, to which the seconds of what it uses will be told."""
+        self._used = set()
+
+    @property
+    def used_seconds(self) -> float:
+        """What it took to make the shared things that this cell uses."""
+        return sum(self._made[thing][1] for thing in self._used)
+
+    @property
+    def made_seconds(self) -> float:
+        """What it took to make all shared things so far."""
+        return sum(seconds for _, seconds in self._made.values())
 
     def augmenter(self) -> Augmenter:
-        self.asked = True
-        if self._augmenter is None:
+        return self._shared("augmenter", lambda: augmenter_of(self.samples, self.seed, self.settings))
+
+    def grown(self, growth: Growth) -> Samples:
+        return self._shared(growth, lambda: growth.grow(self)) if growth.trains else growth.grow(self)
+
+    def keep(self, folder: Path) -> None:
+        """Saves the augmenter, if an arm has asked for it."""
+        if "augmenter" in self._made and not folder.exists():
+            self.augmenter().save(folder)
+
+    def _shared(self, thing: Any, make: Callable[[], Any]) -> Any:
+        self._used.add(thing)
+        if thing not in self._made:
             start = time.perf_counter()
-            self._augmenter = augmenter_of(self.samples, self.seed, self.settings)
-            self.vae_seconds = time.perf_counter() - start
-        return self._augmenter
+            with one_thread():
+                self._made[thing] = make(), time.perf_counter() - start
+        return self._made[thing][0]
 
 
 def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
@@ -103,9 +137,10 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
     """Returns the metrics of a row. Reads the test split: the only place that does so once the training has begun."""
     y, found = test.y.numpy(), predict(test.x).numpy()
     counts = confusion_matrix(y, found, labels=range(len(test.names)))
+    there = counts.sum(1) > 0  # a test split may lack a class
     return {
         "accuracy": float(accuracy_score(y, found)),
-        "balanced_accuracy": float(balanced_accuracy_score(y, found)),
+        "balanced_accuracy": float(np.mean(counts.diagonal()[there] / counts.sum(1)[there])),
         "macro_f1": float(f1_score(y, found, average="macro", zero_division=0.0)),
         "mcc": float(matthews_corrcoef(y, found)),
         "confusion": "/".join(" ".join(map(str, line)) for line in counts),
@@ -158,7 +193,8 @@ def fit_estimator(run: Run, classifier: Any, arm: Arm) -> Fitted:
     if arm.stages and all(stage.weighs for stage in arm.stages):
         x, t = transform(x, t, _rng.derive(run.seed, 4))
     elif arm.stages:
-        copies = x.repeat(COPIES, *[1] * (x.ndim - 1)), t.repeat(COPIES, 1)
+        times = max(1, min(COPIES, MOST // len(x)))
+        copies = x.repeat(times, *[1] * (x.ndim - 1)), t.repeat(times, 1)
         changed, targets = transform(*copies, _rng.derive(run.seed, 4))
         if len(changed):
             # The first copies have the weights of the originals.

@@ -24,7 +24,7 @@ from vaeaug.data import Samples, as_samples, load, split
 from vaeaug.rows import Result, append, read
 from vaeaug.workers import check_sendable, spread
 
-__all__ = ["Settings", "augmenter_of", "compare", "left_out", "splits"]
+__all__ = ["Settings", "augmenter_of", "compare", "kept", "left_out", "splits"]
 
 Regime = int | str | Sequence[int]
 
@@ -40,6 +40,7 @@ def compare(
     seeds: int | Sequence[int] = 5,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     rows: str | Path | None = None,
+    keep: str | Path | None = None,
     name: str | None = None,
     jobs: int = 1,
     progress: bool = True,
@@ -60,6 +61,7 @@ def compare(
         seeds: How many, or which.
         settings: What the arms share.
         rows: A CSV file that keeps the rows; the cells that it already has are not run again.
+        keep: A folder to save the first seed's augmenter in, if an arm trains it: see `kept`.
         name: The name of the data in the rows; by default that of the set or file.
         jobs: The number of processes, which take seeds in turn; the order of the rows may depend on it, their content does
             not. A script that asks for more than 1 needs `if __name__ == "__main__":`.
@@ -78,11 +80,13 @@ def compare(
     conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:
         _checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")
+    for _, a in conditions:
+        a.check_ready()
     if jobs > 1:
         for one in judged:
             check_sendable(f"the classifier {one.name}", one.given)
     judged_on = digest(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
-    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions)
+    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions, keep)
     path = Path(rows) if rows else None
     if path is not None:
         _files.check_place(path)
@@ -153,7 +157,7 @@ def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
     if halved and isinstance(per_class, int) and short:
         label, there = min(short, key=lambda pair: pair[1])
         got = f"{there} of class {label} ({pool.names[label]}): half of the data is held out to judge on"
-        remedy = f"ask for {there} or fewer per class, or pass test data of your own"
+        remedy = f"ask for {there} or fewer per class, or pass test data of your own (--test on the command line)"
         _checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
     _checks.enough(regimes.drawn(pool, per_class, 0).counts)
 
@@ -188,6 +192,7 @@ class _Plan(NamedTuple):
     judged_on: str
     per_class: Regime
     conditions: tuple[tuple[Classifier, Arm], ...]
+    keep: str | Path | None
 
 
 def _rows(
@@ -198,7 +203,7 @@ def _rows(
     with tqdm(
         total=len(seeds) * len(plan.conditions), desc="benchmark", disable=not progress, unit="cell", leave=False
     ) as bar:
-        for row in spread(partial(_of_seed, plan, settings, done), seeds, jobs):
+        for row in spread(partial(_of_seed, plan, settings, done, seeds[0]), seeds, jobs):
             _check_alike(steps.setdefault((row.seed, row.classifier), row), row)
             if path and row.cell not in done:
                 append(path, row)
@@ -207,10 +212,20 @@ def _rows(
             yield row
 
 
-def _of_seed(plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], seed: int) -> Iterator[Result]:
+def _of_seed(
+    plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], first: int, seed: int
+) -> Iterator[Result]:
     run = Run(regimes.drawn(plan.pool, plan.per_class, seed), seed, settings)
     for classifier, arm in plan.conditions:
-        yield _row(plan, run, classifier, arm, done)
+        row = _row(plan, run, classifier, arm, done)
+        if plan.keep is not None and seed == first:
+            run.keep(kept(plan.keep, run.subset, settings))
+        yield row
+
+
+def kept(folder: str | Path, subset: str, settings: Settings) -> Path:
+    """Returns where `compare` keeps the augmenter of the training subset with this hash, for `Augmenter.load`."""
+    return Path(folder) / f"augmenter-{subset}-{digest(repr(settings.vae).encode())[:6]}"
 
 
 def _check_alike(first: Result, row: Result) -> None:
@@ -226,12 +241,12 @@ def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tup
     cell = (plan.name, plan.regime, classifier.name, arm.name, str(run.seed), run.subset, setup)
     if cell in done:
         return done[cell]
-    run.asked = False
+    run.begin()
     fit = cells.fit_network if classifier.is_network else cells.fit_estimator
-    start, of_vae = time.perf_counter(), run.vae_seconds
+    start, before = time.perf_counter(), run.made_seconds
     predict, steps = fit(run, classifier, arm)
-    # The VAE is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
-    seconds = time.perf_counter() - start - (run.vae_seconds - of_vae)
+    # A generator is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
+    seconds = time.perf_counter() - start - (run.made_seconds - before)
     metrics = cells.judge(predict, plan.test)
     return Result(
         data=plan.name,
@@ -241,7 +256,7 @@ def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tup
         seed=run.seed,
         steps=steps,
         train_seconds=round(seconds, 2),
-        vae_seconds=round(run.vae_seconds, 2) if run.asked else 0.0,
+        vae_seconds=round(run.used_seconds, 2),
         samples=len(run.samples),
         subset=run.subset,
         setup=setup,

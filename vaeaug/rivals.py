@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from vaeaug import _checks, _rng
 from vaeaug.samples import Samples
-from vaeaug.stages import Growth, Job, Stage, Transform
+from vaeaug.stages import Growth, Job, Stage, Transform, goal
 from vaeaug.torch_plugin.replacement import hardest
 
 
@@ -171,20 +171,19 @@ class Smote(Growth):
     imbalanced-learn's SMOTE.
 
     Arguments:
-        factor: Every class grows to so many times the richest one; 1 balances the classes.
+        factor: The whole grows to so many times its size, all classes alike; 1 balances them. See `vaeaug.stages.goal`.
         neighbours: The partners; fewer where a class has fewer samples.
     """
 
     factor: int = 1
     neighbours: int = 5
+    needs = ("imblearn", "imblearn")
 
     def grow(self, job: Job) -> Samples:
-        try:
-            from imblearn.over_sampling import SMOTE
-        except ImportError:
-            _checks.refuse("imbalanced-learn for SMOTE", "no such package", "pip install 'vaeaug[imblearn]'")
+        from imblearn.over_sampling import SMOTE
+
         samples = job.samples
-        wanted = self.factor * max(samples.counts)
+        wanted = goal(samples.counts, self.factor)
         sampler = SMOTE(
             sampling_strategy=dict.fromkeys(range(len(samples.names)), wanted),
             k_neighbors=min(self.neighbours, min(samples.counts) - 1),

@@ -7,8 +7,9 @@ from samples, targets (one-hot until a stage mixes or weighs them) and a seed to
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ class Job(ABC):
             are to be changed.
         classifier: What is being trained, as `vaeaug.cells` knows it.
         settings: What the arms of the run share, a `vaeaug.cells.Settings`.
+        vae_steps: Optimiser steps of the VAE.
     """
 
     samples: Samples
@@ -39,6 +41,11 @@ class Job(ABC):
     network: nn.Module | None
     classifier: Any
     settings: Any
+    vae_steps: int
+
+    @abstractmethod
+    def grown(self, growth: Growth) -> Samples:
+        """Returns the larger training set. The arms of a run share what a growth that trains has made."""
 
     @abstractmethod
     def augmenter(self) -> Augmenter:
@@ -46,11 +53,28 @@ class Job(ABC):
 
 
 class Growth(ABC):
-    """Abstract: makes a larger training set. Concrete ones are frozen dataclasses."""
+    """Abstract: makes a larger training set. Concrete ones are frozen dataclasses.
+
+    `trains` says that it trains a model, whose seconds are told apart. `needs` names a package that it imports, and the extra
+    of ours that installs it.
+    """
+
+    trains = False
+    needs: tuple[str, str] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the package that it needs is installed."""
+        return self.needs is None or find_spec(self.needs[0]) is not None
 
     @abstractmethod
     def grow(self, job: Job) -> Samples:
         """Returns the training subset with synthetic or repeated samples behind it."""
+
+
+def goal(counts: Sequence[int], factor: int) -> int:
+    """Returns the size that every class grows to: alike for all, `factor` times the mean size, and at least the largest."""
+    return max(*counts, round(factor * sum(counts) / len(counts)))
 
 
 class Stage(ABC):

@@ -25,7 +25,7 @@ from vaeaug.fidelity import Confident, Filter, Teacher, Verdict, probabilities
 from vaeaug.lookup import Lookup
 from vaeaug.rivals import Classical
 from vaeaug.samples import Samples
-from vaeaug.stages import Job, Stage
+from vaeaug.stages import Growth, Job, Stage
 from vaeaug.training import Shuffled, train
 from vaeaug.workers import one_thread
 
@@ -208,6 +208,9 @@ class Part(Job):
 
     def augmenter(self) -> Augmenter:
         _checks.refuse("a classical augmentation for teachers", "one that asks for a VAE", "pass Classical(), say")
+
+    def grown(self, growth: Growth) -> Samples:
+        return growth.grow(self)
 
 
 def _check_kind(kind: Any, samples: Samples) -> None:

@@ -207,7 +207,7 @@ class _Trials:
         if (candidate, number) in self.right:
             return True
         split = self.split(number)
-        fresh = candidate.perturb is not None and not split.run.asked
+        fresh = candidate.perturb is not None and not split.run.made_seconds
         known = self.seconds.get(candidate) or [s for told in self.seconds.values() for s in told]
         # The last fit needs its time, too.
         left = self.ends - time.monotonic() - max(self.vae_seconds, default=0.0) * (1 + fresh)
@@ -220,11 +220,11 @@ class _Trials:
 
     def _train(self, candidate: Candidate, number: int, split: _Split) -> bool:
         network = self.classifier.is_network
-        before = split.run.vae_seconds
+        before = split.run.made_seconds
         if candidate.perturb is not None:
             split.run.augmenter()
-            if split.run.vae_seconds > before:
-                self.vae_seconds.append(split.run.vae_seconds)
+            if split.run.made_seconds > before:
+                self.vae_seconds.append(split.run.made_seconds)
         start = time.monotonic()
         arm = candidate.arm(network, self.classical)
         if network:

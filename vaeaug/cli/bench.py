@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vaeaug import _files, arms, data, evaluate, gallery, verdicts
+from vaeaug import _files, arms, data, evaluate, gallery, regimes, verdicts
+from vaeaug.augmenter import Augmenter
+from vaeaug.classifiers import ESTIMATORS, NETWORKS
 from vaeaug.cli.options import Data, Label, Perturb, Scale, Size, Steps, scheme, whole
+from vaeaug.rivals import Classical
+
+Flip = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Classical: mirror half of the images.")]
+Shift = Annotated[
+    float | None, typer.Option(help="Classical: the largest shift, as a share of the side.", min=0, max=1)
+]
+Rotate = Annotated[float | None, typer.Option(help="Classical: the largest rotation, in degrees.", min=0, max=180)]
+Zoom = Annotated[float | None, typer.Option(help="Classical: the largest change of size, as a share.", min=0, max=0.9)]
+Cutout = Annotated[
+    float | None, typer.Option(help="Classical: the side of a square cut out, as a share.", min=0, max=1)
+]
 
 
 def bench(
@@ -20,16 +34,24 @@ def bench(
     per_class: Annotated[
         str,
         typer.Option(
-            help="Training samples per class: a number, or counts with commas. "
-            "Half of your own data is held out to judge on."
+            help="Training samples per class: a number, counts with commas, or "
+            f"{' or '.join(regimes.LOPSIDED)} (ten classes). "
+            "Half of your own data is held out to judge on, unless --test names other data."
         ),
     ] = "20",
+    test: Annotated[str | None, typer.Option(help="Your own data to judge on, in any form that DATA may have.")] = None,
     classifier: Annotated[
-        list[str] | None, typer.Option(help="cnn, mlp, forest, svc, logistic or knn; may be given again.")
+        list[str] | None, typer.Option(help=f"{', '.join((*NETWORKS, *ESTIMATORS))}; may be given again.")
     ] = None,
     arm: Annotated[
-        list[str] | None, typer.Option(help="An arm to compare, 'all' for every one; may be given again.")
+        list[str] | None,
+        typer.Option(help="An arm to compare, 'peers' for other generators, 'all' for every one; may be given again."),
     ] = None,
+    flip: Flip = None,
+    shift: Shift = None,
+    rotate: Rotate = None,
+    zoom: Zoom = None,
+    cutout: Cutout = None,
     seeds: Annotated[int, typer.Option(help="How many paired repetitions.", min=1)] = 5,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core. The result is the same.", min=0)] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
@@ -47,23 +69,24 @@ def bench(
     """
     name = source if source in data.NAMES else Path(source).stem
     output = output or Path("runs") / f"{Path(source).name}-{per_class.replace(',', '-')}"
-    pool, test = evaluate.splits(source if source in data.NAMES else data.load(source, label=label, size=size))
+    pool, judged = _read(source, test, label, size)
     chosen = classifier or (["cnn"] if pool.x.ndim == 4 else ["logistic", "forest"])
-    counts = [whole(word) for word in per_class.split(",")]
-    asked: int | list[int] = counts[0] if len(counts) == 1 else counts
+    asked = _regime(per_class)
     settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),))
     chosen_scheme = scheme(perturb, scale)
-    conditions = arms.arms(source, arm or arms.STANDARD, perturb=chosen_scheme)
+    moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
+    conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme)
     rows = list(
         evaluate.compare(
             pool,
-            test=test,
+            test=judged,
             per_class=asked,
             classifier=chosen,
             arm=conditions,
             seeds=seeds,
             settings=settings,
             rows=output / "rows.csv",
+            keep=output if pool.x.ndim == 4 else None,
             name=name,
             jobs=jobs or os.cpu_count() or 1,
         )
@@ -76,10 +99,42 @@ def bench(
         for contrast in found:
             if "vae" in contrast.arm:
                 typer.echo(verdicts.sentence(contrast))
-    _page(output / "report.html", rows, pool, asked, settings, chosen_scheme)
+    for line in _left_out(chosen, conditions, pool.x.ndim == 4):
+        typer.echo(line)
+    trained_on = pool if judged is not None else evaluate.splits(pool)[0]
+    _page(output, rows, trained_on, asked, settings, chosen_scheme)
 
 
-def _page(path: Path, rows: Any, pool: data.Samples, asked: Any, settings: evaluate.Settings, perturb: Any) -> None:
+def _read(source: str, test: str | None, label: str | None, size: int | None) -> tuple[data.Samples, Any]:
+    """Returns the data, and what to judge on; None where `compare` is to hold out half."""
+    if test is not None:
+        return data.load(source, label=label, size=size), data.load(test, label=label, size=size)
+    if source == "fashion-mnist":
+        return evaluate.splits(source)
+    return data.load(source, label=label, size=size), None
+
+
+def _regime(words: str) -> Any:
+    if words in regimes.LOPSIDED:
+        return words
+    counts = [whole(word) for word in words.split(",")]
+    return counts[0] if len(counts) == 1 else counts
+
+
+def _classical(source: str, moves: dict[str, Any]) -> Classical | None:
+    given = {name: value for name, value in moves.items() if value is not None}
+    return replace(arms.CLASSICAL.get(source, Classical()), **given) if given else None
+
+
+def _left_out(classifier: list[str], conditions: Sequence[arms.Arm], images: bool) -> list[str]:
+    """Returns lines that say which arms a classifier was not trained under, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one, name, why in evaluate.left_out(classifier, conditions, images):
+        found.setdefault((one, why), []).append(name)
+    return [f"{one}: left out {', '.join(names)}: {why}." for (one, why), names in found.items()]
+
+
+def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: evaluate.Settings, perturb: Any) -> None:
     try:
         from vaeaug import report
     except ImportError:
@@ -87,8 +142,13 @@ def _page(path: Path, rows: Any, pool: data.Samples, asked: Any, settings: evalu
         return
     grids = []
     if pool.x.ndim == 4:
-        first = evaluate.augmenter_of(data.subset(pool, asked, rows[0].seed), rows[0].seed, settings)
+        place = evaluate.kept(output, rows[0].subset, settings)
+        if place.exists():
+            first = Augmenter.load(place)
+        else:
+            subset = regimes.drawn(pool, asked, rows[0].seed)
+            first = evaluate.augmenter_of(subset, rows[0].seed, settings)
         grids = gallery.gallery(first.using(perturb=perturb))
     shared = {"perturbation": repr(perturb), **{k: v for k, v in asdict(settings).items() if k != "vae"}}
-    report.write(path, rows, grids, shared | {f"VAE {k}": v for k, v in settings.vae})
+    report.write(path := output / "report.html", rows, grids, shared | {f"VAE {k}": v for k, v in settings.vae})
     typer.echo(f"\nThe page: {path}")
