@@ -9,7 +9,7 @@ from vaeaug.contrasts import BEST, RIVALS, Contrast, Summary, best_rivals, by_ri
 from vaeaug.curves import Worth
 from vaeaug.rows import Result
 
-__all__ = ["RIVALS", "Contrast", "Summary", "by_rival", "sentence", "summaries", "table", "tally", "worth"]
+__all__ = ["BEST", "RIVALS", "Contrast", "Summary", "by_rival", "sentence", "summaries", "table", "tally", "worth"]
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
 TOLD = {"helps": "helps", "hurts": "hurts", "no effect": "shows no effect"}
@@ -73,14 +73,15 @@ def worth(found: Worth) -> str:
     return f"{equal} ({ends[0]} to {ends[1]})"
 
 
-def table(rows: Sequence[Result], metric: str | None = None) -> str:
+def table(rows: Sequence[Result], metric: str | None = None, arms: Sequence[str] = ()) -> str:
     """Returns the rows as a Markdown table, one line per arm and classifier, data set and regime where there are several.
 
     Arguments:
         rows: Of any cells.
         metric: A field of the rows; by default what each regime is judged by.
+        arms: Those that get a line, by default all; the correction counts all of them in any case.
     """
-    told = summaries(rows, metric)
+    told = [s for s in summaries(rows, metric) if not arms or s.arm in arms]
     found = {rival: {_cell(c): c for c in group} for rival, group in by_rival(rows, metric).items()}
     rivals = [*RIVALS[:2], *(rival for rival in found if rival not in RIVALS[:2])]
     several = [name for name in ("data", "regime") if len({getattr(s, name) for s in told}) > 1]
