@@ -110,7 +110,7 @@ def kind(arm: str) -> str:
         return "rival"
     if any(part in CONTROLS for part in parts):
         return "control"
-    return "vae" if re.search(r"\bvae\b", arm) else "peer"
+    return "vae" if re.search(r"\b(vae|tuned)\b", arm) else "peer"
 
 
 def cells(rows: Iterable[Result]) -> Cells:
