@@ -108,12 +108,18 @@ def test_sizes_of_one_set_give_curves_and_what_an_arm_is_worth(tmp_path):
 
 
 def test_lopsided_regimes_and_several_sets_stand_on_one_page(tmp_path):
-    lopsided = [replace(row, regime="30/10", balanced_accuracy=row.accuracy - 0.1) for row in ROWS]
+    lopsided = [replace(row, regime="30/10 permuted", balanced_accuracy=row.accuracy - 0.1) for row in ROWS]
     page = page_of(tmp_path, [*ROWS, *lopsided, *rows(data="wine", classifier="forest")])
     assert "balanced accuracy, %" in page.text
-    assert "<digits>, 30 to 10 per class" in page.text
+    assert "<digits>, 30 to 10 per class, classes permuted" in page.text
     assert "wine, 5 per class, forest" in page.text
     assert "Learning curves" not in page.text
+
+
+def test_regimes_in_words():
+    assert report.in_words("20") == "20 per class"
+    assert report.in_words("30/10/4") == "30 to 4 per class"
+    assert report.in_words("30/10/4 permuted") == "30 to 4 per class, classes permuted"
 
 
 def test_what_changes_class_by_class(tmp_path):

@@ -1,83 +1,91 @@
-"""A csv gives every row, or says which line and column it cannot read."""
+"""The script that makes the committed tables, on a table of a second."""
 
-import numpy as np
+import sys
+from pathlib import Path
+
 import pytest
 
-from vaeaug import InputError
-from vaeaug.data import load
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="benchmarks/ is not there")
 
 
 @pytest.fixture
-def read(tmp_path):
-    def read(text, **settings):
-        (tmp_path / "rows.csv").write_text(text)
-        return load(tmp_path / "rows.csv", **settings)
+def tables(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    for name in ("tables", "readme"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import readme
+    import tables
 
-    return read
-
-
-@pytest.mark.parametrize("label", ["cat,dog,cat,dog", "0,1,0,1"])
-def test_without_a_header_no_row_is_lost(read, label):
-    words = label.split(",")
-    samples = read("".join(f"{i}.5,{i},{word}\n" for i, word in enumerate(words)))
-    assert samples.x.tolist() == [[i + 0.5, i] for i in range(4)]
-    assert [samples.names[y] for y in samples.y] == words
-    first = read("".join(f"{word},{i + 5}\n" for i, word in enumerate(words)), label="0")
-    assert first.x.tolist() == [[5], [6], [7], [8]]
-    assert first.names == samples.names
-
-
-@pytest.mark.parametrize("header", ["0,1,2", "1,2,3", "1999,2000,kind", "a, b, y"])
-def test_a_header_is_no_row(read, header):
-    assert read(f"{header}\n5,6,1\n7,8,2\n").x.tolist() == [[5, 6], [7, 8]]
-
-
-def test_cells_are_stripped_of_spaces(read):
-    assert read("a, y\n1, cat\n2,cat \n").names == ("cat",)
+    small = {"arms": ("none", "classical", "duplicates"), "classifiers": ("logistic",), "seeds": 2}
+    chosen = {f"wine-{n}": tables.Table("wine", n, **small) for n in (4, 8)}
+    monkeypatch.setattr(tables, "TABLES", chosen | {"wine-12": tables.Table("wine", 12, **small)})
+    monkeypatch.setattr(tables, "PAGES", {"wine": ("wine-4", "wine-8", "wine-12")})
+    monkeypatch.setattr(readme, "HEADLINE", "wine-4")
+    for module in (tables, readme):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "DOC", tmp_path / "results.md")
+    (tmp_path / "results.md").write_text(f"before\n{tables.BEGIN}\n{tables.END}\nafter\n")
+    (tmp_path / "README.md").write_text(f"before\n{readme.BEGIN}\n{readme.END}\nafter\n")
+    yield tables
+    for name in ("tables", "readme"):
+        sys.modules.pop(name, None)
 
 
-def test_the_ending_may_be_in_capitals(tmp_path):
-    (tmp_path / "ROWS.CSV").write_text("a,y\n1,0\n")
-    assert len(load(tmp_path / "ROWS.CSV")) == 1
-    np.savez(tmp_path / "x.npz", x=np.ones((2, 3)), y=np.array([0, 1]))
-    assert len(load((tmp_path / "x.npz").rename(tmp_path / "X.NPZ"))) == 2
+def main(tables, monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["tables.py", *words])
+    tables.main()
 
 
-FINITE = r"expected finite numbers in every column of .*rows\.csv but the label, got "
+def test_a_table_is_run_once_and_told_everywhere(tables, monkeypatch, tmp_path, capsys):
+    main(tables, monkeypatch, "wine-4", "wine-8", "--jobs", "1")
+    made = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in made if name.startswith("results/")} == {
+        *(f"results/wine-{n}/{file}" for n in (4, 8) for file in ("rows.csv", "report.html")),
+        "results/wine/report.html",
+    }
+    assert b"Learning curves" in made["results/wine/report.html"]
+    doc, front = made["results.md"].decode(), made["README.md"].decode()
+    assert "## wine-4" in doc
+    assert "wine, 8 per class, 2 seeds (0 to 1)" in doc
+    assert doc.index("duplicates") > doc.index("classical")
+    assert "Not run yet with this version, or not committed: wine-12." in doc
+    assert "| logistic   | classical |" in front
+    assert "duplicates" not in front
+    assert doc.startswith("before\n")
+    assert front.endswith("after\n")
+    assert "wine-8: 6 rows" in capsys.readouterr().out
+    main(tables, monkeypatch, "wine-8", "--jobs", "1")
+    main(tables, monkeypatch)
+    assert all((tmp_path / name).read_bytes() == content for name, content in made.items()), "nothing is run again"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "1.5,2,9\n3,4,1\n5,6,0\n",
-            r"names of columns in the first line of .*, got numbers alone: 1\.5, 2, 9; write a",
-        ),
-        (
-            "a,b,y\n1,2,0\n\n3,nan,1\n",
-            FINITE + "'nan' in line 4, column 'b'; encode words as numbers, and drop or fill in",
-        ),
-        ("a,b,y\n1,2,0\n,3,1\n", FINITE + "'' in line 3, column 'a'"),
-        ("a,b,y\n1,2,0\n1,-inf,1\n", FINITE + "'-inf' in line 3, column 'b'"),
-        ("nan,2,0\n1,2,1\n1,2,0\n", FINITE + "'nan' in line 1, column '0'"),
-        (",2,0\n1,2,1\n1,2,0\n", FINITE + "'' in line 1, column '0'"),
-        ("a,b,y\n1,2,0\n1,0\n", r"expected 3 cells in every line of .*, got 2 in line 3; mend or drop the line"),
-        (
-            "a,b,y\n1,2,0\n1,3,\n",
-            r"expected a label in every row of .*, got none in line 3; fill it in or drop the row",
-        ),
-        (
-            "a;b;y\n1;2;0\n",
-            r"expected two columns or more in .*, got one, 'a;b;y'; separate them with commas, not with semi",
-        ),
-        (",a,y\n0,5,0\n1,6,1\n", r"a name for every column in .*, got none for column 1; .*to_csv\(index=False\)"),
-        (",0,1\n0,5,0\n1,6,1\n", r"a name for every column in .*, got none for column 1; .*to_csv\(index=False\)"),
-        (
-            "kind,a\n" + "".join(f"{i % 2},{i / 7}\n" for i in range(9)),
-            r"labels in .* that come again and again, got 9 different ones in 9 rows of column 'a'; name .*--label kind",
-        ),
-    ],
-)
-def test_bad_tables(read, text, message):
-    with pytest.raises(InputError, match=message):
-        read(text)
+def test_rows_of_an_older_version_are_no_rows(tables, monkeypatch, tmp_path):
+    (tmp_path / "results" / "wine-4").mkdir(parents=True)
+    (tmp_path / "results" / "wine-4" / "rows.csv").write_text("data,regime\nwine,4\n")
+    main(tables, monkeypatch)
+    assert "not committed: wine-4, wine-8, wine-12." in (tmp_path / "results.md").read_text()
+    assert "*wine-4 has no rows of this version yet" in (tmp_path / "README.md").read_text()
+
+
+def test_an_unknown_table_is_refused(tables, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        main(tables, monkeypatch, "beer")
+    assert "no table beer; there are wine-4, wine-8, wine-12" in capsys.readouterr().err
+
+
+def test_every_table_names_arms_that_there_are():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import tables as real
+
+        from vaeaug.arms import arms
+
+        for table in real.TABLES.values():
+            assert tuple(arm.name for arm in arms(table.data, table.arms)) == table.arms
+        assert {part for parts in real.PAGES.values() for part in parts} <= set(real.TABLES)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        for name in ("tables", "readme"):
+            sys.modules.pop(name, None)

@@ -208,7 +208,7 @@ def test_a_table_is_corrected_by_itself():
 
 
 def test_lopsided_regimes_are_judged_by_balanced_accuracy():
-    assert [lopsided(regime) for regime in ("5", "5/5", "5/4")] == [False, False, True]
+    assert [lopsided(regime) for regime in ("5", "5/5", "5/4", "9/4 permuted")] == [False, False, True, True]
     found = [
         replace(r, regime="9/3", balanced_accuracy=r.accuracy / 2) for r in rows(none=[50, 60, 70], vae=[52, 63, 74])
     ]
@@ -223,9 +223,9 @@ def test_lopsided_regimes_are_judged_by_balanced_accuracy():
 
 def test_kinds_of_arms():
     kinds = {
-        "rival": ("none", "classical + mixup", "classical, worst of 4", "smote"),
+        "rival": ("none", "classical + mixup", "classical, worst of 4", "classical, distilled", "smote"),
         "control": ("pca", "classical + pca", "pixel noise"),
-        "vae": ("vae", "classical + vae, worst of 4", "vae extrapolate"),
+        "vae": ("vae", "classical + vae, worst of 4", "classical + vae, distilled", "vae extrapolate", "tuned"),
         "peer": ("rhvae", "pythae"),
     }
     assert {kind(arm) for arm in sum(kinds.values(), ())} == set(kinds)
@@ -326,13 +326,15 @@ def test_tally_counts_cases():
     assert tally([good, bad, level]) == [
         (
             "no effect",
-            "vae against none, 3 cases: helps in 1, hurts in 1, no effect is seen in 1 (-2.0 to +2.2 points).",
+            "vae against none, 3 cases: helps in 1, hurts in 1, no effect in 1 (-2.0 to +2.2 points).",
         )
     ]
     assert tally([good]) == [("helps", "vae against none, 1 case: helps in 1 (+2.2 to +2.2 points).")]
     assert tally([bad, level])[0][0] == "hurts"
+    unsaid = [replace(good, verdict=verdict) for verdict in ("one seed", "identical")]
+    assert "2 cases: identical in 1, not to be said in 1, of one seed (" in tally(unsaid)[0][1]
     assert tally([level, replace(level, best=True)])[1] == (
-        "no effect", "vae against the best rival, 1 case: no effect in any (+0.1 to +0.1 points)."
+        "no effect", "vae against the best rival, 1 case: no effect in 1 (+0.1 to +0.1 points)."
     )  # fmt: skip
 
 

@@ -105,12 +105,12 @@ def metric_of(regime: str) -> str:
 
 def kind(arm: str) -> str:
     """Returns `rival` for a cheap arm, `control`, `vae` for the library's own, or `peer` for any other."""
-    parts = re.sub(r", worst of \d+", "", arm).split(" + ")
+    parts = re.sub(r", .*", "", arm).split(" + ")
     if all(part in CHEAP for part in parts):
         return "rival"
     if any(part in CONTROLS for part in parts):
         return "control"
-    return "vae" if re.search(r"\bvae\b", arm) else "peer"
+    return "vae" if re.search(r"\b(vae|tuned)\b", arm) else "peer"
 
 
 def cells(rows: Iterable[Result]) -> Cells:

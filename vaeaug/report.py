@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,8 +128,11 @@ def write(
 
 def in_words(regime: str) -> str:
     """Returns a regime in words: `20 per class`, or `300 to 4 per class` where it is lopsided."""
-    counts = [int(count) for count in regime.split("/")]
-    return f"{max(counts)} to {min(counts)} per class" if contrasts.lopsided(regime) else f"{counts[0]} per class"
+    counts = [int(count) for count in re.findall(r"\d+", regime)]
+    drawn = ", classes permuted" if regime.endswith("permuted") else ""
+    return (
+        f"{max(counts)} to {min(counts)} per class{drawn}" if contrasts.lopsided(regime) else f"{counts[0]} per class"
+    )
 
 
 def _said(told: Summary | Contrast) -> str:
@@ -242,7 +246,7 @@ def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], arm
 
 
 def _short(c: Contrast, several: bool) -> str:
-    size = c.regime if c.regime.isdigit() else in_words(c.regime).removesuffix(" per class")
+    size = c.regime if c.regime.isdigit() else in_words(c.regime).replace(" per class", "")
     return f"{c.data + ' ' if several else ''}{size}, {c.classifier}: {c.arm}"
 
 

@@ -9,9 +9,16 @@ from vaeaug.contrasts import BEST, RIVALS, Contrast, Summary, best_rivals, by_ri
 from vaeaug.curves import Worth
 from vaeaug.rows import Result
 
-__all__ = ["RIVALS", "Contrast", "Summary", "by_rival", "sentence", "summaries", "table", "tally", "worth"]
+__all__ = ["BEST", "RIVALS", "Contrast", "Summary", "by_rival", "sentence", "summaries", "table", "tally", "worth"]
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
+TALLIED = {
+    "helps": "helps in {}",
+    "hurts": "hurts in {}",
+    "no effect": "no effect in {}",
+    "identical": "identical in {}",
+    "one seed": "not to be said in {}, of one seed",
+}
 TOLD = {"helps": "helps", "hurts": "hurts", "no effect": "shows no effect"}
 
 
@@ -45,12 +52,8 @@ def tally(found: Iterable[Contrast]) -> list[tuple[str, str]]:
         groups.setdefault((c.arm, BEST if c.best else c.against), []).append(c)
     lines = []
     for (arm, rival), group in groups.items():
-        counts = {name: sum(c.verdict == name for c in group) for name in ("helps", "hurts")}
-        rest = len(group) - sum(counts.values())
-        said = [f"{name} in {count}" for name, count in counts.items() if count]
-        said += (
-            [f"{'no effect is seen in' if said else 'no effect in any'}{f' {rest}' if said else ''}"] if rest else []
-        )
+        counts = {name: sum(c.verdict == name for c in group) for name in TALLIED}
+        said = [words.format(counts[name]) for name, words in TALLIED.items() if counts[name]]
         span = f"{min(c.mean for c in group):+.1f} to {max(c.mean for c in group):+.1f} points"
         balance = counts["helps"] - counts["hurts"]
         kind = "helps" if balance > 0 else "hurts" if balance < 0 else "no effect"
@@ -73,14 +76,15 @@ def worth(found: Worth) -> str:
     return f"{equal} ({ends[0]} to {ends[1]})"
 
 
-def table(rows: Sequence[Result], metric: str | None = None) -> str:
+def table(rows: Sequence[Result], metric: str | None = None, arms: Sequence[str] = ()) -> str:
     """Returns the rows as a Markdown table, one line per arm and classifier, data set and regime where there are several.
 
     Arguments:
         rows: Of any cells.
         metric: A field of the rows; by default what each regime is judged by.
+        arms: Those that get a line, by default all; the correction counts all of them in any case.
     """
-    told = summaries(rows, metric)
+    told = [s for s in summaries(rows, metric) if not arms or s.arm in arms]
     found = {rival: {_cell(c): c for c in group} for rival, group in by_rival(rows, metric).items()}
     rivals = [*RIVALS[:2], *(rival for rival in found if rival not in RIVALS[:2])]
     several = [name for name in ("data", "regime") if len({getattr(s, name) for s in told}) > 1]

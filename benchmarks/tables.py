@@ -1,0 +1,165 @@
+"""Makes every committed table: runs its cells, or goes on with them, and writes its page and the documents.
+
+python benchmarks/tables.py NAME... [--jobs 2]     runs these tables, then writes
+python benchmarks/tables.py                        writes docs/results.md and README.md from the rows that are there
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import readme
+from readme import RECIPE, RESULTS, ROOT, rows_of
+
+from vaeaug import evaluate, gallery, regimes, report, verdicts
+from vaeaug.arms import arms
+from vaeaug.data import Samples
+from vaeaug.evaluate import Settings
+from vaeaug.rows import Result
+
+CHEAP = ("none", "classical", "mixup", "cutmix", "classical + mixup", "smote")
+BALANCING = ("oversampling", "class weights", "classical + oversampling", "classical + class weights")
+OURS = ("vae", "classical + vae", RECIPE)
+CONTROLS = ("classical, worst of 4", "reconstruction only", "pixel noise", "pca", "classical + pca", "duplicates")
+ARMS, LOPSIDED_ARMS = (*CHEAP, *OURS, *CONTROLS), (*CHEAP, *BALANCING, *OURS, *CONTROLS)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The settings of one table.
+
+    Arguments:
+        data, per_class, arms, classifiers, seeds: What is run; see `vaeaug.evaluate.compare`.
+        settings: What the arms share.
+    """
+
+    data: str
+    per_class: int | str
+    arms: tuple[str, ...] = ARMS
+    classifiers: tuple[str, ...] = ("cnn", "forest")
+    seeds: int | tuple[int, ...] = 10
+    settings: Settings = field(default_factory=Settings)
+
+
+TABLES = {
+    "fashion-mnist-10": Table("fashion-mnist", 10),
+    "fashion-mnist-20": Table("fashion-mnist", 20),
+    "fashion-mnist-50": Table("fashion-mnist", 50),
+    "fashion-mnist-100": Table("fashion-mnist", 100),
+    "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", LOPSIDED_ARMS),
+    "fashion-mnist-lopsided-small": Table("fashion-mnist", "lopsided-small", LOPSIDED_ARMS),
+    "digits-5": Table("digits", 5),
+    "digits-10": Table("digits", 10),
+    "digits-20": Table("digits", 20),
+}
+# Pages of several tables, for the learning curves.
+PAGES = {
+    "fashion-mnist": ("fashion-mnist-10", "fashion-mnist-20", "fashion-mnist-50", "fashion-mnist-100"),
+    "digits": ("digits-5", "digits-10", "digits-20"),
+}
+DOC = ROOT / "docs" / "results.md"
+BEGIN, END = "<!-- tables: benchmarks/tables.py writes what follows -->", "<!-- tables end -->"
+
+
+def run(name: str, jobs: int) -> None:
+    """Runs the cells of a table that are not there yet, and writes its page."""
+    table, start = TABLES[name], time.perf_counter()
+    pool, test = evaluate.splits(table.data)
+    found = evaluate.compare(
+        pool,
+        test=test,
+        name=table.data,
+        per_class=table.per_class,
+        classifier=table.classifiers,
+        arm=arms(table.data, table.arms),
+        seeds=table.seeds,
+        settings=table.settings,
+        rows=RESULTS / name / "rows.csv",
+        jobs=jobs,
+    )
+    rows = ordered(list(found))
+    _page(name, rows, pool, (name,))
+    print(f"{name}: {len(rows)} rows, {time.perf_counter() - start:.0f} s")
+
+
+def pages(names: Sequence[str]) -> None:
+    """Writes the pages of several tables that have one of these in them."""
+    for page, parts in PAGES.items():
+        rows = [row for part in parts for row in ordered(rows_of(part))]
+        if set(parts) & set(names) and len({row.regime for row in rows}) > 1:
+            _page(page, rows, evaluate.splits(TABLES[parts[0]].data)[0], parts)
+
+
+def ordered(rows: Sequence[Result]) -> list[Result]:
+    """Returns rows as they are told: by classifier, arm and seed, whatever order they came in."""
+    place = {arm: i for i, arm in enumerate(LOPSIDED_ARMS)}
+    return sorted(rows, key=lambda row: (row.classifier, place.get(row.arm, len(place)), row.arm, row.seed))
+
+
+def document() -> str:
+    """Returns what stands between the marks of docs/results.md."""
+    parts, missing = [], []
+    for name, table in TABLES.items():
+        rows = ordered(rows_of(name))
+        if not rows:
+            missing.append(name)
+            continue
+        seeds = sorted({row.seed for row in rows})
+        head = f"{report.in_words(rows[0].regime)}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
+        rivals = verdicts.rivals_named(rows)
+        parts += [
+            f"## {name}",
+            f"{table.data}, {head}: [rows](../benchmarks/results/{name}/rows.csv), "
+            f"[page](../benchmarks/results/{name}/report.html).",
+            *([rivals] if rivals else []),
+            verdicts.table(rows),
+        ]
+        worse = [
+            c for found in verdicts.by_rival(rows).values() for c in found if c.arm in OURS and c.verdict == "hurts"
+        ]
+        if worse:
+            parts.append("\n".join(f"- Loses: {verdicts.sentence(c)}" for c in worse))
+    if missing:
+        parts.append(f"Not run yet with this version, or not committed: {', '.join(missing)}.")
+    return "\n\n".join([BEGIN, *parts, END])
+
+
+def updated(text: str) -> str:
+    """Returns docs/results.md with its block made anew."""
+    before, rest = text.split(BEGIN)
+    return before + document() + rest.split(END)[1]
+
+
+def _page(name: str, rows: Sequence[Result], pool: Samples, parts: Sequence[str]) -> None:
+    table = TABLES[parts[0]]
+    grids = []
+    if pool.x.ndim == 4:
+        first = regimes.drawn(pool, table.per_class, rows[0].seed)
+        grids = gallery.gallery(evaluate.augmenter_of(first, rows[0].seed, table.settings))
+    shared = {"tables": ", ".join(parts), "settings": repr(table.settings)}
+    names = {table.data: pool.names}
+    path = RESULTS / name / "report.html"
+    report.write(path, rows, grids, shared, focus=(*readme.OURS, "vae"), names=names)
+
+
+def main() -> None:
+    """Runs what is asked for and writes the documents."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(TABLES)}, or all")
+    parser.add_argument("--jobs", type=int, default=2, help="processes; the rows do not depend on it")
+    asked = parser.parse_args()
+    names = list(TABLES) if asked.names == ["all"] else asked.names
+    unknown = sorted(set(names) - set(TABLES))
+    if unknown:
+        parser.error(f"no table {', '.join(unknown)}; there are {', '.join(TABLES)}")
+    for name in names:
+        run(name, asked.jobs)
+    pages(names)
+    DOC.write_text(updated(DOC.read_text()))
+    text = readme.ROOT / "README.md"
+    text.write_text(readme.updated(text.read_text()))
+
+
+if __name__ == "__main__":
+    main()
