@@ -20,6 +20,7 @@ ROOMS = (
     "data",
     "networks",
     "vae",
+    "distributed",
     "training",
     "fitting",
     "codec",
@@ -58,6 +59,7 @@ ROOMS = (
     "figures",
     "report",
     "export",
+    "shards",
     "cli",
     "__main__",
 )

@@ -7,7 +7,7 @@ that of its whole chunk, from a generator seeded by (seed, chunk).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -169,12 +169,16 @@ class Augmenter:
         return new
 
     def chunk(self, index: int, seed: int, labels: Any = None) -> Generated:
-        """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these.
+        """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these."""
+        return self.chunks(seed, labels=labels)(index)
 
-        Streams, shards and Datasets are made of it.
-        """
+    def chunks(self, seed: int, near: Any = None, labels: Any = None) -> Callable[[int], Generated]:
+        """Returns the function `chunk` of one seed, for `near` and `labels` as `generate` takes them; samples are float32,
+        in the data's range. Streams, shards and Datasets are made of it."""
         self._ready()
-        return self._make(of_bank(self.bank_, labels, seed), index, seed, CHUNK)
+        near = None if near is None else as_near(near, self.bank_)
+        source = of_bank(self.bank_, labels, seed) if near is None else self._given(len(near), near, labels)
+        return lambda index: self._make(source, index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.saving`."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import FashionMNIST
 
 from vaeaug import _checks, pictures, tables
-from vaeaug.pictures import as_pictures, read_images
+from vaeaug.pictures import as_pictures, image_files, read_images
 from vaeaug.samples import Samples, Scaling, as_tensor, from_arrays, split, subset, unit_float
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -30,8 +32,10 @@ __all__ = [
     "as_pictures",
     "as_samples",
     "as_tensor",
+    "image_files",
     "load",
     "read_images",
+    "read_maybe_labelled",
     "split",
     "subset",
     "unit_float",
@@ -115,11 +119,13 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
         return _embedded(str(source))
     path = Path(source)
     if path.is_dir():
-        return from_arrays(*pictures.read_folder(path, size))
+        *found, files = pictures.read_folder(path, size)
+        return replace(from_arrays(*found), files=tuple(files))
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
     if path.suffix.lower() == ".csv" and path.is_file():
-        return from_arrays(*tables.read(path, label))
+        *found, columns = tables.read(path, label)
+        return replace(from_arrays(*found), columns=tuple(columns))
     known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     _checks.refuse(known, repr(str(source)), "check the name or the path")
 
@@ -147,6 +153,33 @@ def _fashion_mnist(train: bool) -> Samples:
         )
         _checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
     return from_arrays(found.data[:, None], found.targets, found.classes)
+
+
+def read_maybe_labelled(path: str | Path, event_shape: Sequence[int], label: str | None = None) -> tuple[Samples, bool]:
+    """Reads an `.npz` or a `.csv` of samples that may have labels, and says whether they do; without, all labels are 0.
+
+    Arguments:
+        path: The file. An `.npz` has labels if it has `y`, a `.csv` if it has more columns than features.
+        event_shape: The shape of one sample.
+        label: The label column of a `.csv`; by default the last.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    path, x = Path(path), None
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as found:
+                x = None if "y" in found else found["x"]
+        elif label is None:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                plain = len(next(csv.reader(file), [])) == event_shape[0]
+                x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if plain else None
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+        _checks.refuse(f"numbers in '{path}'", f"'{error}'", "check the file")
+    if x is None:
+        return load(path, label=label), True
+    return from_arrays(x, np.zeros(len(x), dtype=np.int64)), False
 
 
 def _npz(path: Path) -> Samples:
