@@ -21,6 +21,7 @@ ROOMS = (
     "networks",
     "vae",
     "distributed",
+    "stream",
     "training",
     "fitting",
     "codec",

@@ -34,6 +34,7 @@ __all__ = [
     "as_tensor",
     "image_files",
     "load",
+    "pair",
     "read_images",
     "read_maybe_labelled",
     "split",
@@ -63,7 +64,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, DataLoader):
-        batches = [_pair(batch) for batch in data]
+        batches = [pair(batch) for batch in data]
         if not batches:
             _checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
         return from_arrays(
@@ -77,7 +78,8 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     _checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
-def _pair(item: Any) -> tuple[Any, Any]:
+def pair(item: Any) -> tuple[Any, Any]:
+    """Returns sample and label, or samples and labels, of what a Dataset or a DataLoader gives."""
     if not isinstance(item, tuple | list) or len(item) < 2:
         _checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
     return item[0], item[1]
@@ -89,7 +91,7 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
         _checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
     xs, ys = [], []
     for i in range(size):
-        x, y = _pair(dataset[i])
+        x, y = pair(dataset[i])
         xs.append(pictures.pixels(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
         ys.append(y)
         if xs[-1].shape != xs[0].shape:
@@ -119,13 +121,13 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
         return _embedded(str(source))
     path = Path(source)
     if path.is_dir():
-        *found, files = pictures.read_folder(path, size)
-        return replace(from_arrays(*found), files=tuple(files))
+        x, y, names, files = pictures.read_folder(path, size)
+        return replace(from_arrays(x, y, names), files=tuple(files))
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
     if path.suffix.lower() == ".csv" and path.is_file():
-        *found, columns = tables.read(path, label)
-        return replace(from_arrays(*found), columns=tuple(columns))
+        table = tables.read(path, label)
+        return replace(from_arrays(table.x, table.y, table.names), columns=tuple(table.columns))
     known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     _checks.refuse(known, repr(str(source)), "check the name or the path")
 

@@ -45,6 +45,9 @@ class Samples:
         files = tuple(self.files[i] for i in torch.arange(len(self))[index].tolist()) if self.files else ()
         return replace(self, x=self.x[index], y=self.y[index], files=files)
 
+    def copy(self) -> Samples:
+        return replace(self, x=self.x.clone(), y=self.y.clone())
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         return tuple(self.x.shape[1:])

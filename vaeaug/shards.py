@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -23,6 +24,7 @@ from vaeaug import _checks, _files, export
 from vaeaug.augmenter import Augmenter, Generated
 from vaeaug.codec import CHUNK
 from vaeaug.distributed import ALONE, World
+from vaeaug.parents import as_near
 
 MANIFEST = "manifest.json"
 KIND = "vaeaug-shards"
@@ -91,6 +93,7 @@ def write(
     shape = augmenter.bank_.samples.event_shape
     _check_format(format, shape)
     suffix, writer = FORMATS[format]
+    near = None if near is None else as_near(near, augmenter.bank_)
     make = augmenter.chunks(seed, near, labels)
     settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
     settings |= {
@@ -197,7 +200,6 @@ def _version() -> str:
 def _digest(given: Any) -> str | None:
     if given is None:
         return None
-    if not isinstance(given, Tensor):
-        return hashlib.sha256(repr(given).encode()).hexdigest()
-    text = f"{tuple(given.shape)} {given.dtype} ".encode()
-    return hashlib.sha256(text + given.cpu().contiguous().numpy().tobytes()).hexdigest()
+    array = given.cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    head = f"{array.shape} {array.dtype} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
