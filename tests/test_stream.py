@@ -150,7 +150,7 @@ def test_what_cannot_stream_is_refused(digits):
     with pytest.raises(InputError, match=r"expected a DataLoader or a Dataset with bank=, got tuple; leave bank out"):
         Augmenter().fit((digits.x, digits.y), bank=10)
     with pytest.raises(
-        InputError, match="expected two samples of every class in the bank, got . of class . in a bank of 12"
+        InputError, match=r"expected two samples of every class in the bank, got . of class . in a bank of 12"
     ):
         Augmenter().fit(loader(Made(500)), bank=12)
     with pytest.raises(InputError, match="expected bank to be a whole number from 2 up, got 1"):

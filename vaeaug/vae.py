@@ -148,7 +148,9 @@ class VAE(nn.Module):
         u = (x - self.offset) / self.gain
         q = self._posterior(u + corruption, y)
         z = q.mean + q.stddev * eps
-        prior = Independent(Normal(torch.zeros_like(z), torch.ones_like(z)), 1)
+        prior = Independent(
+            Normal(torch.zeros_like(z), torch.ones_like(z), validate_args=False), 1, validate_args=False
+        )
         return self._log_prob(u, self._logits(z, y).float(), mean), kl_divergence(q, prior)
 
     def _posterior(self, u: Tensor, y: Tensor | None) -> Independent:
