@@ -88,6 +88,57 @@ def test_same_seed_same_bytes(capsys, model, tmp_path):
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
 
 
+def test_rows_as_csv_and_near_a_csv(capsys, tmp_path):
+    real = load("wine")
+    header = ",".join(["kind", *(f"f{i}" for i in range(13))])
+    lines = [f"w{y}," + ",".join(map(str, x)) for x, y in zip(real.x.tolist(), real.y.tolist(), strict=True)]
+    (tmp_path / "wine.csv").write_text("\n".join([header, *lines]))
+    model = tmp_path / "m"
+    fitted = vaeaug(capsys, "fit", tmp_path / "wine.csv", "--label", "kind", "--steps", 5, "-o", model)
+    assert fitted[0] == 0
+    assert vaeaug(capsys, "generate", model, "-n", 6, "--labels", "w0,w2", "-o", tmp_path / "o.csv")[0] == 0
+    again = load(tmp_path / "o.csv")
+    assert again.names == ("w0", "w2")
+    assert again.columns == (*(f"f{i}" for i in range(13)), "kind")
+    with (tmp_path / "o.parents.csv").open() as file:
+        parents = [int(row["parent"]) for row in csv.DictReader(file)]
+    assert real.y[parents].tolist() == [0, 2] * 3
+
+    (tmp_path / "near.csv").write_text("\n".join([header, lines[100], lines[3]]))
+    (tmp_path / "bare.csv").write_text("\n".join(line.partition(",")[2] for line in [header, lines[100], lines[3]]))
+    np.savez(tmp_path / "near.npz", x=real.x[[100, 3]].numpy())
+    for name, label in (("near.csv", ("--label", "kind")), ("bare.csv", ()), ("near.npz", ())):
+        words = ("--near", tmp_path / name, *label, "--scale", 0, "-o", tmp_path / "near-o.csv")
+        code, _, err = vaeaug(capsys, "generate", model, "-n", 3, *words)
+        assert (code, err) == (0, "")
+        assert np.allclose(load(tmp_path / "near-o.csv").x, real.x[[100, 3, 100]], rtol=1e-6)
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    code, _, err = vaeaug(capsys, "generate", model, "-n", 3, "-o", tmp_path / "mine.csv")
+    assert (code, (tmp_path / "mine.csv").read_text()) == (2, "a,b\n1,2\n")
+    assert "which vaeaug did not write; choose another name" in err
+
+
+def test_the_manifest_names_the_files_of_parents(capsys, model, tmp_path):
+    for i in range(40):
+        folder = tmp_path / "in" / ("even", "odd")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((load("digits").x[i, 0] * 255).byte().numpy()).save(folder / f"{i}.png")
+    vaeaug(capsys, "fit", tmp_path / "in", "--steps", 5, "-o", tmp_path / "m")
+    for words, parents in (
+        ((tmp_path / "m", "--scale", 0), {f"{w}/{i}.png" for i in range(40) for w in (("even", "odd")[i % 2],)}),
+        ((model, "--near", tmp_path / "in" / "odd"), {f"{i}.png" for i in range(1, 40, 2)}),
+    ):
+        assert vaeaug(capsys, "generate", *words, "-n", 40, "-o", tmp_path / "o")[0] == 0
+        with (tmp_path / "o" / "manifest.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert {row["parent_file"] for row in rows} == parents
+    assert vaeaug(capsys, "generate", tmp_path / "m", "-n", 40, "--scale", 0, "-o", tmp_path / "p")[0] == 0
+    with (tmp_path / "p" / "manifest.csv").open() as file:
+        for row in csv.DictReader(file):
+            one, other = (np.array(Image.open(tmp_path / p)) for p in (f"p/{row['file']}", f"in/{row['parent_file']}"))
+            assert np.array_equal(one, other if other.ndim == 2 else other[..., 0])
+
+
 def test_bench_writes_rows_a_table_and_a_page(capsys, tmp_path):
     words = ("bench", "digits", "--per-class", 5, "--seeds", 2, "--steps", 5, "--vae-steps", 5, "-o", tmp_path / "run")
     code, out, _ = vaeaug(capsys, *words)
@@ -164,6 +215,11 @@ def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
         (("generate", "MODEL", "-n", "0", "-o", "o"), "expected n to be a whole number from 1 up, got 0"),
         (("generate", "MODEL", "-n", "-4", "-o", "o"), "expected n to be a whole number from 1 up, got -4"),
         (("generate", "MODEL", "-n", "2", "--labels", "cat", "-o", "o"), "expected classes among 0, 1, 2"),
+        (("generate", "MODEL", "-n", "2", "-o", "o.csv"), "expected an .npz or a folder for images, got 'o.csv'"),
+        (("generate", "MODEL", "-n", "2", "--device", "warp", "-o", "o"), "expected a device that torch can use here"),
+        (("generate", "MODEL", "-n", "2", "--shard-size", "0", "-o", "o"), "expected shard_size to be a whole number"),
+        (("generate", "MODEL", "-n", "2", "--format", "zip", "-o", "o"), "expected format to be one of webdataset"),
+        (("generate", "MODEL", "-n", "2", "--near", "latin.csv", "-o", "o"), "expected"),
         (("generate", "MODEL", "-n", "2", "--perturb", "shake", "-o", "o"), "expected perturb to be one of posterior"),
         (
             ("generate", "MODEL", "-n", "2", "--near", "photo.png", "-o", "o"),

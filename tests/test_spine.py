@@ -20,6 +20,8 @@ ROOMS = (
     "data",
     "networks",
     "vae",
+    "distributed",
+    "stream",
     "training",
     "fitting",
     "codec",
@@ -59,6 +61,7 @@ ROOMS = (
     "figures",
     "report",
     "export",
+    "shards",
     "cli",
     "__main__",
 )

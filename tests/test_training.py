@@ -52,17 +52,17 @@ def cut_after(monkeypatch, steps, error):
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
 
 
-@pytest.mark.parametrize("conditional", [None, 10])
-def test_resume_goes_on_exactly(digits, tmp_path, monkeypatch, conditional):
+@pytest.mark.parametrize(("conditional", "body"), [(None, MLP((32,))), (10, MLP((32,))), (None, "conv")])
+def test_resume_goes_on_exactly(digits, tmp_path, monkeypatch, conditional, body):
     import vaeaug.training as room
 
-    whole = fit(digits, classes=conditional)
+    whole = fit(digits, classes=conditional, body=body)
     monkeypatch.setattr(room.train, "__kwdefaults__", {**room.train.__kwdefaults__, "every": 10})
     with monkeypatch.context() as patch:
         cut_after(patch, 17, Cut)
         with pytest.raises(Cut):
-            fit(digits, classes=conditional, checkpoint=tmp_path / "c")
-    resumed = fit(digits, classes=conditional, checkpoint=tmp_path / "c")
+            fit(digits, classes=conditional, body=body, checkpoint=tmp_path / "c")
+    resumed = fit(digits, classes=conditional, body=body, checkpoint=tmp_path / "c")
     assert torch.equal(weights(resumed), weights(whole))
     assert torch.equal(resumed.log_sigma, whole.log_sigma)
 

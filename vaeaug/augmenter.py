@@ -7,8 +7,7 @@ that of its whole chunk, from a generator seeded by (seed, chunk).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from vaeaug import _checks, _rng, saving
+from vaeaug import _checks, _rng, saving, stream
 from vaeaug.bank import Bank
 from vaeaug.codec import Codec
 from vaeaug.data import Scaling, as_samples, unit_float
@@ -89,31 +88,36 @@ class Augmenter:
         own = "" if self.vae is None else f"{type(self.vae).__name__}(...), "
         return f"Augmenter({own}perturb={self.perturb!r}, keep={self.keep!r}, residual={self.residual})"
 
-    def fit(self, data: Any, y: Any = None, *, seed: int = 0, **training: Any) -> Augmenter:
+    def fit(self, data: Any, y: Any = None, *, seed: int = 0, bank: int | None = None, **training: Any) -> Augmenter:
         """Trains the VAE if none was given, and fills the bank.
 
         Arguments:
             data: Labelled data in any form that `vaeaug.data.as_samples` takes.
             y: The labels, where `data` is X alone.
             seed: Of the VAE's training.
+            bank: For a DataLoader or Dataset larger than memory: so many samples of it, drawn in one pass, become the bank.
             training: Arguments of `fit_vae`: `steps`, `latent`, `progress`, `checkpoint` and so on.
 
         Raises:
             InputError: If the data cannot be used: it needs two classes with two samples each, or more.
         """
         self._check_parts()
-        samples = as_samples(data, y=y)
-        # A copy: what the user does to the data later is not done to the bank.
-        samples = replace(samples, x=samples.x.clone(), y=samples.y.clone())
-        _checks.enough(samples.counts, names=samples.names)
         if self.vae is not None and training:
             _checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
-        self.vae_ = fit_vae(samples, seed=seed, **training) if self.vae is None else self.vae
+        if bank is None:
+            # A copy: what the user does to the data later is not done to the bank.
+            data = samples = as_samples(data, y=y).copy()
+            scaling = Scaling.fit(samples.x)
+        else:
+            data, samples, scaling = stream.reservoir(data, bank, seed, training.get("batch", 64))
+            training = {"scaling": scaling, **training}
+        _checks.enough(samples.counts, names=samples.names)
+        self.vae_ = fit_vae(data, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
             _checks.event("samples", samples.x, self.vae_.event_shape)
         mean, stddev = self._codec.codes(samples.x, samples.y)
         _checks.event("decode(z)", self._codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
-        self._fill(self.vae_, Bank(samples, mean, stddev, Scaling.fit(samples.x)))
+        self._fill(self.vae_, Bank(samples, mean, stddev, scaling))
         return self
 
     def generate(
@@ -169,12 +173,16 @@ class Augmenter:
         return new
 
     def chunk(self, index: int, seed: int, labels: Any = None) -> Generated:
-        """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these.
+        """Returns samples `index * CHUNK` to `(index + 1) * CHUNK` of what `generate` gives for this seed, and only these."""
+        return self.chunks(seed, labels=labels)(index)
 
-        Streams, shards and Datasets are made of it.
-        """
+    def chunks(self, seed: int, near: Any = None, labels: Any = None) -> Callable[[int], Generated]:
+        """Returns the function `chunk` of one seed, for `near` and `labels` as `generate` takes them; samples are float32,
+        in the data's range. Streams, shards and Datasets are made of it."""
         self._ready()
-        return self._make(of_bank(self.bank_, labels, seed), index, seed, CHUNK)
+        near = None if near is None else as_near(near, self.bank_)
+        source = of_bank(self.bank_, labels, seed) if near is None else self._given(len(near), near, labels)
+        return lambda index: self._make(source, index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.saving`."""

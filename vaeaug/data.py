@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets import FashionMNIST
 
 from vaeaug import _checks, pictures, tables
-from vaeaug.pictures import as_pictures, read_images
+from vaeaug.pictures import as_pictures, image_files, read_images
 from vaeaug.samples import Samples, Scaling, as_tensor, from_arrays, split, subset, unit_float
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -30,8 +32,11 @@ __all__ = [
     "as_pictures",
     "as_samples",
     "as_tensor",
+    "image_files",
     "load",
+    "pair",
     "read_images",
+    "read_maybe_labelled",
     "split",
     "subset",
     "unit_float",
@@ -59,7 +64,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, DataLoader):
-        batches = [_pair(batch) for batch in data]
+        batches = [pair(batch) for batch in data]
         if not batches:
             _checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
         return from_arrays(
@@ -73,7 +78,8 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     _checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
-def _pair(item: Any) -> tuple[Any, Any]:
+def pair(item: Any) -> tuple[Any, Any]:
+    """Returns sample and label, or samples and labels, of what a Dataset or a DataLoader gives."""
     if not isinstance(item, tuple | list) or len(item) < 2:
         _checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
     return item[0], item[1]
@@ -85,7 +91,7 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
         _checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
     xs, ys = [], []
     for i in range(size):
-        x, y = _pair(dataset[i])
+        x, y = pair(dataset[i])
         xs.append(pictures.pixels(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
         ys.append(y)
         if xs[-1].shape != xs[0].shape:
@@ -115,11 +121,13 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
         return _embedded(str(source))
     path = Path(source)
     if path.is_dir():
-        return from_arrays(*pictures.read_folder(path, size))
+        x, y, names, files = pictures.read_folder(path, size)
+        return replace(from_arrays(x, y, names), files=tuple(files))
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
     if path.suffix.lower() == ".csv" and path.is_file():
-        return from_arrays(*tables.read(path, label))
+        table = tables.read(path, label)
+        return replace(from_arrays(table.x, table.y, table.names), columns=tuple(table.columns))
     known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     _checks.refuse(known, repr(str(source)), "check the name or the path")
 
@@ -147,6 +155,33 @@ def _fashion_mnist(train: bool) -> Samples:
         )
         _checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
     return from_arrays(found.data[:, None], found.targets, found.classes)
+
+
+def read_maybe_labelled(path: str | Path, event_shape: Sequence[int], label: str | None = None) -> tuple[Samples, bool]:
+    """Reads an `.npz` or a `.csv` of samples that may have labels, and says whether they do; without, all labels are 0.
+
+    Arguments:
+        path: The file. An `.npz` has labels if it has `y`, a `.csv` if it has more columns than features.
+        event_shape: The shape of one sample.
+        label: The label column of a `.csv`; by default the last.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    path, x = Path(path), None
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as found:
+                x = None if "y" in found else found["x"]
+        elif label is None:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                plain = len(next(csv.reader(file), [])) == event_shape[0]
+                x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if plain else None
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+        _checks.refuse(f"numbers in '{path}'", f"'{error}'", "check the file")
+    if x is None:
+        return load(path, label=label), True
+    return from_arrays(x, np.zeros(len(x), dtype=np.int64)), False
 
 
 def _npz(path: Path) -> Samples:

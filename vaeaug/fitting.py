@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sized
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
-from vaeaug import _checks, _rng
+from vaeaug import _checks, _rng, stream
 from vaeaug.data import Samples, Scaling, as_samples
+from vaeaug.distributed import ALONE, World
 from vaeaug.networks import Body
 from vaeaug.training import Shuffled, device_of, train
 from vaeaug.vae import VAE
 
+SPAN = 64  # places of a batch whose noise is drawn together
 UNTOLD = 0.1  # share of the labels withheld from a conditional VAE, so that it learns to do without
 
 
@@ -39,16 +44,21 @@ def fit_vae(
     seed: int = 0,
     progress: bool = True,
     checkpoint: str | Path | None = None,
+    scaling: Scaling | None = None,
+    device: str | torch.device = "cpu",
+    world: World = ALONE,
 ) -> VAE:
     """Trains a VAE and returns it, in eval mode.
 
     Arguments:
-        data: Labelled data in any form that `vaeaug.data.as_samples` takes.
+        data: Labelled data in any form that `vaeaug.data.as_samples` takes. A DataLoader is never held in memory: it is read
+            batch by batch, over and over, in an order and with transforms that `seed` decides where they draw from torch's
+            global generator.
         y: The labels, where `data` is X alone.
         vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
             (see `VAE`), and its scaling fitted to the data.
         steps: The number of optimiser steps.
-        batch: Samples per step.
+        batch: Samples per step; a DataLoader has its own.
         lr: The peak learning rate of AdamW.
         weight_decay: AdamW's.
         beta: The weight of the KL term (Higgins et al., "beta-VAE", 2017); 1 is the evidence lower bound.
@@ -60,7 +70,12 @@ def fit_vae(
         precision: `auto` computes in bf16 where the hardware does.
         seed: Of the weights, the order and the noise; the global generator is not touched.
         progress: Whether to show a bar.
-        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
+        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly. A DataLoader
+            with a generator of its own goes on in another order.
+        scaling: The data's range; by default fitted to the data, to the first 8,192 samples of a DataLoader.
+        device: Where to make a new VAE and to train it; one that is passed stays where it is.
+        world: Which of how many processes this one is (`vaeaug.distributed.joined`). Each computes its share of every batch;
+            the same batches, noise and, but for rounding, weights come out for any number of them.
 
     Raises:
         InputError: If the data cannot be used.
@@ -71,33 +86,33 @@ def fit_vae(
         >>> vae.event_shape, vae.latent
         ((1, 8, 8), 16)
     """
-    samples = as_samples(data, y=y)
     for name, value in {"beta": beta, "free_bits": free_bits, "noise": noise}.items():
         _checks.within(name, value, 0)
     _checks.within("warmup", warmup, 0, 1)
-    _checks.within("batch", batch, 1, whole=True)
+    _checks.within("batch", batch, world.size, whole=True)
+    known = vae is not None or scaling is not None
+    samples = stream.first(data, seed, 1 if known else stream.FIRST) if _streams(data) else as_samples(data, y=y)
     if vae is None:
         with _rng.forked(seed, 0):
             vae = VAE(samples.event_shape, latent=latent, classes=classes, likelihood=likelihood, body=body)
-        vae.set_scaling(Scaling.fit(samples.x))
-        vae.to(memory_format=torch.channels_last)
-    _checks.event("samples", samples.x, vae.event_shape)
-    if vae.likelihood == "bernoulli" and vae.gain.ndim:
-        _checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
-    _checks.labels(samples.y, vae.classes)
-    u = (samples.x - vae.offset.cpu()) / vae.gain.cpu()
-    if samples.x.ndim > 2 and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
-        seen = f"{samples.x.min():g} to {samples.x.max():g}"
-        _checks.refuse("images in the range of the VAE", seen, "pass VAE(..., scaling=Scaling.fit(x))")
+        vae.set_scaling(Scaling.fit(samples.x) if scaling is None else scaling)
+        vae.to(device).to(memory_format=torch.channels_last)
+    _check(samples, vae)
     told = (steps, batch, lr, weight_decay, beta, warmup, free_bits, noise, seed)
+    if _streams(data):
+        batches = stream.streamed(data, seed, partial(_check, vae=vae), world)
+    else:
+        batches = stream.held(samples, Shuffled(len(samples), batch, _rng.derive(seed, 1)), world)
 
     def loss(step: int) -> Tensor:
-        x, y, eps, corruption = _batch(samples, order(step), vae, noise, _rng.generator(seed, 2, step))
-        log_likelihood, divergence = vae.terms(x, y, eps, corruption)
+        share = batches(step)
+        x, y, eps, corruption = _noisy(share, vae, noise, seed, step)
+        log_likelihood, divergence = vae.terms(x, y, eps, corruption, world.mean)
         weight = beta * min(1.0, (step + 1) / (warmup * steps)) if warmup else beta
-        return (weight * divergence.clamp(min=free_bits) - log_likelihood).mean() / samples.x[0].numel()
+        value = (weight * divergence.clamp(min=free_bits) - log_likelihood).mean() / x[0].numel()
+        # Shares differ by a sample where the batch does not divide; the mean over processes is then that of the batch.
+        return value * (len(x) * world.size / share.size)
 
-    order = Shuffled(len(samples), batch, _rng.derive(seed, 1))
     train(
         vae,
         loss,
@@ -108,22 +123,54 @@ def fit_vae(
         progress=progress,
         label="fitting the VAE",
         checkpoint=checkpoint,
-        fingerprint=_fingerprint(samples, told) if checkpoint else "",
+        fingerprint=_fingerprint(data if _streams(data) else samples, told) if checkpoint else "",
+        world=world,
     )
     return vae.eval()
 
 
-def _fingerprint(samples: Samples, settings: tuple[Any, ...]) -> str:
-    parts = (samples.x.numpy().tobytes(), samples.y.numpy().tobytes(), repr(settings).encode())
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+def _streams(data: Any) -> bool:
+    return isinstance(data, DataLoader)
 
 
-def _batch(
-    samples: Samples, places: Tensor, vae: VAE, noise: float, generator: torch.Generator
+def _check(samples: Samples, vae: VAE) -> None:
+    """Refuses samples that this VAE cannot be trained on."""
+    _checks.event("samples", samples.x, vae.event_shape)
+    if vae.likelihood == "bernoulli" and vae.gain.ndim:
+        _checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
+    _checks.labels(samples.y, vae.classes)
+    u = (samples.x - vae.offset.cpu()) / vae.gain.cpu()
+    if samples.x.ndim > 2 and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
+        seen = f"{samples.x.min():g} to {samples.x.max():g}"
+        _checks.refuse("images in the range of the VAE", seen, "pass VAE(..., scaling=Scaling.fit(x))")
+
+
+def _fingerprint(data: Samples | DataLoader, settings: tuple[Any, ...]) -> str:
+    if isinstance(data, Samples):
+        content = (data.x.numpy().tobytes(), data.y.numpy().tobytes())
+    else:
+        size = len(data.dataset) if isinstance(data.dataset, Sized) else None
+        content = (type(data.dataset).__name__.encode(), repr((size, data.batch_size)).encode())
+    return hashlib.sha256(b"".join((*content, repr(settings).encode()))).hexdigest()[:12]
+
+
+def _noisy(
+    share: stream.Batch, vae: VAE, noise: float, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
-    device = device_of(vae)
-    x, y = samples.x[places].to(device), samples.y[places]
-    eps = torch.randn(len(places), vae.latent, generator=generator)
-    untold = torch.rand(len(places), generator=generator) < UNTOLD
-    corruption = noise * torch.randn(x.shape, generator=generator).to(device) if noise else 0.0
-    return x, torch.where(untold, -1, y).to(device), eps.to(device), corruption
+    """Returns samples and labels, some withheld, on the VAE's device, with the noise of their places in the whole batch.
+
+    Noise is drawn for a span of places at a time, so that a process need not draw that of the whole batch.
+    """
+    device, x = device_of(vae), share.x
+    spans = range(share.first // SPAN, -(-(share.first + len(x)) // SPAN))
+    parts = []
+    for span in spans:
+        generator = _rng.generator(seed, 2, step, *((span,) if span else ()))
+        size = min(SPAN, share.size - span * SPAN)
+        eps = torch.randn(size, vae.latent, generator=generator)
+        untold = torch.rand(size, generator=generator) < UNTOLD
+        parts.append((eps, untold, torch.randn(size, *x.shape[1:], generator=generator) if noise else eps[:, :0]))
+    start = share.first - spans[0] * SPAN
+    eps, untold, jitter = (torch.cat(column)[start : start + len(x)] for column in zip(*parts, strict=True))
+    y = torch.where(untold, -1, share.y)
+    return x.to(device), y.to(device), eps.to(device), noise * jitter.to(device) if noise else 0.0

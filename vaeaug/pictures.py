@@ -121,17 +121,24 @@ def read_images(path: str | Path, channels: int) -> Tensor:
     Raises:
         InputError: If there is no image, if one is broken, or if they differ in size.
     """
-    path = Path(path)
-    files = sorted(f for f in path.iterdir() if _is_image(f.name)) if path.is_dir() else [path]
-    if not files:
-        _checks.refuse("images", f"none in '{path}'", "name an image or a folder with images in it")
+    files = image_files(path)
     if channels not in MODES:
         _checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
     return together([read(file, channels) for file in files], list(map(str, files)))
 
 
-def read_folder(path: Path, size: int | None = None) -> tuple[Tensor, list[int], list[str]]:
-    """Reads a folder with one folder of images per class: the images, `(N, C, H, W)`, their labels, and the class names.
+def image_files(path: str | Path) -> list[Path]:
+    """Returns the images of a folder in the order of their names, or the one image that the path names."""
+    path = Path(path)
+    files = sorted(f for f in path.iterdir() if _is_image(f.name)) if path.is_dir() else [path]
+    if not files:
+        _checks.refuse("images", f"none in '{path}'", "name an image or a folder with images in it")
+    return files
+
+
+def read_folder(path: Path, size: int | None = None) -> tuple[Tensor, list[int], list[str], list[str]]:
+    """Reads a folder with one folder of images per class: the images, `(N, C, H, W)`, their labels, the class names, and
+    the files, as the folder names them.
 
     Hidden files and folders are left out, and so is transparency. Pictures that are all grey have one channel.
 
@@ -159,7 +166,8 @@ def read_folder(path: Path, size: int | None = None) -> tuple[Tensor, list[int],
             stacklevel=4,
         )
     grey = bool((x[:, :1] == x).all())
-    return x[:, :1] if grey else x, [label for _, label in files], [folder.name for folder in folders]
+    names, places = [folder.name for folder in folders], [file.relative_to(path).as_posix() for file, _ in files]
+    return x[:, :1] if grey else x, [label for _, label in files], names, places
 
 
 def as_pictures(value: Any, channels: int | None = None) -> Tensor | None:

@@ -23,11 +23,15 @@ class Samples:
         x: The samples, `(N, C, H, W)` or `(N, features)`, float32, in the data's own range.
         y: The labels, `(N,)`, int64 in 0..K-1.
         names: The class names; by default the numbers.
+        files: The file that each sample was read from, where they are known.
+        columns: The names of the features and, last, of the label, where they are known.
     """
 
     x: Tensor
     y: Tensor
     names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -38,7 +42,11 @@ class Samples:
         return len(self.y)
 
     def __getitem__(self, index: Any) -> Samples:
-        return replace(self, x=self.x[index], y=self.y[index])
+        files = tuple(self.files[i] for i in torch.arange(len(self))[index].tolist()) if self.files else ()
+        return replace(self, x=self.x[index], y=self.y[index], files=files)
+
+    def copy(self) -> Samples:
+        return replace(self, x=self.x.clone(), y=self.y.clone())
 
     @property
     def event_shape(self) -> tuple[int, ...]:

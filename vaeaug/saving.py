@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -87,6 +87,8 @@ def load(folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = 
         if vae is None:
             vae = _vae(folder / VAE_FILE, about["vae"], about["channels_last"])
         bank = _bank(folder / BANK_FILE, names, data["counts"], data["event_shape"], scaling)
+        files, columns = (tuple(data.get(name, ())) for name in ("files", "columns"))
+        bank = replace(bank, samples=replace(bank.samples, files=files, columns=columns))
         filtered, residual = about["keep"], about["residual"]
     except (KeyError, TypeError, AttributeError) as error:
         _checks.refuse(WRITTEN, f"'{folder}' with something amiss in it ({error!r})", AGAIN)
@@ -194,6 +196,8 @@ def _describe(parts: Parts) -> dict[str, Any]:
             "event_shape": list(samples.event_shape),
             "latent": parts.bank.mean.shape[1],
             "names": list(samples.names),
+            "files": list(samples.files),
+            "columns": list(samples.columns),
             "counts": samples.counts,
             "scaling": asdict(parts.bank.scaling),
         },

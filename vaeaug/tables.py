@@ -20,11 +20,13 @@ class Table(NamedTuple):
         x: The numbers, `(N, features)`.
         y: The labels, `(N,)`, as places in `names`.
         names: The class names, sorted.
+        columns: The names of the features and, last, of the label.
     """
 
     x: np.ndarray
     y: np.ndarray
     names: list[str]
+    columns: list[str]
 
 
 Line = tuple[int, list[str]]  # its number in the file, and its cells
@@ -60,7 +62,8 @@ def read(path: Path, label: str | None = None) -> Table:
         got = f"{len(names)} different ones in {len(words)} rows of column {header[column]!r}"
         remedy = "name the label column: label='kind' in Python, --label kind on the command line, say"
         _checks.refuse(f"labels in {path} that come again and again", got, remedy)
-    return Table(_numbers(path, header, lines, column), np.array([names.index(w) for w in words]), names)
+    columns = [*header[:column], *header[column + 1 :], header[column]]
+    return Table(_numbers(path, header, lines, column), np.array([names.index(w) for w in words]), names, columns)
 
 
 def _lines(path: Path) -> list[Line]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vaeaug import _checks, _files, _rng
+from vaeaug.distributed import ALONE, World
 
 PRECISIONS = ("auto", "fp32", "bf16")
 LOOK = 25  # steps between looks at the loss: each look waits for the device
@@ -112,6 +113,7 @@ def train(
     checkpoint: str | Path | None = None,
     fingerprint: str = "",
     every: int = 500,
+    world: World = ALONE,
 ) -> None:
     """Trains a module in place with AdamW (Loshchilov and Hutter, 2019) and a one-cycle schedule.
 
@@ -127,6 +129,7 @@ def train(
         checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
         fingerprint: Of the data and settings; a checkpoint with another one is refused.
         every: The number of steps between checkpoints; Ctrl-C writes one, too.
+        world: Which of how many processes this one is; the loss is of its share; rank 0 shows the bar and keeps the state.
 
     Raises:
         Diverged: When the loss is not a finite number.
@@ -138,9 +141,14 @@ def train(
     start = done = (
         _resume(module, optimizer, checkpoint, fingerprint) if checkpoint and Path(checkpoint).exists() else 0
     )
+    if not world.agrees(start, device):
+        _checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at {start} here", "put it where all see it")
     was_training = module.training
     module.train()
-    bar = tqdm(total=steps, initial=start, desc=label, disable=not progress, leave=False, unit="step")
+    loss = world.shared(module, loss)
+    shown = progress and world.leads
+    checkpoint = checkpoint if world.leads else None
+    bar = tqdm(total=steps, initial=start, desc=label, disable=not shown, leave=False, unit="step")
     with _patient(checkpoint is not None) as interrupted, closing(bar), _mode_back(module, was_training):
         for step in range(start, steps):
             for group in optimizer.param_groups:
@@ -153,7 +161,7 @@ def train(
             done = step + 1
             bar.update()
             if done % LOOK == 0 or done == steps:
-                bar.set_postfix(loss=f"{_finite(value, done, lr):.3f}", refresh=False)
+                bar.set_postfix(loss=f"{_finite(world.mean(value.detach()), done, lr):.3f}", refresh=False)
             if checkpoint and (done % every == 0 or done == steps):
                 _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
             if interrupted:
@@ -222,4 +230,9 @@ def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Pat
             _, place, key = name.split(".", 2)
             content["state"].setdefault(int(place), {})[key] = value
     optimizer.load_state_dict(content)
+    for weight, state in optimizer.state.items():
+        for key, value in state.items():
+            if value.shape == weight.shape:
+                # The fused step goes through memory: its state must lie in the order of the weight, channels last perhaps.
+                state[key] = torch.empty_like(weight).copy_(value)
     return int(config["step"])

@@ -11,7 +11,7 @@ Reference: Kingma and Welling, "Auto-encoding variational Bayes", 2014, https://
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,12 @@ class VAE(nn.Module):
         return log_likelihood - divergence
 
     def terms(
-        self, x: Tensor, y: Tensor | None, eps: Tensor, corruption: Tensor | float = 0.0
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        eps: Tensor,
+        corruption: Tensor | float = 0.0,
+        mean: Callable[[Tensor], Tensor] = torch.mean,
     ) -> tuple[Tensor, Tensor]:
         """Returns the two terms of the bound, log p(x|z) and KL(q || p), in nats, each `(B,)`.
 
@@ -138,12 +143,15 @@ class VAE(nn.Module):
             eps: Standard normal noise, `(B, L)`: z = mu + sigma eps.
             corruption: Added to the scaled input of the encoder, not to the target (a denoising VAE, Im et al., 2017,
                 https://arxiv.org/abs/1511.06406).
+            mean: Of the errors of a whole batch, where this is one process's share of it.
         """
         u = (x - self.offset) / self.gain
         q = self._posterior(u + corruption, y)
         z = q.mean + q.stddev * eps
-        prior = Independent(Normal(torch.zeros_like(z), torch.ones_like(z)), 1)
-        return self._log_prob(u, self._logits(z, y).float()), kl_divergence(q, prior)
+        prior = Independent(
+            Normal(torch.zeros_like(z), torch.ones_like(z), validate_args=False), 1, validate_args=False
+        )
+        return self._log_prob(u, self._logits(z, y).float(), mean), kl_divergence(q, prior)
 
     def _posterior(self, u: Tensor, y: Tensor | None) -> Independent:
         h = self._tell(self.encoder(u), y)
@@ -166,13 +174,13 @@ class VAE(nn.Module):
             told = nn.functional.one_hot(y.clamp(min=0), self.classes).to(h) * (y >= 0)[:, None]
         return torch.cat([h, told], dim=1)
 
-    def _log_prob(self, u: Tensor, logits: Tensor) -> Tensor:
+    def _log_prob(self, u: Tensor, logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
         if self.likelihood == "bernoulli":
             return -nn.functional.binary_cross_entropy_with_logits(logits, u, reduction="none").flatten(1).sum(1)
         error = (u - self._mean(logits)).square().flatten(1)
         log_sigma = self.log_sigma
         if self.training:
-            log_sigma = 0.5 * error.detach().mean().clamp(min=1e-8).log()
+            log_sigma = 0.5 * mean(error.detach()).clamp(min=1e-8).log()
             self.log_sigma.lerp_(log_sigma, 0.05)
         size = error.shape[1]
         return -0.5 * error.sum(1) / (2 * log_sigma).exp() - size * (log_sigma + 0.5 * math.log(2 * math.pi))

@@ -12,6 +12,7 @@ from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
 from vaeaug.cli.tune import tune
+from vaeaug.distributed import Lost
 from vaeaug.training import Diverged
 
 app = typer.Typer(
@@ -48,6 +49,6 @@ def main() -> None:
     """Runs the command line: bad input is one line and exit code 2."""
     try:
         app()
-    except (_checks.InputError, Diverged) as error:
+    except (_checks.InputError, Diverged, Lost) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -3,32 +3,62 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms.v2.functional import pil_to_tensor
 
-from vaeaug import data, saving
+from vaeaug import _checks, data, distributed, saving
 from vaeaug.augmenter import Augmenter
-from vaeaug.cli.options import Data, Label, Perturb, Scale, Seed, Size, Steps, scheme
+from vaeaug.cli.options import Data, Device, Label, Perturb, Scale, Seed, Size, Steps, check_device, scheme
 
 
 def fit(
     source: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
     steps: Steps = 400,
+    batch: Annotated[int, typer.Option(help="Samples per step, over all processes.", min=1)] = 64,
     latent: Annotated[int, typer.Option(help="The number of latent numbers.", min=1)] = 16,
     perturb: Perturb = None,
     scale: Scale = None,
     seed: Seed = 0,
     label: Label = None,
     size: Size = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Keep the training's state in this file; the same command goes on from it.")
+    ] = None,
+    bank: Annotated[
+        int | None,
+        typer.Option(help="Read a folder of class folders as it goes, not into memory, and keep so many of it.", min=2),
+    ] = None,
+    device: Device = "cpu",
 ) -> None:
     """Trains a VAE on labelled data and saves an augmenter.
 
     Example: vaeaug fit photos/ --size 64 -o model
+
+    On several cores, GPUs or machines: torchrun --nproc-per-node 4 -m vaeaug fit photos/ --size 64 -o model
     """
     saving.check_free(output)
-    samples = data.load(source, label=label, size=size)
-    augmenter = Augmenter(perturb=scheme(perturb, scale))
-    augmenter.fit(samples, steps=steps, latent=latent, seed=seed).save(output)
-    typer.echo(f"{output}: an augmenter of {len(samples)} samples in {len(samples.names)} classes")
+    with distributed.joined(device) as world:
+        check_device(device)
+        samples: Any = data.load(source, label=label, size=size) if bank is None else _stream(source, size, batch)
+        augmenter = Augmenter(perturb=scheme(perturb, scale))
+        training = {"steps": steps, "batch": batch, "latent": latent, "checkpoint": checkpoint, "device": device}
+        augmenter.fit(samples, seed=seed, bank=bank, world=world, **training)
+        if world.leads:
+            augmenter.save(output)
+    if world.leads:
+        found = augmenter.bank_.samples
+        typer.echo(f"{output}: an augmenter of {len(found)} samples in {len(found.names)} classes")
+
+
+def _stream(source: str, size: int | None, batch: int) -> DataLoader:
+    if not Path(source).is_dir():
+        _checks.refuse("a folder of class folders with --bank", repr(source), "leave --bank out")
+    if size is None:
+        _checks.refuse("--size with --bank", "none", "pass --size 64, say")
+    found = ImageFolder(source, lambda image: pil_to_tensor(image.resize((size, size))))
+    return DataLoader(found, batch_size=batch, shuffle=True)

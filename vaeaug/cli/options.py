@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+import torch
 import typer
 
 from vaeaug import _checks
@@ -18,6 +19,7 @@ Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by 
 Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to so many pixels a side.", min=8)]
 Perturb = Annotated[str | None, typer.Option(help=f"The scheme: {', '.join(PERTURBATIONS).lower()}.")]
 Scale = Annotated[float | None, typer.Option(help="How far it goes; 0 gives the samples back.", min=0)]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps, ...")]
 Steps = Annotated[int, typer.Option(help="Optimiser steps of the VAE.", min=1)]
 
 
@@ -29,6 +31,15 @@ def scheme(name: str | None, scale: float | None, default: Perturbation | None =
     if name is not None:
         chosen = known[name.lower()]()
     return chosen if scale is None else replace(chosen, scale=scale)  # type: ignore[type-var]
+
+
+def check_device(device: str) -> None:
+    """Refuses a device that is not there."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        first = str(error).splitlines()[0]
+        _checks.refuse("a device that torch can use here", f"{device!r} ({first})", "pass --device cpu, say")
 
 
 def whole(word: str) -> int:

@@ -1,0 +1,119 @@
+"""A million samples to shards: how fast, in how much memory, and the same bytes after three kills.
+
+python benchmarks/million.py                    # a million, writes benchmarks/results/million.json
+python benchmarks/million.py --samples 20000    # a trial, prints only
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vaeaug import Augmenter, _files
+from vaeaug.data import load, subset
+
+RESULT = Path(__file__).parent / "results" / "million.json"
+LIMIT = 2**30  # bytes above the model, as the issue asks
+LOADED = "import sys, vaeaug.cli; from vaeaug import Augmenter; Augmenter.load(sys.argv[1]).generate(256, seed=0)"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--samples", type=int, default=1_000_000)
+    options.add_argument("--shard-size", type=int, default=10_240)
+    options.add_argument("--steps", type=int, default=1000)
+    options.add_argument("--kills", type=int, default=3)
+    options.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        found = measure(Path(place), asked.samples, asked.shard_size, asked.steps, asked.kills, asked.seed)
+    print(found)
+    if asked.samples >= 1_000_000:
+        _files.save_json(RESULT, found)
+
+
+def measure(place: Path, samples: int, shard_size: int, steps: int, kills: int, seed: int) -> dict[str, Any]:
+    model = place / "model"
+    Augmenter().fit(subset(load("fashion-mnist"), 200, seed=0), steps=steps).save(model)
+    words = [sys.executable, "-m", "vaeaug", "generate", model, "-n", samples, "--shard-size", shard_size, "-o"]
+    _, base = run([sys.executable, "-c", LOADED, model])
+    seconds, peak = run([*words, place / "whole"])
+    shards = len(list((place / "whole").glob("shard-*.tar")))
+    size = sum(file.stat().st_size for file in (place / "whole").iterdir())
+    whole = digest(place / "whole")
+    shutil.rmtree(place / "whole")
+    moments, random_ = [], random.Random(seed)
+    for _ in range(kills):
+        moment = random_.uniform(0.05, 0.95) * seconds / (kills + 1)
+        moments.append({"after_seconds": round(moment, 1), "shards_there": killed([*words, place / "cut"], moment)})
+    again, _ = run([*words, place / "cut"])
+    return {
+        "command": f"python benchmarks/million.py --samples {samples} --shard-size {shard_size} --steps {steps}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
+        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
+        "load": round(os.getloadavg()[0], 1),
+        "samples": samples,
+        "shards": shards,
+        "bytes": size,
+        "seconds": round(seconds, 1),
+        "samples_per_second": round(samples / seconds),
+        "peak_bytes": peak,
+        "peak_bytes_of_the_model_making_a_chunk": base,
+        "bytes_above_the_model": peak - base,
+        "within_limit": peak - base < LIMIT,
+        "kills": moments,
+        "seconds_of_the_last_run": round(again, 1),
+        "sha256": whole,
+        "same_after_kills": digest(place / "cut") == whole,
+    }
+
+
+def run(words: list[Any]) -> tuple[float, int]:
+    """Runs a command to its end; returns its seconds and its peak memory, in bytes."""
+    start = time.monotonic()
+    child = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL)
+    # wait4 gives the usage of this very child; RUSAGE_CHILDREN would give the largest of all.
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"'{' '.join(map(str, words))}' ended with {child.returncode}")
+    return time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+def killed(words: list[Any], moment: float) -> int:
+    """Kills a command after so many seconds; returns how many shards are there then."""
+    child = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(moment)
+    child.send_signal(signal.SIGKILL)
+    if child.wait() != -signal.SIGKILL:
+        raise SystemExit("the run was over before it was killed; ask for more samples")
+    return len(list(Path(words[-1]).glob("shard-*.tar")))
+
+
+def digest(folder: Path) -> str:
+    """Returns a hash of all files of a folder: their names and their content."""
+    found = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            found.update(f"{file.relative_to(folder)} {file.stat().st_size}\n".encode())
+            with file.open("rb") as content:
+                while block := content.read(2**20):
+                    found.update(block)
+    return found.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Fitting and generating on a CUDA device that is not there: torch's fake tensors have a device, but no content.
+
+Tensors of two devices in one operation are an error then, and so is a look at a value, for which a GPU would be waited for.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from vaeaug import VAE, Augmenter, fitting, stream
+from vaeaug.codec import CHUNK
+from vaeaug.fidelity import Tally
+from vaeaug.parents import Parents, in_turn
+from vaeaug.perturb import PERTURBATIONS
+
+CUDA = torch.device("cuda:0")
+
+
+def there(device=CUDA, **settings):
+    with torch.device(device):
+        return VAE((1, 8, 8), **settings)
+
+
+@pytest.mark.parametrize("device", ["cuda:0", "meta"])
+@pytest.mark.parametrize("settings", [{}, {"classes": 10}, {"likelihood": "bernoulli"}, {"body": "mlp"}], ids=str)
+def test_a_step_of_fitting(digits, settings, device):
+    share = stream.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        vae = there(device, **settings).train()
+        log_likelihood, divergence = vae.terms(*fitting._noisy(share, vae, 0.1, 0, 0))
+        loss = (divergence - log_likelihood).mean()
+        assert loss.device == torch.device(device)
+        if device == "meta":
+            # Backwards, autograd asks for a CUDA context even of fake tensors.
+            loss.backward()
+            assert {weight.grad.device.type for weight in vae.parameters()} == {"meta"}
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("scheme", PERTURBATIONS.values(), ids=list(PERTURBATIONS))
+def test_a_chunk(augmenter, scheme, residual):
+    bank = augmenter.bank_
+    kept = {"_by_class": bank._by_class, "_factors": bank._factors}
+    samples, order = bank.samples, in_turn(len(bank))(0)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        moved = replace(bank, mean=mode.from_tensor(bank.mean).to(CUDA), stddev=mode.from_tensor(bank.stddev).to(CUDA))
+        moved.__dict__.update(_by_class=kept["_by_class"], _factors=tuple(f.to(CUDA) for f in kept["_factors"]))
+        other = Augmenter(perturb=scheme(), residual=residual)
+        other.vae_, other.bank_, other._tally = there(), moved, Tally(samples.names)
+        sure = torch.ones(len(bank))
+        source = Parents(samples.x, samples.y, sure, moved.mean, moved.stddev, lambda chunk: order)
+        made = other._make(source, 0, 0, CHUNK)
+        assert made.x.shape == (CHUNK, 1, 8, 8)
+        assert {part.device.type for part in made} == {"cpu"}

@@ -1,0 +1,143 @@
+"""Really run under torchrun: processes on gloo."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+
+from vaeaug import Augmenter, InputError, distributed, fit_vae, shards, stream, training
+from vaeaug.distributed import ALONE, World, joined
+
+STEPS = 24
+TOLERANCE = 1e-3  # of the loss of every step, relative, in fp32
+
+
+def job(folder, model, dies, world=ALONE):
+    """Fits, noting the loss of every step and keeping the state every five, then generates; rank 1 may die at step 12."""
+    losses, finite = [], training._finite
+
+    def noted(value, step, lr):
+        if dies and world.rank == 1 and step == 12:
+            os.kill(os.getpid(), 9)
+        losses.append(finite(value, step, lr))
+        return losses[-1]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(training, "LOOK", 1)
+    patch.setattr(training, "_finite", noted)
+    patch.setitem(training.train.__kwdefaults__, "every", 5)
+    try:
+        settings = {"steps": STEPS, "batch": 65, "precision": "fp32", "progress": False, "world": world}
+        fit_vae("digits", **settings, checkpoint=folder / "checkpoint")
+    finally:
+        patch.undo()
+    shards.write(Augmenter.load(model), folder / "shards", 1100, shard_size=300, progress=False, world=world)
+    if world.leads:
+        (folder / "losses.json").write_text(json.dumps(losses))
+
+
+def torchrun(size, *words):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", size, *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(shards.__file__).parents[1])}
+    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=300)
+
+
+def content(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def model(augmenter, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("distributed") / "model"
+    augmenter.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    job(folder, model, dies=False)
+    return folder
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_shares_are_all_rows_once(size):
+    for n in (5, 64, 67):
+        shares = [list(range(n)[World(rank, size).share(n)]) for rank in range(size)]
+        assert list(chain(*shares)) == list(range(n))
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_without_torchrun_a_process_is_alone():
+    with joined() as world:
+        assert world == ALONE
+        assert world.leads
+        assert world.mean(torch.tensor([1.0, 3.0])) == 2
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_several_processes_fit_and_generate_what_one_does(alone, model, tmp_path, size):
+    done = torchrun(size, __file__, tmp_path, model, "")
+    assert done.returncode == 0, done.stderr
+    losses, others = (torch.tensor(json.loads((f / "losses.json").read_text())) for f in (alone, tmp_path))
+    assert losses.shape == (STEPS,)
+    assert losses[-1] < losses[0] - 0.1
+    assert torch.allclose(losses, others, rtol=TOLERANCE, atol=0)
+    assert content(alone / "shards") == content(tmp_path / "shards")
+
+
+def test_a_rank_that_dies_stops_the_rest_and_another_world_goes_on(alone, model, tmp_path):
+    done = torchrun(2, __file__, tmp_path, model, "dies")
+    assert done.returncode != 0
+    assert "SIGKILL" in done.stderr
+    job(tmp_path, model, dies=False)
+    losses, others = (torch.tensor(json.loads((f / "losses.json").read_text())) for f in (alone, tmp_path))
+    assert len(others) == STEPS - 10, "it went on from the state kept at step 10"
+    assert torch.allclose(losses[10:], others, rtol=TOLERANCE, atol=0)
+
+
+def test_the_command_line_under_torchrun(model, tmp_path):
+    words = ("-m", "vaeaug", "generate", model, "-n", 600, "--shard-size", 256, "-o", tmp_path / "o")
+    done = torchrun(2, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("600 samples in 3 shards") == 1
+    done = torchrun(2, *words, "--seed", 1)
+    assert done.returncode != 0
+    assert done.stderr.count("Error: expected seed 0, with which") == 1
+
+
+def test_a_connection_that_breaks_is_a_clear_error(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, give in (
+        ("init_process_group", None),
+        ("get_rank", 1),
+        ("get_world_size", 2),
+        ("destroy_process_group", None),
+    ):
+        monkeypatch.setattr(distributed.dist, name, lambda *a, give=give, **k: give)
+    message = "expected all 2 processes to stay, got 'gloo: Connection closed by peer' in process 1; look above"
+    with pytest.raises(distributed.Lost, match=message), joined():
+        raise RuntimeError("gloo: Connection closed by peer")
+    with pytest.raises(RuntimeError, match="out of memory"), joined():
+        raise RuntimeError("out of memory")
+
+
+def test_a_batch_for_every_process(digits):
+    with pytest.raises(InputError, match="expected batch to be a whole number from 4 up, got 3"):
+        fit_vae(digits, steps=1, batch=3, world=World(0, 4))
+    loader = torch.utils.data.DataLoader(list(zip(digits.x, digits.y, strict=True))[:9], batch_size=4)
+    batch = stream.streamed(loader, 0, lambda samples: None, World(1, 2))
+    assert torch.equal(batch(0).x, digits.x[2:4])
+    assert batch(1)[2:] == (2, 4)
+    with pytest.raises(InputError, match=r"expected batches of 2 samples or more, got one of 1; pass .*drop_last=True"):
+        batch(2)
+
+
+if __name__ == "__main__":
+    with joined() as here:
+        job(Path(sys.argv[1]), sys.argv[2], bool(sys.argv[3]), here)

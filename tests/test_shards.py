@@ -1,0 +1,228 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaeaug import Augmenter, InputError, Prior, shards
+from vaeaug.codec import CHUNK
+from vaeaug.data import load
+from vaeaug.distributed import World
+
+
+def write(augmenter, folder, n=600, **settings):
+    return shards.write(augmenter, folder, n, **({"shard_size": 200, "seed": 3, "progress": False} | settings))
+
+
+def content(folder):
+    """The bytes of every file, by its path."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def rows_augmenter():
+    return Augmenter().fit("wine", steps=20, progress=False)
+
+
+@pytest.fixture(scope="module")
+def whole(augmenter, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards") / "whole"
+    return folder, write(augmenter, folder)
+
+
+def test_tar_shards_hold_what_generate_gives_each_once(augmenter, whole):
+    _, paths = whole
+    made = augmenter.generate(600, seed=3)
+    assert [path.name for path in paths] == [f"shard-00000{k}.tar" for k in range(3)]
+    keys = []
+    for path in paths:
+        with tarfile.open(path) as archive:
+            members = archive.getmembers()
+            assert all((m.mtime, m.uid, m.gid, m.uname) == (0, 0, 0, "") for m in members)
+            names = [m.name for m in members]
+            assert names == [
+                f"{k}.{end}" for k in dict.fromkeys(n.split(".")[0] for n in names) for end in ("png", "cls", "json")
+            ]
+            keys += [int(n.split(".")[0]) for n in names[::3]]
+            for name in names[::3]:
+                i = int(name.split(".")[0])
+                pixels = np.array(Image.open(io.BytesIO(archive.extractfile(name).read())))
+                assert np.array_equal(pixels, (made.x[i, 0] * 255).round().byte().numpy())
+                record = json.load(archive.extractfile(name.replace("png", "json")))
+                assert record["parent"] == made.parent[i]
+                assert int(archive.extractfile(name.replace("png", "cls")).read()) == record["label"] == made.y[i]
+    assert keys == list(range(600))
+
+
+READER = """
+import sys, webdataset
+dataset = webdataset.WebDataset(sys.argv[1:], shardshuffle=False, empty_check=False).decode("torchrgb")
+found = list(dataset.to_tuple("png", "cls", "json"))
+print([y for _, y, _ in found], tuple(found[7][0].shape), found[7][2]["confidence"], sep=";")
+"""
+
+
+def test_webdataset_reads_the_shards(augmenter, whole):
+    pytest.importorskip("webdataset")
+    # In another process: webdataset leaves files open, which is a warning, and so an error, here.
+    words = [sys.executable, "-c", READER, *map(str, whole[1])]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert out.strip().split(";") == [str(augmenter.generate(600, seed=3).y.tolist()), "(3, 8, 8)", "1.0"]
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "webdataset-npy", "npz", "images"])
+def test_any_number_of_processes_and_any_cut_give_the_same_bytes(augmenter, tmp_path, kind):
+    for folder, size in (("one", 1), ("four", 4)):
+        for rank in range(size):
+            write(augmenter, tmp_path / folder, format=kind, world=_Unwaiting(rank, size))
+    one = content(tmp_path / "one")
+    assert one == content(tmp_path / "four")
+    (gone,) = [name for name in one if name.startswith("shard-000001")]
+    (tmp_path / "four" / gone).unlink()
+    left = tmp_path / "four" / f".{gone}-abc"
+    left.mkdir()
+    (left / gone).write_bytes(b"half of it")
+    write(augmenter, tmp_path / "four", format=kind)
+    assert content(tmp_path / "four") == one
+    assert not left.exists()
+
+
+class _Unwaiting(World):
+    def wait(self):
+        pass
+
+
+def test_shards_that_are_there_are_not_made_again(augmenter, tmp_path, monkeypatch):
+    write(augmenter, tmp_path)
+    monkeypatch.setattr(Augmenter, "_make", lambda *a: pytest.fail("made again"))
+    write(augmenter, tmp_path)
+
+
+def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
+    alive = []
+    make = Augmenter._make
+
+    def counted(self, *args):
+        assert sum(ref() is not None for ref in alive) <= 2
+        made = make(self, *args)
+        alive.append(weakref.ref(made.x))
+        return made
+
+    monkeypatch.setattr(Augmenter, "_make", counted)
+    for kind in ("webdataset", "npz", "images"):
+        write(augmenter, tmp_path / kind, 8 * CHUNK, shard_size=8 * CHUNK, format=kind)
+    assert len(alive) == 24
+
+
+def test_npz_shards_keep_every_bit(augmenter, tmp_path):
+    paths = write(augmenter, tmp_path, format="npz")
+    made = augmenter.generate(600, seed=3)
+    for k, path in enumerate(paths):
+        with np.load(path, allow_pickle=False) as found:
+            for name, value in made._asdict().items():
+                # The last chunk of `generate` is decoded in part, which may round otherwise.
+                assert np.allclose(found[name], value[200 * k : 200 * (k + 1)], atol=1e-6)
+                assert found[name].dtype == value.numpy().dtype
+            assert tuple(found["names"]) == augmenter.bank_.samples.names
+        assert load(path).counts == torch.bincount(made.y[200 * k : 200 * (k + 1)], minlength=10).tolist()
+
+
+def test_image_shards_load_as_one_folder(augmenter, tmp_path):
+    write(augmenter, tmp_path, format="images", labels=[3, 8])
+    assert load(tmp_path).counts == [300, 300]
+    tables = [path.read_text().splitlines() for path in sorted(tmp_path.glob("*.csv"))]
+    listed = [row["file"] for table in tables for row in csv.DictReader(table)]
+    assert sorted(listed) == sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png"))
+
+
+def test_rows_as_csv_and_tar_shards(rows_augmenter, tmp_path):
+    made = rows_augmenter.generate(300, seed=3)
+    paths = write(rows_augmenter, tmp_path / "csv", 300, format="csv")
+    assert torch.allclose(torch.cat([load(path).x for path in paths]), made.x, rtol=1e-5)
+    assert (tmp_path / "csv" / "shard-000001.parents.csv").is_file()
+    first, _ = write(rows_augmenter, tmp_path / "tar", 300)
+    with tarfile.open(first) as archive:
+        x = np.load(io.BytesIO(archive.extractfile("000000000005.npy").read()))
+    assert np.allclose(x, made.x[5], rtol=1e-5)
+
+
+def test_rows_are_no_pictures(rows_augmenter, tmp_path):
+    with pytest.raises(InputError, match="got format 'images'; write rows to one of these"):
+        write(rows_augmenter, tmp_path, format="images")
+
+
+def test_near_samples_with_their_files(augmenter, digits, tmp_path):
+    near, files = digits.x[:3], ("a.png", "b.png", "c.png")
+    (path,) = write(augmenter, tmp_path, 7, near=near, labels=digits.y[:3], files=files)
+    with tarfile.open(path) as archive:
+        record = json.load(archive.extractfile("000000000004.json"))
+    assert (record["parent"], record["parent_file"]) == (1, "b.png")
+
+
+def test_the_manifest_says_what_it_is(augmenter, whole):
+    there = json.loads((whole[0] / "manifest.json").read_text())
+    assert (there["seed"], there["samples"], there["shard_size"], there["shards"]) == (3, 600, 200, 3)
+    assert there["augmenter"] == shards.fingerprint(augmenter)
+    assert there["augmenter"] != shards.fingerprint(augmenter.using(residual=False))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"seed": 4}, "expected seed 3, with which '.*' was begun, got 4; choose another folder"),
+        ({"n": 601}, "expected samples 600, with which"),
+        ({"shard_size": 100}, "expected shard_size 200, with which"),
+        ({"format": "npz"}, "expected content 'webdataset', with which"),
+        ({"labels": [1]}, "expected labels None, with which"),
+        ({"format": "parquet"}, "expected format to be one of webdataset, webdataset-npy, npz, csv, images, got"),
+        ({"format": "csv"}, "expected another format than csv for images, got csv"),
+        ({"shard_size": 0}, "expected shard_size to be a whole number from 1 up, got 0"),
+    ],
+)
+def test_other_settings_are_refused(augmenter, whole, other, message):
+    before = content(whole[0])
+    with pytest.raises(InputError, match=message):
+        write(augmenter, whole[0], **other)
+    assert content(whole[0]) == before
+
+
+def test_another_augmenter_is_refused(augmenter, whole):
+    with pytest.raises(InputError, match=r"expected augmenter '[0-9a-f]{64}', with which"):
+        write(augmenter.using(perturb=Prior()), whole[0])
+
+
+def test_a_folder_of_something_else_is_refused(augmenter, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="expected a new or empty output folder"):
+        write(augmenter, tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="expected a new or empty output folder"):
+        write(augmenter, tmp_path)
+
+
+def test_killed_and_resumed(augmenter, tmp_path):
+    augmenter.save(tmp_path / "model")
+    words = ["-n", "3072", "--shard-size", "256", "--seed", "3", "-o", tmp_path / "o"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "vaeaug", "generate", tmp_path / "model", *words],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL,
+    )
+    while len(list((tmp_path / "o").glob("shard-*.tar"))) < 2 and running.poll() is None:
+        time.sleep(0.002)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL, "killed before it was done"
+    assert 2 <= len(list((tmp_path / "o").glob("shard-*.tar"))) < 12
+    write(Augmenter.load(tmp_path / "model"), tmp_path / "o", 3072, shard_size=256)
+    write(augmenter, tmp_path / "whole", 3072, shard_size=256)
+    assert content(tmp_path / "o") == content(tmp_path / "whole")
