@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def fit_vae(
     classes: int | None = None,
     likelihood: str = "gaussian",
     body: str | Body | None = None,
-    steps: int = 400,
+    steps: int | None = None,
     batch: int = 64,
     lr: float = 4e-3,
     weight_decay: float = 0.01,
@@ -45,7 +46,8 @@ def fit_vae(
         data: Labelled data in any form that `vaeaug.data.as_samples` takes.
         vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
             (see `VAE`), and its scaling fitted to the data.
-        steps: The number of optimiser steps.
+        steps: The number of optimiser steps; by default 400 for up to 200 samples, which more would overfit, growing with
+            the root of their number to 2,000 for 5,000 and more (docs/speed.md).
         batch: Samples per step.
         lr: The peak learning rate of AdamW.
         weight_decay: AdamW's.
@@ -70,6 +72,7 @@ def fit_vae(
         ((1, 8, 8), 16)
     """
     samples = as_samples(data)
+    steps = default_steps(len(samples)) if steps is None else steps
     for name, value in {"beta": beta, "free_bits": free_bits, "noise": noise}.items():
         _checks.within(name, value, 0)
     _checks.within("warmup", warmup, 0, 1)
@@ -109,6 +112,11 @@ def fit_vae(
         fingerprint=_fingerprint(samples, told) if checkpoint else "",
     )
     return vae.eval()
+
+
+def default_steps(size: int) -> int:
+    """Returns the number of steps that suits so many training samples."""
+    return round(min(2000, max(400, 400 * math.sqrt(size / 200))))
 
 
 def _fingerprint(samples: Samples, settings: tuple[Any, ...]) -> str:

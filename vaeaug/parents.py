@@ -22,7 +22,8 @@ class Parents(NamedTuple):
         confidence: How sure the labels are, `(N,)`.
         mean, stddev: Of q(z|x), each `(N, L)`.
         order: A chunk's number -> the places of its parents, `(CHUNK,)`.
-        rest: x - decode(mean), `(N, *event)`, where it is known already.
+        rest: Places `(B,)` -> x - decode(mean) of the samples there, `(B, *event)`; None for a plain decode.
+        inside: Whether all samples lie in the range of the bank.
     """
 
     x: Tensor
@@ -31,20 +32,22 @@ class Parents(NamedTuple):
     mean: Tensor
     stddev: Tensor
     order: Callable[[int], Tensor]
-    rest: Tensor | None = None
+    rest: Callable[[Tensor], Tensor] | None
+    inside: bool
 
 
-def of_bank(bank: Bank, labels: Any, seed: int) -> Parents:
+def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor] | None) -> Parents:
     """Returns the samples of a bank as parents.
 
     Arguments:
         bank: The bank.
         labels: The classes wanted, in turn: a label or several. By default all samples come, each equally often.
         seed: Of the order.
+        rest: See `Parents`.
     """
     samples = bank.samples
     order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
-    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order)
+    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order, rest, True)
 
 
 def in_turn(size: int) -> Callable[[int], Tensor]:

@@ -33,7 +33,7 @@ def bench(
     seeds: Annotated[int, typer.Option(help="How many paired repetitions.", min=1)] = 5,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core. The result is the same.", min=0)] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
-    vae_steps: Steps = 400,
+    vae_steps: Steps = None,
     perturb: Perturb = None,
     scale: Scale = None,
     label: Label = None,

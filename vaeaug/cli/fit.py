@@ -15,7 +15,7 @@ from vaeaug.cli.options import Data, Label, Perturb, Scale, Seed, Size, Steps, s
 def fit(
     source: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
-    steps: Steps = 400,
+    steps: Steps = None,
     latent: Annotated[int, typer.Option(help="The number of latent numbers.", min=1)] = 16,
     perturb: Perturb = None,
     scale: Scale = None,

@@ -18,7 +18,7 @@ Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by 
 Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to so many pixels a side.", min=8)]
 Perturb = Annotated[str | None, typer.Option(help=f"The scheme: {', '.join(PERTURBATIONS).lower()}.")]
 Scale = Annotated[float | None, typer.Option(help="How far it goes; 0 gives the samples back.", min=0)]
-Steps = Annotated[int, typer.Option(help="Optimiser steps of the VAE.", min=1)]
+Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
 
 
 def scheme(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:
