@@ -19,7 +19,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug import _checks, _rng, saving, stream
 from vaeaug.bank import Bank
-from vaeaug.codec import Codec
+from vaeaug.codec import Codec, Rests
 from vaeaug.data import Scaling, as_samples, unit_float
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.fitting import fit_vae
@@ -147,10 +147,10 @@ class Augmenter:
         seed = secrets.randbits(62) if seed is None else seed
         _checks.within("seed", seed, 0, whole=True)
         near = None if near is None else as_near(near, self.bank_)
-        source = of_bank(self.bank_, labels, seed) if near is None else self._given(n, near, labels)
+        source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels)
         chunks = range(-(-n // CHUNK))
         parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
-        made = Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        made = parts[0] if len(parts) == 1 else Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
         return made if near is None else _like(made, near, self.bank_.scaling == Scaling())
 
     def using(self, **parts: Any) -> Augmenter:
@@ -163,6 +163,7 @@ class Augmenter:
         new._check_parts()
         if hasattr(self, "bank_"):
             new._fill(self.vae_, self.bank_)
+            new._rests = self._rests
         return new
 
     def part(self, index: Tensor) -> Augmenter:
@@ -181,7 +182,7 @@ class Augmenter:
         in the data's range. Streams, shards and Datasets are made of it."""
         self._ready()
         near = None if near is None else as_near(near, self.bank_)
-        source = of_bank(self.bank_, labels, seed) if near is None else self._given(len(near), near, labels)
+        source = self._of_bank(labels, seed) if near is None else self._given(len(near), near, labels)
         return lambda index: self._make(source, index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
@@ -220,6 +221,7 @@ class Augmenter:
     def _fill(self, vae: Any, bank: Bank) -> None:
         self.vae_, self.bank_ = vae, bank
         self._tally = Tally(bank.samples.names)
+        self._rests = Rests(self._codec, bank)
 
     def _check_parts(self) -> None:
         if not isinstance(self.perturb, Perturbation):
@@ -238,17 +240,26 @@ class Augmenter:
     def _ready(self) -> None:
         self.check_fitted()
         # The VAE may have been moved since fit; its bank follows.
-        self.bank_ = self.bank_.to(device_of(self.vae_))
+        device = device_of(self.vae_)
+        if device != self.bank_.mean.device:
+            self.bank_ = self.bank_.to(device)
+            self._rests = Rests(self._codec, self.bank_)
 
     @property
     def _codec(self) -> Codec:
         return Codec(self.vae_)
 
+    def _of_bank(self, labels: Any, seed: int) -> Parents:
+        return of_bank(self.bank_, labels, seed, self._rests if self.residual else None)
+
     def _given(self, n: int, near: Tensor, labels: Any) -> Parents:
         """Checks and encodes the samples to start from; more than n are not needed."""
         bank = self.bank_
         x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
-        bank.check_range(x)
+        inside = bank.holds(x)
+        if not inside:
+            _checks.finite("near", near)
+            bank.check_range(x)
         if labels is not None:
             y = _checks.labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
             if len(y) != len(x):
@@ -262,26 +273,22 @@ class Augmenter:
             if getattr(self.vae_, "classes", None) is not None:
                 # The codes of the bank know their labels; these must, too.
                 mean, stddev = self._codec.codes(x, y)
-        parts = zip(x.split(CHUNK), mean.split(CHUNK), y.split(CHUNK), strict=True)
-        rest = torch.cat([self._codec.rest(*part) for part in parts]) if self.residual else None
-        return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest)
+        rest = self._codec.rest(x, mean, y).__getitem__ if self.residual else None
+        return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
 
     def _make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
         """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
-        parents = source.order(chunk)
-        at = parents.to(source.mean.device)
-        q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1)
-        labels, parents = source.y[parents], parents[:n]
-        x, y, confidence = source.x[parents], labels[:n], source.confidence[parents]
-        rest = None
-        if self.residual:
-            rest = self._codec.rest(x, q.mean[:n], y) if source.rest is None else source.rest[at[:n]]
+        places = source.order(chunk)
+        at = places.to(source.mean.device)
+        q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1, validate_args=False)
+        labels, parents = source.y[places], places[:n]
+        y, confidence = labels[:n], source.confidence[parents]
         if self.keep is None:
-            return Generated(self._draw(x, rest, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
-        out, judged, open_ = x.clone(), confidence.clone(), torch.arange(n)
+            return Generated(self._draw(source, parents, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
+        out, judged, open_ = source.x[parents], confidence.clone(), torch.arange(n)
         for attempt in range(TRIES):
-            drawn = self._draw(x, rest, q, labels, (seed, 0, chunk, attempt), open_)
-            keep, sure = (t.cpu() for t in self.keep.near(x[open_])(drawn, y[open_]))
+            drawn = self._draw(source, parents, q, labels, (seed, 0, chunk, attempt), open_)
+            keep, sure = (t.cpu() for t in self.keep.near(source.x[parents[open_]])(drawn, y[open_]))
             self._tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]
@@ -290,18 +297,21 @@ class Augmenter:
         return Generated(out, y, parents, judged)
 
     def _draw(
-        self, x: Tensor, rest: Tensor | None, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
+        self, source: Parents, parents: Tensor, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
     ) -> Tensor:
         """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
-        rows = torch.arange(len(x)) if rows is None else rows
-        at = rows.to(q.mean.device)
-        z = self.perturb(q, labels, self.bank_, _rng.generator(*place))[at]
-        parents, made = x[rows].to(q.mean), self._codec.decode(z, labels[rows])
-        if rest is not None:
+        z = self.perturb(q, labels, self.bank_, _rng.generator(*place))
+        of = slice(len(parents)) if rows is None else rows
+        at = of if rows is None else rows.to(z.device)
+        z, parents = z[at], parents[of]
+        made = self._codec.decode(z, labels[of])
+        if source.rest is not None:
+            made = made + source.rest(parents)
             # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-            still = (z == q.mean[at]).all(1).view(-1, *[1] * (x.ndim - 1))
-            made = torch.where(still, parents, rest[at] + made)
-        return self.bank_.clip(made, parents)
+            still = (z == q.mean[at]).all(1)
+            if still.any():
+                made[still] = source.x[parents[still.cpu()]].to(made)
+        return self.bank_.clip(made, None if source.inside else source.x[parents].to(made))
 
 
 def _like(made: Generated, near: Tensor, unit: bool) -> Generated:

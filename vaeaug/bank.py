@@ -145,9 +145,22 @@ class Bank:
             mixed.append(torch.linalg.cholesky((own.T @ own + size * borrowed) / (free + size)))
         return pooled.to(self.mean), torch.stack(mixed).to(self.mean)
 
+    @cached_property
+    def _range(self) -> tuple[Tensor, Tensor]:
+        low, high = (torch.tensor(v, device=self.mean.device) for v in (self.scaling.low, self.scaling.high))
+        return low, high
+
+    def holds(self, x: Tensor) -> bool:
+        """Returns whether all samples lie in the range seen in the bank, and so are finite."""
+        if len(self.scaling.low) == 1:
+            least, most = (t.item() for t in x.aminmax())
+            return self.scaling.low[0] <= least and most <= self.scaling.high[0]
+        low, high = (t.to(x.device) for t in self._range)
+        return bool(((x >= low) & (x <= high)).all())
+
     def check_range(self, x: Tensor) -> None:
         """Refuses samples that lie where the bank's never do: another scaling, most likely."""
-        low, high = (torch.tensor(v) for v in (self.scaling.low, self.scaling.high))
+        low, high = (t.to(x.device) for t in self._range)
         span = high - low
         # Images of a known range must keep to it; what was only seen in the data may be exceeded.
         slack = 1e-3 * span if self.scaling == Scaling() else (10 if x.ndim == 2 else 1) * span
@@ -182,9 +195,13 @@ class Bank:
         spread = _spread(self.samples.x)
         return float(spread[spread > 0].min()) if (spread > 0).any() else 0.0
 
-    def clip(self, x: Tensor, parents: Tensor) -> Tensor:
-        """Bounds samples by the range of the data, widened to that of their parents."""
-        low, high = (torch.tensor(v, device=x.device) for v in (self.scaling.low, self.scaling.high))
+    def clip(self, x: Tensor, parents: Tensor | None) -> Tensor:
+        """Bounds samples by the range of the data, widened to that of their parents where these leave it."""
+        if parents is None and len(self.scaling.low) == 1:
+            return x.clamp(self.scaling.low[0], self.scaling.high[0])
+        low, high = (t.to(x.device) for t in self._range)
+        if parents is None:
+            return x.clamp(low, high)
         return x.clamp(torch.minimum(low, parents), torch.maximum(high, parents))
 
 

@@ -25,7 +25,7 @@ from vaeaug.arms import Arm
 from vaeaug.augmenter import Augmenter
 from vaeaug.classifiers import as_classifier
 from vaeaug.data import Samples
-from vaeaug.fitting import fit_vae
+from vaeaug.fitting import default_steps, fit_vae
 from vaeaug.stages import Growth, Job
 from vaeaug.training import PRECISIONS, Shuffled, autocast, evaluating, train
 from vaeaug.workers import one_thread
@@ -67,11 +67,6 @@ class Settings:
         for name, _ in self.vae:
             _checks.one_of("an argument of fit_vae", name, tuple(known))
 
-    @property
-    def vae_steps(self) -> int:
-        """Optimiser steps of the VAE."""
-        return dict(self.vae).get("steps", inspect.signature(fit_vae).parameters["steps"].default)
-
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -89,7 +84,7 @@ class Run(Job):
         self.subset = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
         self.network: nn.Module | None = None
         self.classifier: Any = None
-        self.vae_steps = settings.vae_steps
+        self.vae_steps = dict(settings.vae).get("steps") or default_steps(len(samples))
         self._made: dict[Any, tuple[Any, float]] = {}
         self._used: set[Any] = set()
 

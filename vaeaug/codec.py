@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Independent, Normal
 
 from vaeaug import _checks
 from vaeaug.training import device_of, evaluating
+from vaeaug.vae import VAE
 
-CHUNK = 256  # samples encoded or decoded, and whose noise is drawn, together
+CHUNK = 256  # samples encoded, and whose noise is drawn, together
+BLOCK = 64  # samples decoded together on a CPU: their layers stay in its cache
+ROWS = 16  # of fewer or odd rows, matrix products round otherwise
+KEPT = 2**30  # bytes of rests that one bank keeps at most
 
 
 class Codec(NamedTuple):
     """Asks a VAE in eval mode, without gradients, in full precision and with labels where it is conditional.
+
+    A `VAE` is asked for a multiple of 16 samples always, so that a sample does not depend, to the last bit, on how many
+    others are asked for with it.
 
     Arguments:
         vae: A `VAE`, or anything with `encode` and `decode`.
@@ -24,22 +33,37 @@ class Codec(NamedTuple):
     vae: Any
 
     def encode(self, x: Tensor, y: Tensor | None) -> Independent:
-        device = device_of(self.vae)
-        # In full precision, also inside a training step under autocast: a sample must not depend on who asks.
-        with evaluating(self.vae), torch.autocast(device.type, enabled=False):
-            q = self.vae.encode(x.to(device), *self._told(y, device))
+        device, size = device_of(self.vae), len(x)
+        with self._calm(device):
+            q = self.vae.encode(*self._filled(x.to(device), *self._told(y, device)))
         if not isinstance(q, torch.distributions.Distribution) or q.mean.ndim != 2:
             got = f"{type(q).__name__}" + (f" over {tuple(q.mean.shape)}" if hasattr(q, "mean") else "")
             _checks.refuse("encode to return an Independent(Normal) over (B, L)", got, "wrap it with vaeaug.adapters")
-        return cast(Independent, q)
+        if len(q.mean) == size:
+            return cast(Independent, q)
+        return Independent(Normal(q.mean[:size], q.stddev[:size], validate_args=False), 1, validate_args=False)
 
     def decode(self, z: Tensor, y: Tensor) -> Tensor:
-        with evaluating(self.vae), torch.autocast(z.device.type, enabled=False):
-            return self.vae.decode(z, *self._told(y, z.device))
+        size, filled = len(z), self._filled(z, *self._told(y, z.device))
+        block = BLOCK if isinstance(self.vae, VAE) and z.device.type == "cpu" else len(filled[0])
+        with self._calm(z.device):
+            parts = [self.vae.decode(*part) for part in zip(*(t.split(block) for t in filled), strict=True)]
+        made = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return made[:size] if len(filled[0]) > size else made
+
+    @contextmanager
+    def _calm(self, device: torch.device) -> Iterator[None]:
+        # In full precision, also inside a training step under autocast: a sample must not depend on who asks.
+        with evaluating(self.vae), torch.autocast(device.type, enabled=False):
+            yield
 
     def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
         conditional = getattr(self.vae, "classes", None) is not None
         return (y.to(device),) if conditional and y is not None else ()
+
+    def _filled(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        short = -len(tensors[0]) % ROWS if isinstance(self.vae, VAE) else 0
+        return tuple(torch.cat([t, t[-1:].expand(short, *t.shape[1:])]) for t in tensors) if short else tensors
 
     def codes(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns mean and standard deviation of q(z|x), each `(N, L)`, encoded a chunk at a time."""
@@ -48,5 +72,51 @@ class Codec(NamedTuple):
         return torch.cat([q.mean for q in found]), torch.cat([q.stddev for q in found])
 
     def rest(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
-        """Returns what the VAE does not tell of samples: x - decode(z), on its device."""
-        return x.to(z) - self.decode(z, y)
+        """Returns what the VAE does not tell of samples, x - decode(z), on its device, a chunk at a time."""
+        parts = zip(*(t.split(CHUNK) for t in (x, z, y)), strict=True)
+        found = [x.to(z) - self.decode(z, y) for x, z, y in parts]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+
+class Rests:
+    """Creates a function from places in a bank to what the VAE does not tell of the samples there, `(B, *event)`.
+
+    With a `VAE`, each is computed when it is first asked for and kept, as long as the weights stay what they are and all
+    fit into 1 GB: it is half of the decoder's work.
+
+    Arguments:
+        codec: Asks the VAE.
+        bank: The samples, `samples.x` and `samples.y`, and their codes, `mean`.
+    """
+
+    def __init__(self, codec: Codec, bank: Any) -> None:
+        self.codec, self.bank = codec, bank
+        self._kept: Tensor | None = None
+        self._there, self._seen = torch.zeros(0, dtype=torch.bool), -1
+
+    def __call__(self, places: Tensor) -> Tensor:
+        state, shape, device = self._state(), self.bank.samples.x.shape, self.bank.mean.device
+        if state is None or 4 * shape.numel() > KEPT:
+            return self._compute(places)
+        if self._kept is None or state != self._seen:
+            # Memory is taken page by page, as the rests come.
+            self._kept, self._there = torch.empty(shape, device=device), torch.zeros(shape[0], dtype=torch.bool)
+            self._seen = state
+        missing = places[~self._there[places]].unique()
+        if len(missing):
+            self._kept[missing.to(device)] = self._compute(missing)
+            self._there[missing] = True
+        return self._kept[places.to(device)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kept": None}
+
+    def _compute(self, places: Tensor) -> Tensor:
+        samples, mean = self.bank.samples, self.bank.mean
+        return self.codec.rest(samples.x[places], mean[places.to(mean.device)], samples.y[places])
+
+    def _state(self) -> int | None:
+        """Returns a number that changes with the weights; nothing for a VAE whose bits may depend on the batch."""
+        vae = self.codec.vae
+        weights = [] if not isinstance(vae, VAE) else [w for w in vae.parameters() if not w.is_inference()]
+        return sum(w._version for w in weights) if weights else None

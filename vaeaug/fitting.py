@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sized
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ def fit_vae(
     classes: int | None = None,
     likelihood: str = "gaussian",
     body: str | Body | None = None,
-    steps: int = 400,
+    steps: int | None = None,
     batch: int = 64,
     lr: float = 4e-3,
     weight_decay: float = 0.01,
@@ -57,7 +58,8 @@ def fit_vae(
         y: The labels, where `data` is X alone.
         vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
             (see `VAE`), and its scaling fitted to the data.
-        steps: The number of optimiser steps.
+        steps: The number of optimiser steps; by default 400 for up to 200 samples, which more would overfit, growing with
+            the root of their number to 2,000 for 5,000 and more (docs/speed.md).
         batch: Samples per step; a DataLoader has its own.
         lr: The peak learning rate of AdamW.
         weight_decay: AdamW's.
@@ -92,6 +94,7 @@ def fit_vae(
     _checks.within("batch", batch, world.size, whole=True)
     known = vae is not None or scaling is not None
     samples = stream.first(data, seed, 1 if known else stream.FIRST) if _streams(data) else as_samples(data, y=y)
+    steps = default_steps(_size(data, samples)) if steps is None else steps
     if vae is None:
         with _rng.forked(seed, 0):
             vae = VAE(samples.event_shape, latent=latent, classes=classes, likelihood=likelihood, body=body)
@@ -131,6 +134,17 @@ def fit_vae(
 
 def _streams(data: Any) -> bool:
     return isinstance(data, DataLoader)
+
+
+def _size(data: Any, samples: Samples) -> int:
+    if not _streams(data):
+        return len(samples)
+    return len(data.dataset) if isinstance(data.dataset, Sized) else 2**31  # a stream has no end
+
+
+def default_steps(size: int) -> int:
+    """Returns the number of steps that suits so many training samples."""
+    return round(min(2000, max(400, 400 * math.sqrt(size / 200))))
 
 
 def _check(samples: Samples, vae: VAE) -> None:

@@ -24,7 +24,8 @@ class Parents(NamedTuple):
         confidence: How sure the labels are, `(N,)`.
         mean, stddev: Of q(z|x), each `(N, L)`.
         order: A chunk's number -> the places of its parents, `(CHUNK,)`.
-        rest: x - decode(mean), `(N, *event)`, where it is known already.
+        rest: Places `(B,)` -> x - decode(mean) of the samples there, `(B, *event)`; None for a plain decode.
+        inside: Whether all samples lie in the range of the bank.
     """
 
     x: Tensor
@@ -33,10 +34,11 @@ class Parents(NamedTuple):
     mean: Tensor
     stddev: Tensor
     order: Callable[[int], Tensor]
-    rest: Tensor | None = None
+    rest: Callable[[Tensor], Tensor] | None
+    inside: bool
 
 
-def of_bank(bank: Bank, labels: Any, seed: int) -> Parents:
+def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor] | None) -> Parents:
     """Returns the samples of a bank as parents.
 
     Arguments:
@@ -44,10 +46,11 @@ def of_bank(bank: Bank, labels: Any, seed: int) -> Parents:
         labels: The classes wanted, in turn: a label or several, numbers or names. By default all samples come, each
             equally often.
         seed: Of the order.
+        rest: See `Parents`.
     """
     samples = bank.samples
     order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
-    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order)
+    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order, rest, True)
 
 
 def label_list(labels: Any, size: int) -> Any:
@@ -74,7 +77,6 @@ def as_near(near: Any, bank: Bank) -> Tensor:
         low, high = bank.scaling.low[0], bank.scaling.high[0]
         found = low + (high - low) * unit_float(found)
     _checks.event("near", found, event_shape)
-    _checks.finite("near", found)
     return found
 
 

@@ -75,16 +75,15 @@ def _has_bf16(device: torch.device) -> bool:
 @contextmanager
 def evaluating(*modules: Any) -> Iterator[None]:
     """Puts modules into eval mode without gradients inside the block, and each submodule's own mode back after it."""
-    submodules = [m for module in modules if isinstance(module, nn.Module) for m in module.modules()]
-    modes = [m.training for m in submodules]
-    for m in submodules:
+    found = [m for module in modules if isinstance(module, nn.Module) for m in module.modules() if m.training]
+    for m in found:
         m.training = False
     try:
         with torch.no_grad():
             yield
     finally:
-        for m, mode in zip(submodules, modes, strict=True):
-            m.training = mode
+        for m in found:
+            m.training = True
 
 
 def device_of(module: Any) -> torch.device:

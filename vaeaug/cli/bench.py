@@ -55,7 +55,7 @@ def bench(
     seeds: Annotated[int, typer.Option(help="How many paired repetitions.", min=1)] = 5,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core. The result is the same.", min=0)] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
-    vae_steps: Steps = 400,
+    vae_steps: Steps = None,
     perturb: Perturb = None,
     scale: Scale = None,
     label: Label = None,
@@ -72,7 +72,7 @@ def bench(
     pool, judged = _read(source, test, label, size)
     chosen = classifier or (["cnn"] if pool.x.ndim == 4 else ["logistic", "forest"])
     asked = _regime(per_class)
-    settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),))
+    settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
     chosen_scheme = scheme(perturb, scale)
     moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
     conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme)

@@ -18,7 +18,7 @@ from vaeaug.cli.options import Data, Device, Label, Perturb, Scale, Seed, Size, 
 def fit(
     source: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
-    steps: Steps = 400,
+    steps: Steps = None,
     batch: Annotated[int, typer.Option(help="Samples per step, over all processes.", min=1)] = 64,
     latent: Annotated[int, typer.Option(help="The number of latent numbers.", min=1)] = 16,
     perturb: Perturb = None,

@@ -20,7 +20,7 @@ Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to
 Perturb = Annotated[str | None, typer.Option(help=f"The scheme: {', '.join(PERTURBATIONS).lower()}.")]
 Scale = Annotated[float | None, typer.Option(help="How far it goes; 0 gives the samples back.", min=0)]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps, ...")]
-Steps = Annotated[int, typer.Option(help="Optimiser steps of the VAE.", min=1)]
+Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
 
 
 def scheme(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:

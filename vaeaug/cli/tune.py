@@ -26,7 +26,7 @@ def tune(
     folds: Annotated[int, typer.Option(help="Of the cross-validation.", min=2)] = 5,
     repeats: Annotated[int, typer.Option(help="Of the cross-validation.", min=1)] = 2,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network in each split.", min=1)] = 400,
-    vae_steps: Steps = 1000,
+    vae_steps: Steps = None,
     seed: Seed = 0,
     label: Label = None,
     size: Size = None,
@@ -51,7 +51,7 @@ def tune(
         folds=folds,
         repeats=repeats,
         steps=steps,
-        vae={"steps": vae_steps},
+        vae={"steps": vae_steps} if vae_steps else None,
         seed=seed,
     )
     augmenter.save(output)
