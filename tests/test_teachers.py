@@ -14,7 +14,7 @@ from vaeaug.cells import Run, Settings, fit_estimator, fit_network
 from vaeaug.distilled import Distilled, worst
 from vaeaug.fidelity import Teacher
 from vaeaug.lookup import Lookup
-from vaeaug.rivals import Classical
+from vaeaug.rivals import Classical, Mix
 from vaeaug.samples import Samples
 from vaeaug.teachers import Training, _dealt
 
@@ -222,7 +222,7 @@ def test_a_loader_refuses_what_is_no_teacher(augmenter):
 
 
 QUICK = Settings(steps=8, vae=(("steps", 10),))
-STAGE = Distilled(teachers=("logistic",), pool=3, perturb=Extrapolate(1.0))
+STAGE = Distilled(teachers=("logistic",), repeats=2, pool=3, perturb=Extrapolate(1.0), smoothed=True)
 
 
 def fitted(stage, digits, network=None):
@@ -248,6 +248,24 @@ def test_a_pool_gives_children_of_the_very_samples_with_the_teachers_labels(digi
     assert torch.equal(transform(digits.x[rows], 3 * hard[rows], 7)[1], 3 * t)
     strange = digits.x[rows].flip(3)
     assert torch.equal(transform(strange, hard[rows], 7)[0], strange)
+
+
+def test_soft_labels_are_not_smoothed_again(digits):
+    hard = nn.functional.one_hot(digits.y, 10).float()
+    one, two = (fitted(replace(STAGE, smoothed=s), digits)[1](digits.x, hard, 7)[1] for s in (True, False))
+    changed = (one != hard).any(1)
+    smooth = 0.9 * two + 0.1 * two.mean(1, keepdim=True)
+    assert torch.allclose(smooth[changed], one[changed], atol=1e-6)
+    assert torch.equal(two[~changed], hard[~changed])
+
+
+def test_mixup_after_it_mixes_soft_labels(digits):
+    hard = nn.functional.one_hot(digits.y, 10).float()
+    t = hard.roll(1, 1) * 0.3 + hard * 0.7
+    _, mixed = Mix(alpha=50.0).fit(fitted(STAGE, digits)[0])(digits.x, t, 3)
+    share = ((mixed - t) / (t.roll(1, 0) - t)).nanmedian()
+    assert 0.3 < share < 0.7
+    assert torch.allclose(mixed, t.lerp(t.roll(1, 0), share), atol=1e-5)
 
 
 def test_where_the_teachers_doubt_the_parent_stands(digits):

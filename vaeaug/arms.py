@@ -119,6 +119,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
         Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
         Arm("classical + vae, distilled", (Distilled(classical=moves), moves)),
+        Arm("classical + vae, distilled + mixup", (Distilled(classical=moves), moves, Mix())),
         Arm("classical, distilled", (Distilled(classical=moves, copies=moves), moves)),
         Arm("tuned", (Searched(),), Searched()),
         Arm("classical + tuned", (Searched(moves),), Searched(moves)),

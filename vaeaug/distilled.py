@@ -28,28 +28,30 @@ class Distilled(Synthetic):
 
     Arguments:
         perturb, ratio, residual, worst_of: See `Synthetic`.
-        teachers: The kinds of teachers, see `CrossFitted.fit`: estimators learn from children, too. By default a network and
-            a random forest, because two of a kind have little to tell each other.
-        folds, repeats: See `CrossFitted.fit`. By default five of each kind see the whole subset.
+        teachers: The kinds of teachers, see `CrossFitted.fit`: estimators learn from children, too. A random forest errs
+            otherwise than a network, so it has more to tell one than other networks have.
+        folds, repeats: See `CrossFitted.fit`. By default one of each kind sees the whole subset.
         steps: Optimiser steps of a network among the teachers; by default half of the run's.
         classical: The classical augmentation of the teachers' batches.
         pool: Children of each sample; fewer where they would take more than 256 MB.
         threshold: Where the teachers give the label less, the parent stands in the pool, with its own label.
         weight, temperature: See `CrossFitted`.
+        smoothed: Whether the run's label smoothing applies to soft labels, too.
         copies: What makes the pool in place of the VAE: a control.
     """
 
     perturb: Perturbation = field(default_factory=lambda: Extrapolate(2.0))
     ratio: float = 0.8
-    teachers: tuple[Any, ...] = ()
+    teachers: tuple[Any, ...] = ("forest",)
     folds: int = 1
-    repeats: int = 5
+    repeats: int = 1
     steps: int | None = None
     classical: Stage = field(default_factory=Classical)
     pool: int = 48
     threshold: float = 0.0
     weight: float = 1.0
     temperature: float = 1.0
+    smoothed: bool = False
     copies: Stage | None = None
 
     networks_only = True
@@ -62,7 +64,7 @@ class Distilled(Synthetic):
         """Returns the teachers."""
         return CrossFitted.fit(
             job.samples,
-            self.teachers or ("cnn" if job.samples.x.ndim == 4 else "mlp", "forest"),
+            self.teachers,
             folds=self.folds,
             repeats=self.repeats,
             seed=_rng.derive(job.seed, 9),
@@ -104,6 +106,10 @@ class Distilled(Synthetic):
         for number in range(size):
             made = make(_rng.derive(job.seed, 10, number))
             told = teachers.soft(made, samples.y, samples.x)
+            if not self.smoothed:
+                # Such that the smoothing, which comes later, gives what the teachers said.
+                kept = 1 - job.settings.smoothing
+                told = (told - (1 - kept) * told.mean(1, keepdim=True)) / kept if kept else told
             if self.threshold:
                 keep = teachers.near(samples.x)(made, samples.y).keep
                 made = torch.where(keep.view(-1, *[1] * (made.ndim - 1)), made, samples.x)

@@ -107,7 +107,7 @@ class Mix(Stage):
             # torchvision draws from the global generator.
             with _rng.forked(seed):
                 # It takes images alone; a row is one of one pixel.
-                mixed, targets = mix(x if x.ndim == 4 else x[:, :, None, None], t.argmax(1))
+                mixed, targets = mix(x if x.ndim == 4 else x[:, :, None, None], t)
             return mixed.view(x.shape), targets
 
         return transform
