@@ -66,7 +66,7 @@ def test_a_peer_enlarges_rows(peer):
     assert (grown.x.amax(0) == wine.x.amax(0)).all()
 
 
-@pytest.mark.parametrize("peer", [DeepSMOTE(factor=2), OneVAEPerClass(factor=2)], ids=repr)
+@pytest.mark.parametrize("peer", [DeepSMOTE(factor=2), DeepSMOTE(factor=2, permuted=True), OneVAEPerClass(factor=2)])
 def test_a_peer_learns_its_class(peer):
     """Trained for longer, most of what it makes is nearest to real samples of the class that it stands for."""
     whole = load("digits")

@@ -174,16 +174,19 @@ class DeepSMOTE(Peer):
     """Interpolates between the codes of neighbours of a class and decodes (Dablain, Krawczyk and Chawla, "DeepSMOTE", 2021,
     https://arxiv.org/abs/2105.02340); our own short implementation of the scheme, with our networks.
 
-    One autoencoder for all classes learns, by squared error, to reconstruct a batch, and to make of the permuted codes of a
-    class's samples these samples: a penalty that teaches it to decode what lies between them.
+    One autoencoder for all classes learns, by squared error, to reconstruct a batch; a penalty of the same kind on samples of
+    one class, drawn at random in every step, trains the decoder alone. In the authors' code (github.com/dd1github/DeepSMOTE,
+    DeepSMOTE_MNIST.py) the codes of that class are permuted and their targets with them, which changes nothing.
 
     Arguments:
-        latent: The number of latent numbers.
+        latent: The number of latent numbers; the authors' by default.
         neighbours: The partners; fewer where a class has fewer samples.
+        permuted: Permutes the codes, but not their targets: the decoder is to make any sample of a class of any other's code.
     """
 
     latent: int = 300
     neighbours: int = 5
+    permuted: bool = False
 
     def made(self, samples: Samples, missing: Sequence[int], job: Job) -> Iterator[Tensor]:
         seed = _rng.derive(job.seed, 10)
@@ -207,8 +210,9 @@ class DeepSMOTE(Peer):
             of_class = places[int(torch.randint(len(places), (), generator=generator))]
             of_class = of_class[torch.randperm(len(of_class), generator=generator)[:BATCH]]
             x, alike = samples.x[order(step)], samples.x[of_class]
-            permuted = decode(encode(alike).roll(1, 0))
-            return nn.functional.mse_loss(decode(encode(x)), x) + nn.functional.mse_loss(permuted, alike)
+            with torch.no_grad():
+                z = encode(alike).roll(int(self.permuted), 0)
+            return nn.functional.mse_loss(decode(encode(x)), x) + nn.functional.mse_loss(decode(z), alike)
 
         train(both, loss, steps=steps, lr=LR, progress=False)
 
