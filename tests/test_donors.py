@@ -1,3 +1,5 @@
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,10 +7,14 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from vaeaug import Augmenter, CrossFitted, Difference, InputError, Posterior
+from vaeaug.adopting import Adopting
 from vaeaug.adoption import adopt, as_unlabelled
+from vaeaug.arms import STANDARD
+from vaeaug.cells import Run, Settings
 from vaeaug.codec import Codec
 from vaeaug.data import load, subset
 from vaeaug.donors import Donors
+from vaeaug.evaluate import compare
 from vaeaug.lookup import Lookup
 from vaeaug.samples import Samples
 
@@ -109,11 +115,12 @@ def test_they_are_saved(adopted, tmp_path):
     assert len(again.bank_.donors) == len(adopted.bank_.donors)
 
 
-def test_without_agreement_nothing_changes(few, pool, adopted):
+def test_without_donors_nothing_changes(few, adopted):
     plain = adopted.part(torch.arange(len(few)))
-    nobody = adopt(plain, pool.x, Judge(torch.zeros(10)), 0)
-    empty = Donors(*(getattr(nobody, name)[:0] for name in ("x", "owner", "confidence", "mean", "stddev")))
-    assert (empty.choose(torch.arange(5), torch.rand(5, generator=torch.Generator().manual_seed(0))) == -1).all()
+    nobody = Donors(*(getattr(adopted.bank_.donors, f.name)[:0] for f in fields(Donors)))
+    lonely = adopted.part(torch.arange(len(few)))
+    lonely.bank_ = replace(lonely.bank_, donors=nobody)
+    assert torch.equal(lonely.generate(50, seed=0).x, plain.generate(50, seed=0).x)
 
 
 class Unread:
@@ -176,3 +183,36 @@ def test_what_cannot_be_used_is_refused(few, pool):
         Augmenter().fit(few, unlabelled=torch.stack([few.x[0], few.x[0] / 0]))
     with pytest.raises(InputError, match="expected at least one unlabelled sample, got none; leave unlabelled out"):
         Augmenter().fit(few, unlabelled=Items(pool.x[:0], True))
+
+
+def test_the_arm_sees_samples_beside_the_subset_and_no_labels(few, pool):
+    everything = load("digits")
+    run = Run(few, 3, Settings(steps=5, vae=(("steps", 5),)))
+    run.pool = Samples(everything.x, Unread(), everything.names)
+    found = Adopting(count=500).drawn(run)
+    assert (Lookup(few.x)(found) < 0).all(), "none of the training subset is among them"
+    assert len(Lookup(found)(found).unique()) == 500
+    assert torch.equal(Adopting(count=100).drawn(run), found[:100])
+    run.network = torch.nn.Identity()
+    x, t = few.x, torch.nn.functional.one_hot(few.y, 10).float()
+    changed, _ = Adopting(count=50, teacher="logistic", ratio=1.0).fit(run)(x, t, 0)
+    assert changed.shape == x.shape
+    run.pool = None
+    with pytest.raises(
+        InputError, match=r"expected a run that knows its pool, got one that does not; use vaeaug\.compare"
+    ):
+        Adopting(count=5).drawn(run)
+
+
+def test_the_benchmark_adds_two_arms():
+    settings = Settings(steps=3, vae=(("steps", 3),))
+    shared = {"per_class": 4, "seeds": 1, "settings": settings, "progress": False, "classifier": "logistic"}
+    rows = list(compare("digits", unlabelled=60, **shared))
+    assert [row.arm for row in rows] == [*STANDARD, "vae, unlabelled", "classical + vae, unlabelled"]
+    assert len({row.subset for row in rows}) == 1
+    with pytest.raises(
+        InputError, match=r"expected 900 samples beside the training subset, got 85. in the part to train"
+    ):
+        compare("digits", unlabelled=900, **shared)
+    with pytest.raises(InputError, match="expected unlabelled to be a whole number from 0 up, got -1"):
+        compare("digits", unlabelled=-1, **shared)

@@ -44,6 +44,7 @@ ROOMS = (
     "rivals",
     "teachers",
     "adoption",
+    "adopting",
     "peers",
     "controls",
     "distilled",
