@@ -410,7 +410,8 @@ def test_your_own_that_changed_is_run_again(tmp_path):
 
 
 def test_resnet_and_boosting():
-    network = as_classifier("resnet18").network((3, 9, 8), 4)
+    with rng.forked(0):
+        network = as_classifier("resnet18").network((3, 9, 8), 4)
     assert network.eval()(torch.zeros(2, 3, 9, 8)).shape == (2, 4)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.2e6, rel=0.01)
     rows = run(
@@ -524,12 +525,13 @@ def test_classical_shifts_by_whole_pixels():
 
 def test_classical_cuts_a_square_out():
     x = torch.ones(500, 2, 12, 10)
-    holes = (moved(Classical(shift=0, cutout=0.5), x) == 0).long()
+    x[0, 0, 0, 0] = 0
+    holes = (moved(Classical(shift=0, cutout=0.5), x) < 0.5).long()[1:]
     assert torch.equal(holes[:, 0], holes[:, 1])
     rows, columns = holes[:, 0].amax(2).sum(1), holes[:, 0].amax(1).sum(1)
     assert torch.equal(holes[:, 0].sum((1, 2)), rows * columns), "one rectangle, of zeros alone"
     assert (int(rows.min()), int(rows.max())) == (3, 6), "a centre on the edge cuts half away"
-    assert (int(columns.min()), int(columns.max())) == (3, 5) or (int(columns.min()), int(columns.max())) == (2, 5)
+    assert (int(columns.min()), int(columns.max())) == (3, 5)
     middle = holes[:, 0].float().mean(0)
     assert middle[6, 5] > middle[0, 0] > 0
     bright = Samples(x + 5, torch.zeros(len(x), dtype=torch.long))

@@ -10,7 +10,7 @@ from vaeaug import _checks, _rng
 from vaeaug.samples import Samples, subset
 
 LOPSIDED = {
-    # DeepSMOTE's counts for Fashion-MNIST (Dablain et al., 2021, https://arxiv.org/abs/2105.02340), a tenth thinned out.
+    # Published for Fashion-MNIST, for classes 0 to 9.
     "lopsided": (3600, 1800, 900, 675, 450, 315, 180, 90, 54, 36),
     "lopsided-small": (300, 180, 110, 66, 40, 24, 14, 9, 6, 4),
 }
