@@ -99,7 +99,10 @@ class Bank:
         for label in y.unique().tolist():
             rows = y == label
             places = order[start[label] : start[label] + count[label]]
-            near, distance = self._nearest(z[rows], places, min(neighbours + 1, len(places)))
+            # The parents of a chunk come again and again: each is looked up once.
+            codes, which_code = z[rows].unique(dim=0, return_inverse=True)
+            looked_up = self._nearest(codes, places, min(neighbours + 1, len(places)))
+            near, distance = (t[which_code.cpu()] for t in looked_up)
             # Where a code meets itself, at distance zero, it is the first of its neighbours.
             itself = (distance[:, 0] <= SAME).long() if near.shape[1] > 1 else torch.zeros(len(near), dtype=torch.long)
             choices = (near.shape[1] - itself).clamp(max=neighbours)

@@ -52,7 +52,7 @@ def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor]
     """
     samples = bank.samples
     order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
-    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order, rest, True)
+    return Parents(samples.x, samples.y, torch.ones(1).expand(len(bank)), bank.mean, bank.stddev, order, rest, True)
 
 
 def with_donors(parents: Parents, bank: Bank, seed: int, rest: Callable[[Tensor], Tensor]) -> Parents:

@@ -23,7 +23,11 @@ ARMS = (
     Arm("extrapolate 1 + oversampling", (Synthetic(), MOVE), Oversample()),
     Arm("difference of any class + oversampling", (TRANSFER, MOVE), Oversample()),
     Arm("extrapolate 1, worst of 4 + oversampling", (Synthetic(worst_of=4), MOVE), Oversample()),
-    Arm("half-soft + mixup + oversampling", (Distilled(classical=MOVE, weight=0.5, ratio=0.5), MOVE, Mix()), Oversample()),
+    Arm(
+        "half-soft + mixup + oversampling",
+        (Distilled(classical=MOVE, weight=0.5, ratio=0.5), MOVE, Mix()),
+        Oversample(),
+    ),
 )
 
 if __name__ == "__main__":

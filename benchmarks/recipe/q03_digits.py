@@ -22,7 +22,10 @@ ARMS = (
     Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
     Arm("half-soft + mixup", (Distilled(classical=MOVE, weight=0.5, ratio=0.5), MOVE, Mix())),
     Arm("network and forest teach + mixup", (SVC, MOVE, Mix())),
-    Arm("no VAE: they teach classical copies + mixup", (Distilled(classical=MOVE, teachers=("cnn", "forest"), copies=MOVE), MOVE, Mix())),
+    Arm(
+        "no VAE: they teach classical copies + mixup",
+        (Distilled(classical=MOVE, teachers=("cnn", "forest"), copies=MOVE), MOVE, Mix()),
+    ),
 )
 
 if __name__ == "__main__":
