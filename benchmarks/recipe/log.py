@@ -34,7 +34,7 @@ class Question(NamedTuple):
     per_class: Any = 20
     seeds: Sequence[int] = range(6)
     classifier: Sequence[str] = ("cnn",)
-    settings: Settings = Settings()  # noqa: B008 (frozen)
+    settings: Settings = Settings()
     data: str = "fashion-mnist"
 
 
