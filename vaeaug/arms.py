@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from vaeaug import _checks, _rng
+from vaeaug.adopting import Adopting
 from vaeaug.classifiers import Classifier, as_classifier
 from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.distilled import Distilled
@@ -132,6 +133,20 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         *(Arm(name, (), peer) for name, peer in PEERS.items()),
         *(Arm(f"classical + {name}", (moves,), peer) for name, peer in PEERS.items()),
     )
+
+
+def with_unlabelled(
+    count: int, data: str = "", classical: Classical | None = None, perturb: Perturbation | None = None
+) -> tuple[Arm, ...]:
+    """Returns the arms whose VAE has `count` samples without labels to hand; none where there are none.
+
+    Arguments:
+        count: How many, of those that are not in the training subset.
+        data, classical, perturb: See `every`.
+    """
+    moves = classical or CLASSICAL.get(data, Classical())
+    vae = Adopting(count=count) if perturb is None else Adopting(perturb, count=count)
+    return (Arm("vae, unlabelled", (vae,)), Arm("classical + vae, unlabelled", (vae, moves))) if count else ()
 
 
 def arms(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +21,11 @@ from torch.distributions import Independent, Normal
 from vaeaug import _checks, _rng, saving, stream
 from vaeaug.bank import Bank
 from vaeaug.codec import Codec, Rests
-from vaeaug.data import Scaling, as_samples, unit_float
+from vaeaug.data import Samples, Scaling, as_samples, unit_float
+from vaeaug.donors import both
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.fitting import fit_vae
-from vaeaug.parents import CHUNK, Parents, as_near, in_turn, label_list, of_bank
+from vaeaug.parents import CHUNK, Parents, as_near, in_turn, label_list, of_bank, with_donors
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
@@ -88,12 +90,27 @@ class Augmenter:
         own = "" if self.vae is None else f"{type(self.vae).__name__}(...), "
         return f"Augmenter({own}perturb={self.perturb!r}, keep={self.keep!r}, residual={self.residual})"
 
-    def fit(self, data: Any, y: Any = None, *, seed: int = 0, bank: int | None = None, **training: Any) -> Augmenter:
+    def fit(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        teacher: Any = "forest",
+        seed: int = 0,
+        bank: int | None = None,
+        **training: Any,
+    ) -> Augmenter:
         """Trains the VAE if none was given, and fills the bank.
 
         Arguments:
             data: Labelled data in any form that `vaeaug.data.as_samples` takes.
             y: The labels, where `data` is X alone.
+            unlabelled: Further samples, without labels: an array, a Dataset, a folder; labels that come with them are never
+                looked at. The VAE is trained on them, too, and those that lie near a labelled sample and look like its class
+                to `teacher` stand in for it where children start, and are partners of perturbations. `Generated.parent` is
+                still the labelled sample.
+            teacher: What judges unlabelled samples, see `vaeaug.CrossFitted.fit`; none that saw the labelled sample does.
             seed: Of the VAE's training.
             bank: For a DataLoader or Dataset larger than memory: so many samples of it, drawn in one pass, become the bank.
             training: Arguments of `fit_vae`: `steps`, `latent`, `progress`, `checkpoint` and so on.
@@ -112,12 +129,19 @@ class Augmenter:
             data, samples, scaling = stream.reservoir(data, bank, seed, training.get("batch", 64))
             training = {"scaling": scaling, **training}
         _checks.enough(samples.counts, names=samples.names)
+        pool = None if unlabelled is None else self._pool(unlabelled, samples, bank, training)
+        if pool is not None:
+            data = both(samples, pool)
+            scaling = Scaling.fit(data.x)
         self.vae_ = fit_vae(data, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
             _checks.event("samples", samples.x, self.vae_.event_shape)
         mean, stddev = self._codec.codes(samples.x, samples.y)
         _checks.event("decode(z)", self._codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
         self._fill(self.vae_, Bank(samples, mean, stddev, scaling))
+        if pool is not None:
+            donors = import_module("vaeaug.adoption").adopt(self, pool, teacher, seed)
+            self._fill(self.vae_, replace(self.bank_, donors=donors))
         return self
 
     def generate(
@@ -147,7 +171,7 @@ class Augmenter:
         seed = secrets.randbits(62) if seed is None else seed
         _checks.within("seed", seed, 0, whole=True)
         near = None if near is None else as_near(near, self.bank_)
-        source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels)
+        source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels, seed)
         chunks = range(-(-n // CHUNK))
         parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
         made = parts[0] if len(parts) == 1 else Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
@@ -182,7 +206,7 @@ class Augmenter:
         in the data's range. Streams, shards and Datasets are made of it."""
         self._ready()
         near = None if near is None else as_near(near, self.bank_)
-        source = self._of_bank(labels, seed) if near is None else self._given(len(near), near, labels)
+        source = self._of_bank(labels, seed) if near is None else self._given(len(near), near, labels, seed)
         return lambda index: self._make(source, index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
@@ -222,6 +246,15 @@ class Augmenter:
         self.vae_, self.bank_ = vae, bank
         self._tally = Tally(bank.samples.names)
         self._rests = Rests(self._codec, bank)
+        self._donated = Rests(self._codec, bank.partners)
+
+    def _pool(self, unlabelled: Any, samples: Samples, bank: int | None, training: dict[str, Any]) -> Tensor:
+        if bank is not None:
+            _checks.refuse("unlabelled samples or a streamed bank", "both", "leave bank out")
+        vae = training.get("vae") if self.vae is None else self.vae
+        told = training.get("classes") if vae is None else getattr(vae, "classes", None)
+        adoption: Any = import_module("vaeaug.adoption")
+        return adoption.as_unlabelled(unlabelled, samples, conditional=told is not None)
 
     def _check_parts(self) -> None:
         if not isinstance(self.perturb, Perturbation):
@@ -250,9 +283,10 @@ class Augmenter:
         return Codec(self.vae_)
 
     def _of_bank(self, labels: Any, seed: int) -> Parents:
-        return of_bank(self.bank_, labels, seed, self._rests if self.residual else None)
+        parents = of_bank(self.bank_, labels, seed, self._rests if self.residual else None)
+        return with_donors(parents, self.bank_, seed, self._donated)
 
-    def _given(self, n: int, near: Tensor, labels: Any) -> Parents:
+    def _given(self, n: int, near: Tensor, labels: Any, seed: int) -> Parents:
         """Checks and encodes the samples to start from; more than n are not needed."""
         bank = self.bank_
         x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
@@ -274,21 +308,23 @@ class Augmenter:
                 # The codes of the bank know their labels; these must, too.
                 mean, stddev = self._codec.codes(x, y)
         rest = self._codec.rest(x, mean, y).__getitem__ if self.residual else None
-        return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
+        parents = Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
+        return with_donors(parents, bank, seed, self._donated)
 
     def _make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
         """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
-        places = source.order(chunk)
+        parents = source.order(chunk)
+        places = parents if source.start is None else source.start(chunk, parents)
         at = places.to(source.mean.device)
         q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1, validate_args=False)
-        labels, parents = source.y[places], places[:n]
-        y, confidence = labels[:n], source.confidence[parents]
+        labels, places, parents = source.y[places], places[:n], parents[:n]
+        y, confidence = labels[:n], source.confidence[places]
         if self.keep is None:
-            return Generated(self._draw(source, parents, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
-        out, judged, open_ = source.x[parents], confidence.clone(), torch.arange(n)
+            return Generated(self._draw(source, places, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
+        out, judged, open_ = source.x[places], confidence.clone(), torch.arange(n)
         for attempt in range(TRIES):
-            drawn = self._draw(source, parents, q, labels, (seed, 0, chunk, attempt), open_)
-            keep, sure = (t.cpu() for t in self.keep.near(source.x[parents[open_]])(drawn, y[open_]))
+            drawn = self._draw(source, places, q, labels, (seed, 0, chunk, attempt), open_)
+            keep, sure = (t.cpu() for t in self.keep.near(source.x[places[open_]])(drawn, y[open_]))
             self._tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]
@@ -300,7 +336,7 @@ class Augmenter:
         self, source: Parents, parents: Tensor, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
     ) -> Tensor:
         """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
-        z = self.perturb(q, labels, self.bank_, _rng.generator(*place))
+        z = self.perturb(q, labels, self.bank_.partners, _rng.generator(*place))
         of = slice(len(parents)) if rows is None else rows
         at = of if rows is None else rows.to(z.device)
         z, parents = z[at], parents[of]

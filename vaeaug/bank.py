@@ -12,6 +12,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug import _checks
 from vaeaug.data import Samples, Scaling
+from vaeaug.donors import Donors
 
 SPAN = 8192  # codes compared at once in a search
 NARROW = 20  # values in 0..1 that span less than one in so many of the data's range were scaled, most likely
@@ -26,12 +27,14 @@ class Bank:
         samples: The samples, on the CPU.
         mean, stddev: Of q(z|x) for each of them, `(N, L)`, on the device of the VAE.
         scaling: Fitted to the samples; its `low` and `high` bound what is generated.
+        donors: Unlabelled samples that stand in for some of these; see `vaeaug.donors`.
     """
 
     samples: Samples
     mean: Tensor
     stddev: Tensor
     scaling: Scaling
+    donors: Donors | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -40,12 +43,22 @@ class Bank:
         """Returns the bank with its codes on another device."""
         if device == self.mean.device:
             return self
-        return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device))
+        donors = None if self.donors is None else self.donors.to(device)
+        return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device), donors=donors)
 
     def part(self, index: Tensor) -> Bank:
-        """Returns the bank of the samples at `index` alone."""
+        """Returns the bank of the samples at `index` alone, without donors."""
         at = index.to(self.mean.device)
-        return replace(self, samples=self.samples[index], mean=self.mean[at], stddev=self.stddev[at])
+        return replace(self, samples=self.samples[index], mean=self.mean[at], stddev=self.stddev[at], donors=None)
+
+    @cached_property
+    def partners(self) -> Bank:
+        """The bank that perturbations draw from: donors are samples in it, with the label of those that they stand in for."""
+        if self.donors is None:
+            return self
+        own, d = self.samples, self.donors
+        samples = Samples(torch.cat([own.x, d.x]), torch.cat([own.y, own.y[d.owner]]), own.names)
+        return Bank(samples, torch.cat([self.mean, d.mean]), torch.cat([self.stddev, d.stddev]), self.scaling)
 
     def q(self, index: Tensor) -> Independent:
         """Returns q(z|x) of the samples at `index`."""
@@ -86,11 +99,24 @@ class Bank:
         for label in y.unique().tolist():
             rows = y == label
             places = order[start[label] : start[label] + count[label]]
-            near, distance = self._nearest(z[rows], places, min(neighbours + 1, len(places)))
+            # The parents of a chunk come again and again: each is looked up once.
+            codes, which_code = z[rows].unique(dim=0, return_inverse=True)
+            looked_up = self._nearest(codes, places, min(neighbours + 1, len(places)))
+            near, distance = (t[which_code.cpu()] for t in looked_up)
             # Where a code meets itself, at distance zero, it is the first of its neighbours.
             itself = (distance[:, 0] <= SAME).long() if near.shape[1] > 1 else torch.zeros(len(near), dtype=torch.long)
             choices = (near.shape[1] - itself).clamp(max=neighbours)
             found[rows] = near.gather(1, (itself + which[rows] % choices)[:, None])[:, 0]
+        return found
+
+    def nearest_member(self, z: Tensor, y: Tensor) -> Tensor:
+        """Returns the place of the nearest code of the same class, for each code in `z`; a sample of the bank is its own."""
+        found = torch.empty_like(y)
+        order, start, count = self._by_class
+        for label in y.unique().tolist():
+            rows = y == label
+            places = order[start[label] : start[label] + count[label]]
+            found[rows] = self._nearest(z[rows.to(z.device)], places, 1)[0][:, 0]
         return found
 
     def classify(self, z: Tensor, neighbours: int = 5) -> tuple[Tensor, Tensor]:

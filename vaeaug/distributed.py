@@ -91,12 +91,13 @@ class _Loss(nn.Module):
 
 
 @contextmanager
-def joined(device: str = "cpu") -> Iterator[World]:
+def joined(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
     """Joins the processes that torchrun started for the length of a block; without torchrun, the process is alone.
 
     Arguments:
-        device: What the processes compute on; those of one machine take its CUDA devices in turn. CUDA is connected by
-            nccl, everything else by gloo.
+        device: What the processes compute on; those of one machine take its CUDA devices in turn.
+        training: Whether they exchange gradients: on CUDA nccl connects them then, which wants a device for each. Else gloo
+            does, and several may share one.
 
     Raises:
         Lost: Inside the block, when another process has died or has not answered for ten minutes.
@@ -106,9 +107,9 @@ def joined(device: str = "cpu") -> Iterator[World]:
         yield ALONE if size == 1 else World(dist.get_rank(), dist.get_world_size())
         return
     cuda = device.startswith("cuda")
-    if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
+    if cuda and torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+    dist.init_process_group("nccl" if cuda and training else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     except _checks.InputError:

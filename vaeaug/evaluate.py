@@ -17,7 +17,7 @@ import torch
 from tqdm.auto import tqdm
 
 from vaeaug import _checks, _files, cells, regimes
-from vaeaug.arms import Arm, arms
+from vaeaug.arms import Arm, arms, with_unlabelled
 from vaeaug.cells import Run, Settings, augmenter_of, digest
 from vaeaug.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.data import Samples, as_samples, load, split
@@ -35,6 +35,7 @@ def compare(
     *,
     test: Any = None,
     per_class: Regime = 20,
+    unlabelled: int = 0,
     classifier: Any = ("cnn",),
     arm: Sequence[Arm] | None = None,
     seeds: int | Sequence[int] = 5,
@@ -54,6 +55,8 @@ def compare(
         test: Labelled data to judge on, a pair `(X, y)` for one; by default the official test part (Fashion-MNIST) or half of
             `data`, class by class.
         per_class: Training samples per class, one count per class, or the name of a lopsided regime of `vaeaug.regimes`.
+        unlabelled: Adds two arms that also see so many other samples of `data`, without their labels: 'vae, unlabelled' and
+            'classical + vae, unlabelled'. The other arms do not see them.
         classifier: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
             estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
             samples standardised by the moments of the training subset.
@@ -75,7 +78,9 @@ def compare(
     judged = _classifiers(classifier, pool)
     _check_amounts(pool, per_class, halved=test is None and not _official(data))
     _checks.within("jobs", jobs, 1, whole=True)
-    chosen = arms(name) if arm is None else arm
+    _checks.within("unlabelled", unlabelled, 0, whole=True)
+    chosen = (*(arms(name) if arm is None else arm), *with_unlabelled(unlabelled, name))
+    _check_unlabelled(chosen, pool, per_class)
     images = pool.x.ndim == 4
     conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:
@@ -162,6 +167,14 @@ def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
     _checks.enough(regimes.drawn(pool, per_class, 0).counts)
 
 
+def _check_unlabelled(chosen: Sequence[Arm], pool: Samples, per_class: Regime) -> None:
+    count = max((getattr(stage, "count", 0) for arm in chosen for stage in arm.stages), default=0)
+    left = len(pool) - sum(regimes.counts(per_class, len(pool.names)))
+    if count > left:
+        remedy = "ask for fewer, or pass more data"
+        _checks.refuse(f"{count} samples beside the training subset", f"{left} in the part to train on", remedy)
+
+
 def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         _checks.within("seeds", seeds, 1, whole=True)
@@ -216,6 +229,7 @@ def _of_seed(
     plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], first: int, seed: int
 ) -> Iterator[Result]:
     run = Run(regimes.drawn(plan.pool, plan.per_class, seed), seed, settings)
+    run.pool = plan.pool
     for classifier, arm in plan.conditions:
         row = _row(plan, run, classifier, arm, done)
         if plan.keep is not None and seed == first:

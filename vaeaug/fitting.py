@@ -153,8 +153,9 @@ def _check(samples: Samples, vae: VAE) -> None:
     if vae.likelihood == "bernoulli" and vae.gain.ndim:
         _checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
     _checks.labels(samples.y, vae.classes)
-    u = (samples.x - vae.offset.cpu()) / vae.gain.cpu()
-    if samples.x.ndim > 2 and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
+    # Of the two ends alone: the scaled data would be as large as the data.
+    u = (torch.stack(samples.x.aminmax()) - vae.offset.cpu()) / vae.gain.cpu() if samples.x.ndim > 2 else None
+    if u is not None and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
         seen = f"{samples.x.min():g} to {samples.x.max():g}"
         _checks.refuse("images in the range of the VAE", seen, "pass VAE(..., scaling=Scaling.fit(x))")
 

@@ -26,6 +26,7 @@ class Parents(NamedTuple):
         order: A chunk's number -> the places of its parents, `(CHUNK,)`.
         rest: Places `(B,)` -> x - decode(mean) of the samples there, `(B, *event)`; None for a plain decode.
         inside: Whether all samples lie in the range of the bank.
+        start: A chunk's number and its parents -> where its children start, places in x: donors stand behind the parents.
     """
 
     x: Tensor
@@ -36,6 +37,7 @@ class Parents(NamedTuple):
     order: Callable[[int], Tensor]
     rest: Callable[[Tensor], Tensor] | None
     inside: bool
+    start: Callable[[int, Tensor], Tensor] | None = None
 
 
 def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor] | None) -> Parents:
@@ -50,7 +52,44 @@ def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor]
     """
     samples = bank.samples
     order = Shuffled(len(bank), CHUNK, _rng.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
-    return Parents(samples.x, samples.y, torch.ones(len(bank)), bank.mean, bank.stddev, order, rest, True)
+    return Parents(samples.x, samples.y, torch.ones(1).expand(len(bank)), bank.mean, bank.stddev, order, rest, True)
+
+
+def with_donors(parents: Parents, bank: Bank, seed: int, rest: Callable[[Tensor], Tensor]) -> Parents:
+    """Returns parents whose children start from one of their donors as often as from themselves.
+
+    Arguments:
+        parents: Samples of the bank, or near them: a sample has the donors of the nearest one of its class in the bank.
+        bank: The bank.
+        seed: Of the choice.
+        rest: Places in `bank.partners` -> x - decode(mean) of the samples there.
+    """
+    donors, size = bank.donors, len(parents.x)
+    if donors is None:
+        return parents
+    home, own = bank.nearest_member(parents.mean, parents.y), parents.rest
+
+    def start(chunk: int, places: Tensor) -> Tensor:
+        u = torch.rand(len(places), generator=_rng.generator(seed, 2, chunk), dtype=torch.float64)
+        chosen = donors.choose(home[places], u)
+        return torch.where(chosen < 0, places, size + chosen)
+
+    def rests(places: Tensor) -> Tensor:
+        itself = places < size
+        parts = [f(p) for f, p in ((own, places[itself]), (rest, len(bank) + places[~itself] - size)) if f and len(p)]
+        return torch.cat(parts)[torch.cat([itself.nonzero(), (~itself).nonzero()])[:, 0].argsort().to(parts[0].device)]
+
+    return Parents(
+        torch.cat([parents.x, donors.x]),
+        torch.cat([parents.y, bank.samples.y[donors.owner]]),
+        torch.cat([parents.confidence, donors.confidence]),
+        torch.cat([parents.mean, donors.mean]),
+        torch.cat([parents.stddev, donors.stddev]),
+        parents.order,
+        None if own is None else rests,
+        parents.inside,
+        start,
+    )
 
 
 def label_list(labels: Any, size: int) -> Any:

@@ -2,7 +2,7 @@
 
     config.json         format, version, perturbation, class names and counts, range
     vae.safetensors     the VAE; left out where it is a user's own
-    bank.safetensors    the real samples, their labels and codes
+    bank.safetensors    the real samples, their labels and codes, and their unlabelled donors
     README.md           a model card
 
 A filter may be any object, so it is not saved.
@@ -23,10 +23,12 @@ from torch.distributions import Independent
 from vaeaug import _checks, _files
 from vaeaug.bank import Bank
 from vaeaug.data import Samples, Scaling
+from vaeaug.donors import Donors
 from vaeaug.perturb import PERTURBATIONS, Perturbation
 from vaeaug.vae import VAE
 
 KIND = "vaeaug-augmenter"
+DONORS = "donors."  # what the names of their tensors begin with
 CONFIG, VAE_FILE, BANK_FILE, CARD = FILES = ("config.json", "vae.safetensors", "bank.safetensors", "README.md")
 WRITTEN = "a folder that Augmenter.save wrote"
 AGAIN = "check the path, or save the augmenter again"
@@ -60,7 +62,7 @@ def save(folder: str | Path, parts: Parts) -> None:
             parts.vae.save(new / VAE_FILE)
         samples = parts.bank.samples
         tensors = {"x": samples.x, "y": samples.y, "mean": parts.bank.mean, "stddev": parts.bank.stddev}
-        _files.save_tensors(new / BANK_FILE, tensors, "bank", {})
+        _files.save_tensors(new / BANK_FILE, tensors | _donated(parts.bank.donors), "bank", {})
         _files.save_json(new / CONFIG, config)
         (new / CARD).write_text(card(config), encoding="utf-8")
 
@@ -266,7 +268,12 @@ def _bank(path: Path, names: tuple[str, ...], counts: list[int], event_shape: li
     x, y, mean, stddev = (tensors[name].clone() for name in ("x", "y", "mean", "stddev"))
     if not _fits(x, y, mean, stddev, counts, event_shape):
         _checks.refuse(f"a bank that fits {CONFIG}", f"another in '{path}'", "do not mix the files of two augmenters")
-    return Bank(Samples(x, y, names), mean, stddev, scaling)
+    donors = {name.removeprefix(DONORS): t.clone() for name, t in tensors.items() if name.startswith(DONORS)}
+    return Bank(Samples(x, y, names), mean, stddev, scaling, Donors(**donors) if donors else None)
+
+
+def _donated(donors: Donors | None) -> dict[str, Tensor]:
+    return {} if donors is None else {f"{DONORS}{field.name}": getattr(donors, field.name) for field in fields(donors)}
 
 
 def _fits(x: Tensor, y: Tensor, mean: Tensor, stddev: Tensor, counts: list[int], event_shape: list[int]) -> bool:

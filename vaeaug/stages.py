@@ -34,6 +34,7 @@ class Job(ABC):
         classifier: What is being trained, as `vaeaug.cells` knows it.
         settings: What the arms of the run share, a `vaeaug.cells.Settings`.
         vae_steps: Optimiser steps of the VAE.
+        pool: What the training subset was drawn from, where that is known.
     """
 
     samples: Samples
@@ -42,6 +43,7 @@ class Job(ABC):
     classifier: Any
     settings: Any
     vae_steps: int
+    pool: Samples | None = None
 
     @abstractmethod
     def grown(self, growth: Growth) -> Samples:

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,16 @@ class Shuffled:
     def __call__(self, step: int) -> Tensor:
         places = torch.arange(step * self.batch, (step + 1) * self.batch)
         epochs = range(int(places[0]) // self.size, int(places[-1]) // self.size + 1)
-        self._epochs = {e: self._epochs[e] if e in self._epochs else self._permutation(e) for e in epochs}
+        self._epochs = {
+            e: self._epochs[e] if e in self._epochs else _permutation(self.size, self.seed, e) for e in epochs
+        }
         return torch.cat([self._epochs[e][places[places // self.size == e] % self.size] for e in epochs])
 
-    def _permutation(self, epoch: int) -> Tensor:
-        return torch.randperm(self.size, generator=_rng.generator(self.seed, epoch))
+
+# Kept, because streams ask for chunk after chunk of one seed, each by itself.
+@lru_cache(maxsize=2)
+def _permutation(size: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(size, generator=_rng.generator(seed, epoch))
 
 
 def autocast(precision: str, device: torch.device) -> Any:

@@ -171,6 +171,7 @@ class _Trials:
         self.vae_seconds: list[float] = []
         self.planned: dict[Candidate, int] = {}
         self._splits: dict[int, _Split] = {}
+        self._with_vae: set[int] = set()
 
     @property
     def size(self) -> int:
@@ -207,7 +208,7 @@ class _Trials:
         if (candidate, number) in self.right:
             return True
         split = self.split(number)
-        fresh = candidate.perturb is not None and not split.run.made_seconds
+        fresh = candidate.perturb is not None and number not in self._with_vae
         known = self.seconds.get(candidate) or [s for told in self.seconds.values() for s in told]
         # The last fit needs its time, too.
         left = self.ends - time.monotonic() - max(self.vae_seconds, default=0.0) * (1 + fresh)
@@ -220,11 +221,11 @@ class _Trials:
 
     def _train(self, candidate: Candidate, number: int, split: _Split) -> bool:
         network = self.classifier.is_network
-        before = split.run.made_seconds
-        if candidate.perturb is not None:
+        start = time.monotonic()
+        if candidate.perturb is not None and number not in self._with_vae:
             split.run.augmenter()
-            if split.run.made_seconds > before:
-                self.vae_seconds.append(split.run.made_seconds)
+            self._with_vae.add(number)
+            self.vae_seconds.append(time.monotonic() - start)
         start = time.monotonic()
         arm = candidate.arm(network, self.classical)
         if network:

@@ -56,6 +56,9 @@ def bench(
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core. The result is the same.", min=0)] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
     vae_steps: Steps = None,
+    unlabelled: Annotated[
+        int, typer.Option(help="Adds arms that also see so many other samples without their labels.", min=0)
+    ] = 0,
     perturb: Perturb = None,
     scale: Scale = None,
     label: Label = None,
@@ -76,6 +79,7 @@ def bench(
     chosen_scheme = scheme(perturb, scale)
     moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
     conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme)
+    conditions += arms.with_unlabelled(unlabelled, source, _classical(source, moves), chosen_scheme)
     rows = list(
         evaluate.compare(
             pool,

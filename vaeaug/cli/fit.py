@@ -42,8 +42,8 @@ def fit(
     On several cores, GPUs or machines: torchrun --nproc-per-node 4 -m vaeaug fit photos/ --size 64 -o model
     """
     saving.check_free(output)
+    check_device(device)
     with distributed.joined(device) as world:
-        check_device(device)
         samples: Any = data.load(source, label=label, size=size) if bank is None else _stream(source, size, batch)
         augmenter = Augmenter(perturb=scheme(perturb, scale))
         training = {"steps": steps, "batch": batch, "latent": latent, "checkpoint": checkpoint, "device": device}

@@ -51,8 +51,8 @@ def generate(
     is a place in the data that the augmenter was fitted to. With shards, torchrun spreads the work over processes.
     """
     _checks.within("n", n, 1, whole=True)
-    with distributed.joined(device) as world:
-        check_device(device)
+    check_device(device)
+    with distributed.joined(device, training=False) as world:
         augmenter = Augmenter.load(model)
         if perturb is not None or scale is not None:
             augmenter = augmenter.using(perturb=scheme(perturb, scale, augmenter.perturb))
