@@ -4,6 +4,7 @@ from typing import Any
 
 from vaeaug._checks import InputError
 from vaeaug.augmenter import Augmenter, Generated
+from vaeaug.data import load
 from vaeaug.evaluate import compare
 from vaeaug.fidelity import Confident
 from vaeaug.fitting import fit_vae
@@ -36,6 +37,7 @@ __all__ = [
     "VAEAugment",
     "compare",
     "fit_vae",
+    "load",
 ]
 
 

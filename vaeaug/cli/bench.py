@@ -16,6 +16,7 @@ from vaeaug.augmenter import Augmenter
 from vaeaug.classifiers import ESTIMATORS, NETWORKS
 from vaeaug.cli.options import Data, Label, Perturb, Scale, Size, Steps, scheme, whole
 from vaeaug.rivals import Classical
+from vaeaug.rows import Result
 
 Flip = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Classical: mirror half of the images.")]
 Shift = Annotated[
@@ -95,18 +96,28 @@ def bench(
             jobs=jobs or os.cpu_count() or 1,
         )
     )
-    order = {(one, a.name): place for place, (one, a) in enumerate(itertools.product(chosen, conditions))}
-    rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
-    _files.save_json(output / "rows.json", [asdict(row) for row in rows])
-    typer.echo(f"{name}, {per_class} training samples per class, {seeds} seeds\n\n{verdicts.table(rows)}\n")
-    for found in verdicts.by_rival(rows).values():
-        for contrast in found:
-            if "vae" in contrast.arm:
-                typer.echo(verdicts.sentence(contrast))
+    _tell(output, _ordered(rows, chosen, conditions), f"{name}, {per_class} training samples per class, {seeds} seeds")
     for line in _left_out(chosen, conditions, pool.x.ndim == 4):
         typer.echo(line)
     trained_on = pool if judged is not None else evaluate.splits(pool)[0]
     _page(output, rows, trained_on, asked, settings, chosen_scheme)
+
+
+def _ordered(rows: list[Result], classifier: Sequence[str], conditions: Sequence[arms.Arm]) -> list[Result]:
+    """Puts rows into the order of the cells, whatever order they came in."""
+    order = {(one, a.name): place for place, (one, a) in enumerate(itertools.product(classifier, conditions))}
+    rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
+    return rows
+
+
+def _tell(output: Path, rows: Sequence[Result], title: str) -> None:
+    """Keeps the rows as JSON, and prints their table and what it says of the VAE's arms."""
+    _files.save_json(output / "rows.json", [asdict(row) for row in rows])
+    typer.echo(f"{title}\n\n{verdicts.table(rows)}\n")
+    for found in verdicts.by_rival(rows).values():
+        for contrast in found:
+            if "vae" in contrast.arm:
+                typer.echo(verdicts.sentence(contrast))
 
 
 def _read(source: str, test: str | None, label: str | None, size: int | None) -> tuple[data.Samples, Any]:
@@ -154,5 +165,6 @@ def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: eva
             first = evaluate.augmenter_of(subset, rows[0].seed, settings)
         grids = gallery.gallery(first.using(perturb=perturb))
     shared = {"perturbation": repr(perturb), **{k: v for k, v in asdict(settings).items() if k != "vae"}}
-    report.write(path := output / "report.html", rows, grids, shared | {f"VAE {k}": v for k, v in settings.vae})
+    shared |= {f"VAE {k}": v for k, v in settings.vae}
+    report.write(path := output / "report.html", rows, grids, shared, names={rows[0].data: pool.names})
     typer.echo(f"\nThe page: {path}")
