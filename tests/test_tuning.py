@@ -16,7 +16,8 @@ from vaeaug.data import subset
 from vaeaug.rivals import Classical
 from vaeaug.samples import Samples
 from vaeaug.searched import Searched
-from vaeaug.tuning import _Trials, tune
+from vaeaug.trials import Trials
+from vaeaug.tuning import tune
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -36,7 +37,7 @@ def rigged(trials, right):
 
 @pytest.fixture
 def trials(digits):
-    return _Trials(digits, "logistic", (GOOD, FAR), None, Settings(), "accuracy", (4, 2))
+    return Trials(digits, "logistic", (GOOD, FAR), None, Settings(), "accuracy", (4, 2))
 
 
 def test_none_is_chosen_where_every_candidate_hurts(digits):
@@ -92,7 +93,7 @@ def test_classes_count_alike_where_they_are_lopsided(digits):
     lopsided = subset(digits, [12] * 5 + [3] * 5)
     _, tuned = tune(lopsided, "knn", candidates=[STILL], folds=3, repeats=1, **QUICK)
     assert tuned.metric == "balanced_accuracy"
-    trials = _Trials(lopsided, "knn", (GOOD,), None, Settings(), "balanced_accuracy", (3, 1))
+    trials = Trials(lopsided, "knn", (GOOD,), None, Settings(), "balanced_accuracy", (3, 1))
     right = (lopsided.y < 5).numpy()[:, None]
     mean, _ = rigged(trials, {NONE: right, GOOD: right}).difference(GOOD, None)
     assert mean == pytest.approx(0.5)

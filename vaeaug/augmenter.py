@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from sklearn.exceptions import NotFittedError
 from torch import Tensor
-from torch.distributions import Independent, Normal
 
-from vaeaug import _checks, _rng, saving, stream
+from vaeaug import _checks, saving, stream
 from vaeaug.bank import Bank
+from vaeaug.children import Generated, Maker, like
 from vaeaug.codec import Codec, Rests
 from vaeaug.data import Samples, Scaling, as_samples, unit_float
 from vaeaug.donors import both
@@ -29,25 +29,6 @@ from vaeaug.parents import CHUNK, Parents, as_near, in_turn, label_list, of_bank
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
-
-TRIES = 4
-
-
-class Generated(NamedTuple):
-    """Synthetic samples; unpacks as `images, labels, *_`.
-
-    Arguments:
-        x: The samples, `(n, *event)`, in the range, dtype and device of `near`, or float32 on the CPU.
-        y: Their labels, `(n,)`.
-        parent: The index of the real sample that each came from: into `near`, or into the bank.
-        confidence: How sure the label is, in 0..1: the filter's p(y|x) where a filter judged the sample, the share of the
-            nearest codes where the label was inferred, else 1.
-    """
-
-    x: Tensor
-    y: Tensor
-    parent: Tensor
-    confidence: Tensor
 
 
 class Augmenter:
@@ -173,9 +154,9 @@ class Augmenter:
         near = None if near is None else as_near(near, self.bank_)
         source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels, seed)
         chunks = range(-(-n // CHUNK))
-        parts = [self._make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
+        parts = [self._maker.make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
         made = parts[0] if len(parts) == 1 else Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
-        return made if near is None else _like(made, near, self.bank_.scaling == Scaling())
+        return made if near is None else like(made, near, self.bank_.scaling == Scaling())
 
     def using(self, **parts: Any) -> Augmenter:
         """Returns an augmenter that shares the VAE and the bank of this one, with another `perturb`, `keep` or `residual`."""
@@ -207,7 +188,8 @@ class Augmenter:
         self._ready()
         near = None if near is None else as_near(near, self.bank_)
         source = self._of_bank(labels, seed) if near is None else self._given(len(near), near, labels, seed)
-        return lambda index: self._make(source, index, seed, CHUNK)
+        maker = self._maker
+        return lambda index: maker.make(source, index, seed, CHUNK)
 
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.saving`."""
@@ -282,6 +264,10 @@ class Augmenter:
     def _codec(self) -> Codec:
         return Codec(self.vae_)
 
+    @property
+    def _maker(self) -> Maker:
+        return Maker(self._codec, self.bank_, self.perturb, self.keep, self._tally)
+
     def _of_bank(self, labels: Any, seed: int) -> Parents:
         parents = of_bank(self.bank_, labels, seed, self._rests if self.residual else None)
         return with_donors(parents, self.bank_, seed, self._donated)
@@ -291,7 +277,9 @@ class Augmenter:
         bank = self.bank_
         x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
         inside = bank.holds(x)
-        if not inside:
+        if inside:
+            bank.check_spread(x)
+        else:
             _checks.finite("near", near)
             bank.check_range(x)
         if labels is not None:
@@ -310,50 +298,3 @@ class Augmenter:
         rest = self._codec.rest(x, mean, y).__getitem__ if self.residual else None
         parents = Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
         return with_donors(parents, bank, seed, self._donated)
-
-    def _make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
-        """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
-        parents = source.order(chunk)
-        places = parents if source.start is None else source.start(chunk, parents)
-        at = places.to(source.mean.device)
-        q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1, validate_args=False)
-        labels, places, parents = source.y[places], places[:n], parents[:n]
-        y, confidence = labels[:n], source.confidence[places]
-        if self.keep is None:
-            return Generated(self._draw(source, places, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
-        out, judged, open_ = source.x[places], confidence.clone(), torch.arange(n)
-        for attempt in range(TRIES):
-            drawn = self._draw(source, places, q, labels, (seed, 0, chunk, attempt), open_)
-            keep, sure = (t.cpu() for t in self.keep.near(source.x[places[open_]])(drawn, y[open_]))
-            self._tally.add(y[open_], keep)
-            out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
-            open_ = open_[~keep]
-            if not len(open_):
-                break
-        return Generated(out, y, parents, judged)
-
-    def _draw(
-        self, source: Parents, parents: Tensor, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
-    ) -> Tensor:
-        """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
-        z = self.perturb(q, labels, self.bank_.partners, _rng.generator(*place))
-        of = slice(len(parents)) if rows is None else rows
-        at = of if rows is None else rows.to(z.device)
-        z, parents = z[at], parents[of]
-        made = self._codec.decode(z, labels[of])
-        if source.rest is not None:
-            made = made + source.rest(parents)
-            # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-            still = (z == q.mean[at]).all(1)
-            if still.any():
-                made[still] = source.x[parents[still.cpu()]].to(made)
-        return self.bank_.clip(made, None if source.inside else source.x[parents].to(made))
-
-
-def _like(made: Generated, near: Tensor, unit: bool) -> Generated:
-    x = made.x
-    if near.dtype == torch.uint8:
-        x = x * 255 if unit else x
-    if not near.dtype.is_floating_point:
-        x = x.round()
-    return Generated(x.to(near), *(t.to(near.device) for t in made[1:]))

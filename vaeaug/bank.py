@@ -198,13 +198,14 @@ class Bank:
                 f"values from {x.min():g} to {x.max():g}",
                 "scale them like the data seen at fit, or tell a plugin normalize=(mean, std)",
             )
-        self._check_spread(x, float(low.min()), float(high.max()))
+        self.check_spread(x)
 
-    def _check_spread(self, x: Tensor, low: float, high: float) -> None:
+    def check_spread(self, x: Tensor) -> None:
         """Refuses samples scaled to 0..1 where the bank's are not.
 
         Dark and constant ones pass: whole numbers, and what varies no less than some sample of the bank.
         """
+        low, high = min(self.scaling.low), max(self.scaling.high)
         if high - low < NARROW or x.min() < 0 or x.max() > 1 or torch.equal(x, x.round()):
             return
         spread = float(_spread(x).max())
