@@ -210,6 +210,7 @@ def test_the_benchmark_adds_two_arms():
     rows = list(compare("digits", unlabelled=60, **shared))
     assert [row.arm for row in rows] == [*STANDARD, "vae, unlabelled", "classical + vae, unlabelled"]
     assert len({row.subset for row in rows}) == 1
+    assert [row.arm for row in compare("digits", **shared)] == list(STANDARD), "by default there are none"
     with pytest.raises(
         InputError, match=r"expected 900 samples beside the training subset, got 85. in the part to train"
     ):

@@ -144,9 +144,11 @@ def with_unlabelled(
         count: How many, of those that are not in the training subset.
         data, classical, perturb: See `every`.
     """
+    if count == 0:
+        return ()
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Adopting(count=count) if perturb is None else Adopting(perturb, count=count)
-    return (Arm("vae, unlabelled", (vae,)), Arm("classical + vae, unlabelled", (vae, moves))) if count else ()
+    return Arm("vae, unlabelled", (vae,)), Arm("classical + vae, unlabelled", (vae, moves))
 
 
 def arms(
