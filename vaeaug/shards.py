@@ -145,6 +145,7 @@ def fingerprint(augmenter: Augmenter) -> str:
     found.update(repr(parts).encode())
     state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
+    tensors |= {} if bank.donors is None else {f"donors.{k}": v for k, v in vars(bank.donors).items() if k[0] != "_"}
     for name, value in sorted({**{f"vae.{k}": v for k, v in state.items()}, **tensors}.items()):
         found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         found.update(value.detach().cpu().contiguous().numpy().tobytes())
