@@ -99,3 +99,28 @@ def test_samples_out_of_range_are_seen(fitted):
         x[0, 0, 0, 0] = value
         with pytest.raises(InputError, match=message):
             fitted.generate(4, x, y)
+
+
+def test_samples_of_the_bank_are_not_encoded_again_and_give_the_same(fitted, monkeypatch):
+    bank = fitted.bank_
+    x, y = bank.samples.x[3:30], bank.samples.y[3:30]
+    asked = []
+    encode = VAE.encode
+    monkeypatch.setattr(VAE, "encode", lambda self, x, y=None: asked.append(len(x)) or encode(self, x, y))
+    known = fitted.generate(40, x, y, seed=0)
+    assert asked == []
+    monkeypatch.setattr(type(bank), "find", lambda self, x: None)
+    looked = fitted.generate(40, x, y, seed=0)
+    assert asked == [32]
+    assert all(torch.equal(a, b) for a, b in zip(known, looked, strict=True))
+
+
+def test_only_the_banks_own_samples_are_found(fitted):
+    x = fitted.bank_.samples.x
+    order = torch.tensor([5, 0, 39, 5])
+    assert torch.equal(fitted.bank_.find(x[order]), order)
+    assert fitted.bank_.find(x[order].flip(3)) is None
+    assert fitted.bank_.find(torch.cat([x[:3], x[:1] * 0.999])) is None
+    with torch.no_grad():
+        fitted.vae_.head.bias += 1
+    assert fitted._rests.find(x[order]) is None
