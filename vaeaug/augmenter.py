@@ -259,6 +259,7 @@ class Augmenter:
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)
             self._rests = Rests(self._codec, self.bank_)
+            self._donated = Rests(self._codec, self.bank_.partners)
 
     @property
     def _codec(self) -> Codec:
@@ -288,13 +289,16 @@ class Augmenter:
                 _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
             y = y[:n]
         x = x[:n]
-        mean, stddev = self._codec.codes(x, y)
+        places, kept = self._rests.find(x), self._rests
+        mean, stddev = self._codec.codes(x, y) if places is None else bank.codes(places)
         confidence = torch.ones(len(x))
         if y is None:
             y, confidence = bank.classify(mean)
             if getattr(self.vae_, "classes", None) is not None:
                 # The codes of the bank know their labels; these must, too.
                 mean, stddev = self._codec.codes(x, y)
-        rest = self._codec.rest(x, mean, y).__getitem__ if self.residual else None
+        rest = None
+        if self.residual:
+            rest = self._codec.rest(x, mean, y).__getitem__ if places is None else lambda at: kept(places[at])
         parents = Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
         return with_donors(parents, bank, seed, self._donated)

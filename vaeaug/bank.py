@@ -60,10 +60,26 @@ class Bank:
         samples = Samples(torch.cat([own.x, d.x]), torch.cat([own.y, own.y[d.owner]]), own.names)
         return Bank(samples, torch.cat([self.mean, d.mean]), torch.cat([self.stddev, d.stddev]), self.scaling)
 
+    @cached_property
+    def _keys(self) -> tuple[Tensor, Tensor]:
+        keys, order = torch.cat([_key(part) for part in self.samples.x.split(SPAN)]).sort()
+        return keys, order
+
+    def find(self, x: Tensor) -> Tensor | None:
+        """Returns the places of samples that are the bank's own to the last bit, `(B,)`; nothing unless all are."""
+        keys, order = self._keys
+        at = torch.searchsorted(keys, _key(x)).clamp(max=len(keys) - 1)
+        places = order[at]
+        return places if torch.equal(keys[at], _key(x)) and torch.equal(self.samples.x[places], x) else None
+
+    def codes(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns mean and standard deviation of q(z|x) of the samples at `index`, each `(B, L)`."""
+        index = index.to(self.mean.device)
+        return self.mean[index], self.stddev[index]
+
     def q(self, index: Tensor) -> Independent:
         """Returns q(z|x) of the samples at `index`."""
-        index = index.to(self.mean.device)
-        return Independent(Normal(self.mean[index], self.stddev[index], validate_args=False), 1)
+        return Independent(Normal(*self.codes(index), validate_args=False), 1)
 
     @cached_property
     def _by_class(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -235,6 +251,11 @@ class Bank:
 def _spread(x: Tensor) -> Tensor:
     """Returns the spread of the values in each sample, `(B,)`."""
     return x.flatten(1).amax(1) - x.flatten(1).amin(1)
+
+
+def _key(x: Tensor) -> Tensor:
+    """Returns a number for each sample that does not depend on the others: its bits, added up."""
+    return x.contiguous().view(torch.int32).flatten(1).sum(1)
 
 
 def _shrunk(centred: Tensor) -> float:

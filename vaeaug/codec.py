@@ -92,7 +92,7 @@ class Rests:
     def __init__(self, codec: Codec, bank: Any) -> None:
         self.codec, self.bank = codec, bank
         self._kept: Tensor | None = None
-        self._there, self._seen = torch.zeros(0, dtype=torch.bool), -1
+        self._there, self._seen, self._first = torch.zeros(0, dtype=torch.bool), -1, self._state()
 
     def __call__(self, places: Tensor) -> Tensor:
         state, shape, device = self._state(), self.bank.samples.x.shape, self.bank.mean.device
@@ -107,6 +107,12 @@ class Rests:
             self._kept[missing.to(device)] = self._compute(missing)
             self._there[missing] = True
         return self._kept[places.to(device)]
+
+    def find(self, x: Tensor) -> Tensor | None:
+        """Returns the places of samples that are in the bank and whose codes still hold, `(B,)`; nothing unless all are."""
+        told = getattr(self.codec.vae, "classes", None) is not None
+        known = not told and self._first is not None and self._state() == self._first
+        return self.bank.find(x) if known else None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_kept": None}
