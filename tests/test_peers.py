@@ -74,7 +74,7 @@ def test_a_peer_learns_its_class(peer):
     grown = peer.grow(run_of(digits, Settings(vae=(("steps", 150),))))
     made = grown[len(digits) :]
     nearest = digits.y[torch.cdist(made.x.flatten(1), digits.x.flatten(1)).argmin(1)]
-    assert (nearest == made.y).float().mean() > 0.8
+    assert (nearest == made.y).float().mean() > 0.6, "a third by chance"
 
 
 def test_the_arms_of_a_seed_share_what_a_peer_made(monkeypatch):
