@@ -20,6 +20,8 @@ from vaeaug.searched import Searched
 from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 STANDARD = ("none", "classical", "vae", "classical + vae")
+# What gained most on development seeds (benchmarks/recipe).
+RECIPE = "classical + vae, worst of 4 + mixup"
 
 # Chosen by benchmarks/classical.py on development seeds.
 CLASSICAL = {
@@ -101,7 +103,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
     """
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic() if perturb is None else Synthetic(perturb)
-    pca = Components(vae.perturb)
+    pca, worst = Components(vae.perturb), replace(vae, worst_of=4)
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
     others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
@@ -118,7 +120,12 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical + class weights", (moves, ClassWeights())),
         Arm("smote", growth=Smote(factor=10)),
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
-        Arm("classical + vae, worst of 4", (replace(vae, worst_of=4), moves)),
+        Arm("classical + vae, worst of 4", (worst, moves)),
+        Arm("classical + vae + mixup", (vae, moves, Mix())),
+        Arm(RECIPE, (worst, moves, Mix())),
+        Arm("classical + mixup + class weights", (moves, Mix(), ClassWeights())),
+        Arm("classical + vae + class weights", (vae, moves, ClassWeights())),
+        Arm(f"{RECIPE} + class weights", (worst, moves, Mix(), ClassWeights())),
         Arm("classical + vae, distilled", (Distilled(classical=moves), moves)),
         Arm("classical + vae, distilled + mixup", (Distilled(classical=moves), moves, Mix())),
         Arm("classical, distilled", (Distilled(classical=moves, copies=moves), moves)),
