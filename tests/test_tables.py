@@ -17,7 +17,7 @@ def tables(monkeypatch, tmp_path):
     import readme
     import tables
 
-    small = {"arms": ("none", "classical", "duplicates"), "classifiers": ("logistic",), "seeds": 2}
+    small = {"cells": (("logistic", ("none", "classical", "duplicates")),), "seeds": (0, 1)}
     chosen = {f"wine-{n}": tables.Table("wine", n, **small) for n in (4, 8)}
     monkeypatch.setattr(tables, "TABLES", chosen | {"wine-12": tables.Table("wine", 12, **small)})
     monkeypatch.setattr(tables, "PAGES", {"wine": ("wine-4", "wine-8", "wine-12")})

@@ -1,12 +1,14 @@
-"""The research log: what each question's script shares. Questions choose on development seeds, never on test images.
+"""The research log: what the questions share. They choose on development seeds and on training images, never on test images.
 
-python benchmarks/recipe/q01_scheme.py [--jobs 2]    runs or resumes the cells of one question and prints its table
+python benchmarks/recipe/q01_recipe.py [--jobs 2]    runs or resumes the cells of one question
+python benchmarks/recipe/log.py                      writes README.md from the scripts' conclusions and the rows there are
 
 The 60,000 training images of Fashion-MNIST are halved: subsets are drawn from one half, 10,000 images of the other judge.
 digits is halved as the benchmark does it, then the first half once more, so that its test half is not touched either.
 """
 
 import argparse
+import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +17,11 @@ from vaeaug import verdicts
 from vaeaug.arms import CLASSICAL, Arm
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.evaluate import Settings, compare, splits
+from vaeaug.report import in_words
+from vaeaug.rows import Result, read
 
-ROWS = Path(__file__).parent / "rows"
+HERE = Path(__file__).parent
+ROWS = HERE / "rows"
 JUDGES = 1000  # images of each class that judge
 MOVES = {name: CLASSICAL[name] for name in ("fashion-mnist", "digits")}
 
@@ -47,7 +52,7 @@ def development(data: str) -> tuple[Samples, Samples]:
 
 
 def answer(path: str, questions: Sequence[Question]) -> None:
-    """Runs what is missing of a question's cells, on `--jobs` processes, and prints its tables."""
+    """Runs what is missing of a question's cells, on `--jobs` processes, and writes the log."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=2)
     jobs = parser.parse_args().jobs
@@ -65,6 +70,30 @@ def answer(path: str, questions: Sequence[Question]) -> None:
             rows=ROWS / f"{Path(path).stem}.csv",
             jobs=jobs,
         )
-        order = [arm.name for arm in q.arms]
-        rows = sorted(found, key=lambda row: (row.classifier, order.index(row.arm), row.seed))
-        print(f"\n{q.data}, {q.per_class} per class, seeds {list(q.seeds)}\n\n{verdicts.table(rows)}", flush=True)
+        for _ in found:
+            pass
+    write()
+
+
+def write() -> None:
+    """Writes README.md: of each question, its docstring and the tables of its rows."""
+    parts = [
+        "# The research log",
+        "",
+        (ast.get_docstring(ast.parse(Path(__file__).read_text())) or "").split("\n\n")[2],
+    ]
+    for script in sorted(HERE.glob("q*.py")):
+        text = ast.get_docstring(ast.parse(script.read_text())) or ""
+        parts += ["", f"## {script.stem}", "", text]
+        regimes: dict[tuple[str, str], list[Result]] = {}
+        for row in read(ROWS / f"{script.stem}.csv"):
+            regimes.setdefault((row.data, row.regime), []).append(row)
+        for (data, regime), rows in regimes.items():
+            # Of arms that were run together; a seed that was cut off would be compared with nothing.
+            told = sorted(rows, key=lambda row: row.seed)
+            parts += ["", f"{data}, {in_words(regime)}", "", verdicts.table(told)]
+    (HERE / "README.md").write_text("\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,21 +1,31 @@
 """Which way to use the VAE gains most over classical augmentation and over classical + mixup, and what do the controls say?
 
-Conclusion: to be written from the rows.
+Small CNN, 20 images per class, four development seeds. Every arm is trained with classical augmentation but *none*.
+
+Conclusion: MixUp on top of classical augmentation is the rival to beat. Children by extrapolation add to both, and the one of
+four children with the highest loss adds a little more; MixUp after it adds again. Eight children, larger steps, another
+scheme, a larger share of children, or the soft labels of a forest (*distilled*, *half-soft*) are within the noise of it,
+and cost more or need a teacher. Without the VAE, the hardest of four classical copies with MixUp is worse than MixUp alone.
+So the recipe is: extrapolation, worst of 4, half of the batch, classical augmentation, MixUp. An earlier screening with an
+older network, on test images and therefore not to be trusted, had found soft labels of a forest about as good; cross-fitted
+and network teachers gave less, labels drawn from teachers nothing. The seconds were taken on a machine that did other work.
 """
+
+from dataclasses import replace
 
 from log import MOVES, Question, answer
 
 from vaeaug.arms import Arm
 from vaeaug.distilled import Distilled
-from vaeaug.perturb import Covariance, Difference, Extrapolate
-from vaeaug.rivals import Mix
+from vaeaug.perturb import Difference, Extrapolate
+from vaeaug.rivals import Mix, WorstOf
 from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 WORST = Synthetic(worst_of=4)
 FOREST = Distilled(classical=MOVE)
 HALF = Distilled(classical=MOVE, weight=0.5, ratio=0.5)
-CORE = (
+ARMS = (
     Arm("none"),
     Arm("classical", (MOVE,)),
     Arm("classical + mixup", (MOVE, Mix())),
@@ -26,25 +36,13 @@ CORE = (
     Arm("distilled", (FOREST, MOVE)),
     Arm("distilled + mixup", (FOREST, MOVE, Mix())),
     Arm("half-soft + mixup", (HALF, MOVE, Mix())),
-)
-SCHEMES = (
-    Arm("none"),
-    Arm("classical", (MOVE,)),
-    Arm("classical + cutmix", (MOVE, Mix(cut=True, alpha=1.0))),
-    Arm("extrapolate 0.5", (Synthetic(Extrapolate(0.5)), MOVE)),
-    Arm("extrapolate 2", (Synthetic(Extrapolate(2.0)), MOVE)),
-    Arm("difference 1", (Synthetic(Difference(1.0)), MOVE)),
-    Arm("covariance 0.5", (Synthetic(Covariance(0.5)), MOVE)),
-    Arm("no VAE: distilled classical copies + mixup", (Distilled(classical=MOVE, copies=MOVE), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 8 + mixup", (Synthetic(worst_of=8), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 4, ratio 0.8 + mixup", (Synthetic(worst_of=4, ratio=0.8), MOVE, Mix())),
+    Arm("extrapolate 2, worst of 4 + mixup", (Synthetic(Extrapolate(2.0), worst_of=4), MOVE, Mix())),
+    Arm("difference 1, worst of 4 + mixup", (Synthetic(Difference(1.0), worst_of=4), MOVE, Mix())),
+    Arm("half-soft, worst of 4 + mixup", (replace(HALF, perturb=Extrapolate(1.0), worst_of=4), MOVE, Mix())),
+    Arm("no VAE: classical, worst of 4 + mixup", (WorstOf(MOVE, 4), Mix())),
 )
 
 if __name__ == "__main__":
-    answer(
-        __file__,
-        (
-            Question(CORE, 20, range(6)),
-            Question(CORE, 10, range(6)),
-            Question(CORE, 100, range(4)),
-            Question(SCHEMES, 20, range(6)),
-        ),
-    )
+    answer(__file__, (Question(ARMS, 20, range(4)),))
