@@ -449,6 +449,11 @@ def test_the_worst_of_k_has_the_highest_loss(augmenter):
     assert 0.5 < (b > a + 1e-5)[changed(once, X)].float().mean() < 1
 
 
+def test_a_classifier_alone_asks_for_the_worst_of_four(augmenter):
+    network = small_cnn((1, 8, 8), 10)
+    assert same(loaded(augmenter, classifier=network)[0], loaded(augmenter, worst_of=4, classifier=network)[0])
+
+
 def test_the_k_children_share_one_encoding(own):
     own.vae_.asked.clear()
     list(AugmentedLoader(plain(), own, worst_of=3, classifier=small_cnn((1, 8, 8), 10)))
@@ -630,11 +635,7 @@ REFUSED = {
     "epochs": (lambda a: loaded(a, abs, epochs=0), "expected epochs to be a whole number from 1 up, got 0"),
     "worst_of alone": (
         lambda a: loaded(a, worst_of=3),
-        "expected worst_of and classifier together, got worst_of without",
-    ),
-    "classifier alone": (
-        lambda a: VAEAugment(a, classifier=NETWORK),
-        "got classifier without worst_of; worst_of=k keeps",
+        "expected a classifier with worst_of, got none; of so many children",
     ),
     "worst of 1": (
         lambda a: loaded(a, worst_of=1, classifier=NETWORK),

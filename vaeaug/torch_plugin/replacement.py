@@ -20,6 +20,8 @@ from vaeaug.fidelity import Teacher
 from vaeaug.torch_plugin import batches, ranges
 from vaeaug.training import device_of, evaluating
 
+WORST_OF = 4  # what gained most on development seeds (benchmarks/recipe)
+
 Children = Callable[[Tensor, Tensor, int], Tensor]
 
 
@@ -61,7 +63,8 @@ class Replacement:
     Arguments:
         augmenter: A fitted augmenter.
         normalize: `(mean, std)` or a pair of functions, where the batches are not in the range seen at fit.
-        worst_of: Of so many children of a sample, the one on which `classifier` has the highest loss is kept.
+        worst_of: Of so many children of a sample, the one on which `classifier` has the highest loss is kept; by default 4
+            where there is a classifier.
         classifier: An nn.Module from samples as the batches have them to logits `(B, K)`.
         labels_getter, images_getter: See `vaeaug.torch_plugin.batches`.
         teacher: What tells the labels of children; labels come back as floats `(B, K)` then, also where none is replaced.
@@ -83,10 +86,11 @@ class Replacement:
         check_augmenter(self.augmenter)
         batches.check_getters(self.labels_getter, self.images_getter)
         _ = self._range
-        if (self.worst_of is None) != (self.classifier is None):
-            there, missing = ("classifier", "worst_of") if self.worst_of is None else ("worst_of", "classifier")
-            remedy = "worst_of=k keeps, of k children, the one with the highest loss under the classifier; pass both"
-            _checks.refuse("worst_of and classifier together", f"{there} without {missing}", remedy)
+        if self.worst_of is None and self.classifier is not None:
+            object.__setattr__(self, "worst_of", WORST_OF)
+        if self.worst_of is not None and self.classifier is None:
+            remedy = "of so many children the one with the highest loss under the classifier is kept; pass the network, too"
+            _checks.refuse("a classifier with worst_of", "none", remedy)
         if self.teacher is not None and not isinstance(self.teacher, Teacher):
             _checks.refuse("a teacher", type(self.teacher).__name__, "pass vaeaug.CrossFitted.fit(data), say")
         if self.worst_of is not None:
