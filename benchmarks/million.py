@@ -58,9 +58,8 @@ def measure(place: Path, samples: int, shard_size: int, steps: int, kills: int, 
     shutil.rmtree(place / "whole")
     moments, random_ = [], random.Random(seed)
     for _ in range(kills):
-        # Each run may do a part of the work, so that the last one is left with some.
-        moment = start + random_.uniform(0.1, 1) * (seconds - start) / (kills + 1)
-        moments.append({"after_seconds": round(moment, 1), "shards_there": killed([*words, place / "cut"], moment)})
+        more = random_.randint(1, max(1, shards // (kills + 1)))
+        moments.append(killed([*words, place / "cut"], more, random_.uniform(0, seconds / shards)))
     again, _ = run([*words, place / "cut"])
     return {
         "command": f"python benchmarks/million.py --samples {samples} --shard-size {shard_size} --steps {steps}",
@@ -99,14 +98,20 @@ def run(words: list[Any]) -> tuple[float, int]:
     return time.monotonic() - start, peak
 
 
-def killed(words: list[Any], moment: float) -> int:
-    """Kills a command after so many seconds; returns how many shards are there then."""
+def killed(words: list[Any], more: int, pause: float) -> dict[str, Any]:
+    """Kills a command so many shards and seconds on; returns when that was, and how many shards were there then."""
+    folder, start = Path(words[-1]), time.monotonic()
+    before = len(list(folder.glob("shard-*.tar")))
     child = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(moment)
+    while len(list(folder.glob("shard-*.tar"))) < before + more and child.poll() is None:
+        time.sleep(0.05)
+    time.sleep(pause)
     child.send_signal(signal.SIGKILL)
     if child.wait() != -signal.SIGKILL:
         raise SystemExit("the run was over before it was killed; ask for more samples")
-    return len(list(Path(words[-1]).glob("shard-*.tar")))
+    half = [file.name for file in folder.glob(".shard-*")]
+    there = len(list(folder.glob("shard-*.tar")))
+    return {"after_seconds": round(time.monotonic() - start, 1), "shards_there": there, "half_written": len(half)}
 
 
 def digest(folder: Path) -> str:
