@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from vaeaug import Augmenter, InputError, Prior, shards
+from vaeaug.children import Maker
 from vaeaug.codec import CHUNK
 from vaeaug.data import load
 from vaeaug.distributed import World
@@ -106,13 +107,13 @@ class _Unwaiting(World):
 
 def test_shards_that_are_there_are_not_made_again(augmenter, tmp_path, monkeypatch):
     write(augmenter, tmp_path)
-    monkeypatch.setattr(Augmenter, "_make", lambda *a: pytest.fail("made again"))
+    monkeypatch.setattr(Maker, "make", lambda *a: pytest.fail("made again"))
     write(augmenter, tmp_path)
 
 
 def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
     alive = []
-    make = Augmenter._make
+    make = Maker.make
 
     def counted(self, *args):
         assert sum(ref() is not None for ref in alive) <= 2
@@ -120,7 +121,7 @@ def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
         alive.append(weakref.ref(made.x))
         return made
 
-    monkeypatch.setattr(Augmenter, "_make", counted)
+    monkeypatch.setattr(Maker, "make", counted)
     for kind in ("webdataset", "npz", "images"):
         write(augmenter, tmp_path / kind, 8 * CHUNK, shard_size=8 * CHUNK, format=kind)
     assert len(alive) == 24

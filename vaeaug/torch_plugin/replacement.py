@@ -89,7 +89,9 @@ class Replacement:
         if self.worst_of is None and self.classifier is not None:
             object.__setattr__(self, "worst_of", WORST_OF)
         if self.worst_of is not None and self.classifier is None:
-            remedy = "of so many children the one with the highest loss under the classifier is kept; pass the network, too"
+            remedy = (
+                "of so many children the one with the highest loss under the classifier is kept; pass the network, too"
+            )
             _checks.refuse("a classifier with worst_of", "none", remedy)
         if self.teacher is not None and not isinstance(self.teacher, Teacher):
             _checks.refuse("a teacher", type(self.teacher).__name__, "pass vaeaug.CrossFitted.fit(data), say")
