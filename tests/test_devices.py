@@ -54,6 +54,6 @@ def test_a_chunk(augmenter, monkeypatch, scheme, residual):
         sure = torch.ones(len(bank))
         rest = Codec(other.vae_).rest(samples.x, moved.mean, samples.y).__getitem__ if residual else None
         source = Parents(samples.x, samples.y, sure, moved.mean, moved.stddev, lambda chunk: order, rest, True)
-        made = other._make(source, 0, 0, CHUNK)
+        made = other._maker.make(source, 0, 0, CHUNK)
         assert made.x.shape == (CHUNK, 1, 8, 8)
         assert {part.device.type for part in made} == {"cpu"}
