@@ -28,7 +28,8 @@ from vaeaug.workers import spread
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
-OURS = tuple(arm for arm in every("digits") if arm.growth not in PEERS.values())
+# Peers and searches have tests of their own.
+OURS = tuple(arm for arm in every("digits") if arm.growth not in PEERS.values() and "tuned" not in arm.name)
 QUICK = Settings(steps=10, vae=(("steps", 10),))
 
 

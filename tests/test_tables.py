@@ -58,7 +58,8 @@ def test_a_table_is_run_once_and_told_everywhere(tables, monkeypatch, tmp_path, 
     assert "wine-8: 6 rows" in capsys.readouterr().out
     main(tables, monkeypatch, "wine-8", "--jobs", "1")
     main(tables, monkeypatch)
-    assert all((tmp_path / name).read_bytes() == content for name, content in made.items()), "nothing is run again"
+    changed = [name for name, content in made.items() if (tmp_path / name).read_bytes() != content]
+    assert not changed, "nothing is run again"
 
 
 def test_rows_of_an_older_version_are_no_rows(tables, monkeypatch, tmp_path):
@@ -83,7 +84,8 @@ def test_every_table_names_arms_that_there_are():
         from vaeaug.arms import arms
 
         for table in real.TABLES.values():
-            assert tuple(arm.name for arm in arms(table.data, table.arms)) == table.arms
+            for _, names in table.cells:
+                assert tuple(arm.name for arm in arms(table.data, names)) == names
         assert {part for parts in real.PAGES.values() for part in parts} <= set(real.TABLES)
     finally:
         sys.path.remove(str(BENCHMARKS))
