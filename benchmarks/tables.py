@@ -34,6 +34,16 @@ BALANCED = (
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
 CNN = (("cnn", CORE),)
 DIGITS = (("cnn", (*CORE, "smote", "pca")), ("forest", FOREST))
+PEERS = (
+    "none",
+    "classical",
+    "classical + mixup",
+    "classical + pythae vae",
+    "classical + pyraug rhvae",
+    "classical + deepsmote",
+    "classical + vae per class",
+    RECIPE,
+)
 JUDGING = tuple(range(100, 110))  # nothing was chosen on these seeds
 
 
@@ -61,6 +71,7 @@ TABLES = {
     "fashion-mnist-100": Table("fashion-mnist", 100, CNN),
     "fashion-mnist-lopsided-small": Table("fashion-mnist", "lopsided-small", (("cnn", BALANCED),)),
     "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", BALANCED[2:]),)),
+    "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
     "digits-5": Table("digits", 5, DIGITS),
     "digits-10": Table("digits", 10, DIGITS),
     "digits-20": Table("digits", 20, DIGITS),
