@@ -95,12 +95,12 @@ class Run(Job):
     @property
     def used_seconds(self) -> float:
         """What it took to make the shared things that this cell uses."""
-        return sum(self._made[thing][1] for thing in self._used)
+        return sum((self._made[thing][1] for thing in self._used), 0.0)
 
     @property
     def made_seconds(self) -> float:
         """What it took to make all shared things so far."""
-        return sum(seconds for _, seconds in self._made.values())
+        return sum((seconds for _, seconds in self._made.values()), 0.0)
 
     def augmenter(self) -> Augmenter:
         return self._shared("augmenter", lambda: augmenter_of(self.samples, self.seed, self.settings))
