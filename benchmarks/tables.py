@@ -32,7 +32,7 @@ BALANCED = (
     f"{RECIPE} + class weights",
 )
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
-CNN = (("cnn", CORE),)
+SHORT = (("cnn", ("none", "classical", "classical + mixup", RECIPE)),)
 DIGITS = (("cnn", (*CORE, "smote", "pca")), ("forest", FOREST))
 PEERS = (
     "none",
@@ -67,8 +67,8 @@ class Table:
 TABLES = {
     "fashion-mnist-20": Table("fashion-mnist", 20, (("cnn", (*RIVALS, *CONTROLS, *OURS)), ("forest", FOREST))),
     "fashion-mnist-10": Table("fashion-mnist", 10),
-    "fashion-mnist-50": Table("fashion-mnist", 50, CNN),
-    "fashion-mnist-100": Table("fashion-mnist", 100, CNN),
+    "fashion-mnist-50": Table("fashion-mnist", 50, SHORT),
+    "fashion-mnist-100": Table("fashion-mnist", 100, SHORT),
     "fashion-mnist-lopsided-small": Table("fashion-mnist", "lopsided-small", (("cnn", BALANCED),)),
     "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", BALANCED[2:]),)),
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
