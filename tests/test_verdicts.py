@@ -329,7 +329,7 @@ def test_tally_counts_cases():
             "vae against none, 3 cases: helps in 1, hurts in 1, no effect in 1 (-2.0 to +2.2 points).",
         )
     ]
-    assert tally([good]) == [("helps", "vae against none, 1 case: helps in 1 (+2.2 to +2.2 points).")]
+    assert tally([good]) == [("helps", "vae against none, 1 case: helps in 1 (+2.2 points).")]
     assert tally([bad, level])[0][0] == "hurts"
     unsaid = [replace(good, verdict=verdict) for verdict in ("one seed", "identical")]
     assert "2 cases: identical in 1, not to be said in 1, of one seed (" in tally(unsaid)[0][1]

@@ -71,7 +71,7 @@ def forest(found: Sequence[Contrast], labels: Sequence[str], rival: str) -> Pict
     axes.axvline(0, color=INK, linewidth=0.8)
     for place, c in enumerate(found):
         _whisker(axes, place, c, COLOURS.get(c.verdict, GREY), MARKERS.get(c.verdict, "o"))
-    _label_rows(axes, labels, f"points over {rival}, paired by seed")
+    _label_rows(axes, labels, f"points over {rival}")
     text = "; ".join(f"{label} {c.mean:+.1f}, {c.verdict}" for label, c in zip(labels, found, strict=True))
     return Picture(f"Difference to {rival}", _svg(figure), f"Paired differences to {rival} in points: {text}.")
 

@@ -54,7 +54,8 @@ def tally(found: Iterable[Contrast]) -> list[tuple[str, str]]:
     for (arm, rival), group in groups.items():
         counts = {name: sum(c.verdict == name for c in group) for name in TALLIED}
         said = [words.format(counts[name]) for name, words in TALLIED.items() if counts[name]]
-        span = f"{min(c.mean for c in group):+.1f} to {max(c.mean for c in group):+.1f} points"
+        least, most = (f"{end(c.mean for c in group):+.1f}" for end in (min, max))
+        span = f"{least if least == most else f'{least} to {most}'} points"
         balance = counts["helps"] - counts["hurts"]
         kind = "helps" if balance > 0 else "hurts" if balance < 0 else "no effect"
         cases = f"{len(group)} case{'' if len(group) == 1 else 's'}"
