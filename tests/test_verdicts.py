@@ -334,7 +334,7 @@ def test_tally_counts_cases():
     unsaid = [replace(good, verdict=verdict) for verdict in ("one seed", "identical")]
     assert "2 cases: identical in 1, not to be said in 1, of one seed (" in tally(unsaid)[0][1]
     assert tally([level, replace(level, best=True)])[1] == (
-        "no effect", "vae against the best rival, 1 case: no effect in 1 (+0.1 to +0.1 points)."
+        "no effect", "vae against the best rival, 1 case: no effect in 1 (+0.1 points)."
     )  # fmt: skip
 
 
