@@ -8,7 +8,8 @@ scheme, a larger share of children, or the soft labels of a forest (*distilled*,
 and cost more or need a teacher. Without the VAE, the hardest of four classical copies with MixUp is worse than MixUp alone.
 So the recipe is: extrapolation, worst of 4, half of the batch, classical augmentation, MixUp. An earlier screening with an
 older network, on test images and therefore not to be trusted, had found soft labels of a forest about as good; cross-fitted
-and network teachers gave less, labels drawn from teachers nothing. The seconds were taken on a machine that did other work.
+and network teachers gave less, labels drawn from teachers nothing. Nothing was asked of larger sets here: judged at 100 per
+class, the recipe loses (docs/results.md). The seconds were taken on a machine that did other work.
 """
 
 from dataclasses import replace

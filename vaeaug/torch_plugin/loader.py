@@ -34,8 +34,8 @@ class AugmentedLoader:
         worst_of: Of so many children of a sample, 2 or more, the one on which `classifier` has the highest cross-entropy is
             kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
         classifier: The network that is being trained: an nn.Module from samples as the loader yields them to logits
-            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. Passing it is the recipe that gained
-            most (benchmarks/recipe); a batch costs about three times what it does without.
+            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. Passing it is what gained most with
+            20 images per class, and lost with 100 (docs/results.md); a batch costs about three times what it does without.
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
