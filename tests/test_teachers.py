@@ -305,3 +305,9 @@ def test_it_trains_a_network_and_refuses_an_estimator(digits):
 def test_training_has_no_setting_without_a_meaning():
     for name in Training._fields:
         assert name in Training.__doc__
+
+
+def test_a_teacher_that_may_judge_nothing_is_not_asked(digits):
+    teachers = CrossFitted.fit(digits, "logistic", folds=3)
+    one = digits.x[:1]
+    assert teachers.probabilities(one, one).sum() == pytest.approx(1, abs=1e-5)

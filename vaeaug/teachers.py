@@ -165,6 +165,8 @@ class CrossFitted(Teacher):
         total = torch.zeros(len(x), self.classes)
         may = self._may_judge(len(x), parents)
         for members, allowed in zip(self.teachers, may, strict=True):
+            if not allowed.any():
+                continue  # an empty tensor is split into one empty part, which estimators refuse
             for rows in torch.nonzero(allowed)[:, 0].split(AT_ONCE):
                 for member in members:
                     p = probabilities(member, x[rows.to(x.device)]).cpu()
