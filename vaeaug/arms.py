@@ -20,7 +20,7 @@ from vaeaug.searched import Searched
 from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 STANDARD = ("none", "classical", "vae", "classical + vae")
-# What gained most on development seeds (benchmarks/recipe).
+# Chosen on development seeds, at 20 images per class (benchmarks/recipe).
 RECIPE = "classical + vae, worst of 4 + mixup"
 
 # Chosen by benchmarks/classical.py on development seeds.

@@ -35,7 +35,7 @@ class AugmentedLoader:
             kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
         classifier: The network that is being trained: an nn.Module from samples as the loader yields them to logits
             `(B, K)`. It is asked in eval mode, without gradients, and left as it was. Passing it is what gained most with
-            20 images per class, and lost with 100 (docs/results.md); a batch costs about three times what it does without.
+            20 images per class, and lost with 100; docs/results.md has what it brings and costs.
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
