@@ -5,7 +5,8 @@ Small CNN, 20 images per class, four development seeds. Every arm is trained wit
 Conclusion: MixUp on top of classical augmentation is the rival to beat. Children by extrapolation add to both, and the one of
 four children with the highest loss adds a little more; MixUp after it adds again. Eight children, larger steps, another
 scheme, a larger share of children, or the soft labels of a forest (*distilled*, *half-soft*) are within the noise of it;
-eight children cost more, and a forest has to be taught. Without the VAE, the hardest of four classical copies with MixUp is worse than MixUp alone.
+eight children cost more, and a forest has to be taught.
+Without the VAE, the hardest of four classical copies with MixUp is worse than MixUp alone.
 So the recipe is: extrapolation, worst of 4, half of the batch, classical augmentation, MixUp. An earlier screening with an
 older network, on test images and therefore not to be trusted, had found soft labels of a forest about as good; cross-fitted
 and network teachers gave less, labels drawn from teachers nothing. Nothing was asked of larger sets here: judged at 100 per
