@@ -28,11 +28,14 @@ BALANCED = (
     "classical + oversampling",
     "classical + class weights",
     "classical + mixup + class weights",
+    "classical + mixup + oversampling",
     "classical + vae + class weights",
     f"{RECIPE} + class weights",
+    f"{RECIPE} + oversampling",
 )
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
-SHORT = (("cnn", ("none", "classical", "classical + mixup", RECIPE)),)
+SHORT = ("none", "classical", "classical + mixup", RECIPE)
+LOPSIDED_FOREST = ("none", "oversampling", "class weights", "smote", "vae")
 DIGITS = (("cnn", (*CORE, "smote", "pca")), ("forest", FOREST))
 PEERS = (
     "none",
@@ -67,9 +70,11 @@ class Table:
 TABLES = {
     "fashion-mnist-20": Table("fashion-mnist", 20, (("cnn", (*RIVALS, *CONTROLS, *OURS)), ("forest", FOREST))),
     "fashion-mnist-10": Table("fashion-mnist", 10),
-    "fashion-mnist-50": Table("fashion-mnist", 50, SHORT),
-    "fashion-mnist-100": Table("fashion-mnist", 100, SHORT),
-    "fashion-mnist-lopsided-small": Table("fashion-mnist", "lopsided-small", (("cnn", BALANCED),)),
+    "fashion-mnist-50": Table("fashion-mnist", 50, (("cnn", SHORT), ("forest", FOREST))),
+    "fashion-mnist-100": Table("fashion-mnist", 100, (("cnn", SHORT),)),
+    "fashion-mnist-lopsided-small": Table(
+        "fashion-mnist", "lopsided-small", (("cnn", BALANCED), ("forest", LOPSIDED_FOREST))
+    ),
     "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", BALANCED[2:]),)),
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
     "digits-5": Table("digits", 5, DIGITS),

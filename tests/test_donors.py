@@ -197,6 +197,8 @@ def test_the_arm_sees_samples_beside_the_subset_and_no_labels(few, pool):
     x, t = few.x, torch.nn.functional.one_hot(few.y, 10).float()
     changed, _ = Adopting(count=50, teacher="logistic", ratio=1.0).fit(run)(x, t, 0)
     assert changed.shape == x.shape
+    one, other = (replace(Adopting(count=50, teacher="logistic"), ratio=ratio) for ratio in (0.2, 0.8))
+    assert one.fitted(run) is other.fitted(run), "arms share the VAE"
     run.pool = None
     with pytest.raises(
         InputError, match=r"expected a run that knows its pool, got one that does not; use vaeaug\.compare"

@@ -30,6 +30,9 @@ class Adopting(Synthetic):
         _checks.within("count", self.count, 1, whole=True)
 
     def fitted(self, job: Job) -> Augmenter:
+        return job.shared(("adopting", self.count, self.teacher), lambda: self._fitted(job))
+
+    def _fitted(self, job: Job) -> Augmenter:
         return Augmenter().fit(
             job.samples,
             unlabelled=self.drawn(job),

@@ -124,8 +124,10 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical + vae + mixup", (vae, moves, Mix())),
         Arm(RECIPE, (worst, moves, Mix())),
         Arm("classical + mixup + class weights", (moves, Mix(), ClassWeights())),
+        Arm("classical + mixup + oversampling", (moves, Mix()), Oversample()),
         Arm("classical + vae + class weights", (vae, moves, ClassWeights())),
         Arm(f"{RECIPE} + class weights", (worst, moves, Mix(), ClassWeights())),
+        Arm(f"{RECIPE} + oversampling", (worst, moves, Mix()), Oversample()),
         Arm("classical + vae, distilled", (Distilled(classical=moves), moves)),
         Arm("classical + vae, distilled + mixup", (Distilled(classical=moves), moves, Mix())),
         Arm("classical, distilled", (Distilled(classical=moves, copies=moves), moves)),
@@ -155,7 +157,11 @@ def with_unlabelled(
         return ()
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Adopting(count=count) if perturb is None else Adopting(perturb, count=count)
-    return Arm("vae, unlabelled", (vae,)), Arm("classical + vae, unlabelled", (vae, moves))
+    return (
+        Arm("vae, unlabelled", (vae,)),
+        Arm("classical + vae, unlabelled", (vae, moves)),
+        Arm(f"{RECIPE}, unlabelled", (replace(vae, worst_of=4), moves, Mix())),
+    )
 
 
 def arms(

@@ -103,17 +103,17 @@ class Run(Job):
         return sum((seconds for _, seconds in self._made.values()), 0.0)
 
     def augmenter(self) -> Augmenter:
-        return self._shared("augmenter", lambda: augmenter_of(self.samples, self.seed, self.settings))
+        return self.shared("augmenter", lambda: augmenter_of(self.samples, self.seed, self.settings))
 
     def grown(self, growth: Growth) -> Samples:
-        return self._shared(growth, lambda: growth.grow(self)) if growth.trains else growth.grow(self)
+        return self.shared(growth, lambda: growth.grow(self)) if growth.trains else growth.grow(self)
 
     def keep(self, folder: Path) -> None:
         """Saves the augmenter, if an arm has asked for it."""
         if "augmenter" in self._made and not folder.exists():
             self.augmenter().save(folder)
 
-    def _shared(self, thing: Any, make: Callable[[], Any]) -> Any:
+    def shared(self, thing: Any, make: Callable[[], Any]) -> Any:
         self._used.add(thing)
         if thing not in self._made:
             start = time.perf_counter()

@@ -55,8 +55,8 @@ def compare(
         test: Labelled data to judge on, a pair `(X, y)` for one; by default the official test part (Fashion-MNIST) or half of
             `data`, class by class.
         per_class: Training samples per class, one count per class, or the name of a lopsided regime of `vaeaug.regimes`.
-        unlabelled: Adds two arms that also see so many other samples of `data`, without their labels: 'vae, unlabelled' and
-            'classical + vae, unlabelled'. The other arms do not see them.
+        unlabelled: Adds arms that also see so many other samples of `data`, without their labels: 'vae, unlabelled',
+            'classical + vae, unlabelled' and the recipe's. The other arms do not see them.
         classifier: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
             estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
             samples standardised by the moments of the training subset.

@@ -53,6 +53,10 @@ class Job(ABC):
     def augmenter(self) -> Augmenter:
         """Returns an augmenter fitted to the training subset. The arms of a run share it; the first call trains it."""
 
+    def shared(self, thing: Any, make: Callable[[], Any]) -> Any:
+        """Returns what `make` makes. The arms of a run share it, where the run can keep it under the name `thing`."""
+        return make()
+
 
 class Growth(ABC):
     """Abstract: makes a larger training set. Concrete ones are frozen dataclasses.

@@ -83,15 +83,18 @@ def write() -> None:
         (ast.get_docstring(ast.parse(Path(__file__).read_text())) or "").split("\n\n")[2],
     ]
     for script in sorted(HERE.glob("q*.py")):
+        if not (ROWS / f"{script.stem}.csv").exists():
+            continue  # not asked yet
         text = ast.get_docstring(ast.parse(script.read_text())) or ""
         parts += ["", f"## {script.stem}", "", text]
-        regimes: dict[tuple[str, str], list[Result]] = {}
+        regimes: dict[tuple[str, str, int], list[Result]] = {}
         for row in read(ROWS / f"{script.stem}.csv"):
-            regimes.setdefault((row.data, row.regime), []).append(row)
-        for (data, regime), rows in regimes.items():
+            regimes.setdefault((row.data, row.regime, row.steps), []).append(row)
+        for (data, regime, steps), rows in regimes.items():
             # Of arms that were run together; a seed that was cut off would be compared with nothing.
             told = sorted(rows, key=lambda row: row.seed)
-            parts += ["", f"{data}, {in_words(regime)}", "", verdicts.table(told)]
+            trained = f", {steps:,} steps" if steps else ""
+            parts += ["", f"{data}, {in_words(regime)}{trained}", "", verdicts.table(told)]
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 

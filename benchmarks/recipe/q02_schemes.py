@@ -1,0 +1,97 @@
+"""Which scheme, how far, in what order with classical augmentation, and when in training?
+
+Small CNN, 20 images per class. Every arm but *classical* ends with MixUp; one child per parent, so that a step is cheap and the
+scheme is what differs. *order* augments classically before the VAE; *preserving* is the variance-preserving covariance kernel.
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from log import MOVES, Question, answer
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaeaug.arms import Arm
+from vaeaug.bank import Bank
+from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior, Prior
+from vaeaug.rivals import Mix
+from vaeaug.stages import Job, Stage, Synthetic, Transform
+
+MOVE = MOVES["fashion-mnist"]
+
+
+@dataclass(frozen=True)
+class Preserving(Perturbation):
+    """z' = m_y + a (z - m_y) + sqrt(1 - a^2) S^(1/2) eps: the codes of a class keep their spread."""
+
+    scale: float = 0.5
+
+    def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
+        means = torch.stack([bank.mean[bank.samples.y == c].mean(0) for c in range(len(bank.samples.names))])[y]
+        eps = torch.randn(q.mean.shape, generator=generator)
+        noise = (bank.within_class(None) @ eps[..., None])[..., 0]
+        return means + self.scale * (q.mean - means) + (1 - self.scale**2) ** 0.5 * noise
+
+
+@dataclass(frozen=True)
+class During(Stage):
+    """Applies a stage in a part of the steps only.
+
+    Arguments:
+        stage: What to apply.
+        start, end: Shares of the steps.
+    """
+
+    stage: Stage
+    start: float = 0.0
+    end: float = 1.0
+    networks_only = True
+
+    def fit(self, job: Job) -> Transform:
+        apply, steps, step = self.stage.fit(job), job.settings.steps, 0
+
+        def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            nonlocal step
+            step += 1
+            return apply(x, t, seed) if self.start < step / steps <= self.end else (x, t)
+
+        return transform
+
+
+def with_(name: str, stage: Stage) -> Arm:
+    """Returns the arm with this stage, classical augmentation and MixUp."""
+    return Arm(name, (stage, MOVE, Mix()))
+
+
+BASE = Synthetic()
+SCHEMES = {
+    "posterior 1": Posterior(1.0),
+    "posterior 3": Posterior(3.0),
+    "covariance 0.5": Covariance(0.5),
+    "covariance 0.5, of the class": Covariance(0.5, pooled=False),
+    "preserving 0.5": Preserving(0.5),
+    "interpolate 1": Interpolate(),
+    "extrapolate 0.5": Extrapolate(0.5),
+    "extrapolate 2": Extrapolate(2.0),
+    "extrapolate 1, from the nearest 5": Extrapolate(1.0, neighbours=5),
+    "difference 1": Difference(),
+    "difference 1, any class": Difference(1.0, donors="any"),
+    "prior 0.5": Prior(0.5),
+}
+ARMS = (
+    Arm("classical", (MOVE,)),
+    Arm("classical + mixup", (MOVE, Mix())),
+    with_("extrapolate 1", BASE),
+    *(with_(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
+    with_("extrapolate 1, not residual", replace(BASE, residual=False)),
+    with_("extrapolate 1, ratio 0.25", replace(BASE, ratio=0.25)),
+    with_("extrapolate 1, ratio 0.75", replace(BASE, ratio=0.75)),
+    with_("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
+    with_("extrapolate 1, real samples only at the start (15 %)", During(BASE, 0.15, 1)),
+    Arm("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 20, range(2)),))

@@ -1,0 +1,77 @@
+"""How should the VAE be trained, judged by what its children bring and not by its ELBO?
+
+Small CNN, 20 images per class, classical augmentation and MixUp in all arms; children by extrapolation, one per parent. The
+VAE's training differs in one point from the default (16 latent numbers, Gaussian likelihood with the best sigma, noise 0.1 on
+the encoder's input, 400 steps, KL warm-up over 20 %).
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from log import MOVES, Question, answer
+from torch import nn
+
+from vaeaug import _rng
+from vaeaug.arms import Arm
+from vaeaug.augmenter import Augmenter
+from vaeaug.fitting import fit_vae
+from vaeaug.rivals import Mix
+from vaeaug.samples import Samples
+from vaeaug.stages import Job, Stage, Synthetic
+
+MOVE = MOVES["fashion-mnist"]
+
+
+@dataclass(frozen=True)
+class Trained(Synthetic):
+    """Children of a VAE that is trained otherwise.
+
+    Arguments:
+        settings: Arguments of `fit_vae`.
+        jitter: Trains it on so many classically augmented copies, input and target alike.
+        move: What augments them.
+    """
+
+    settings: tuple[tuple[str, Any], ...] = ()
+    jitter: int = 0
+    move: Stage = MOVE
+
+    def fitted(self, job: Job) -> Augmenter:
+        samples, seed = job.samples, _rng.derive(job.seed, 1)
+        x, y = [samples.x], [samples.y]
+        for copy in range(self.jitter):
+            hard = nn.functional.one_hot(samples.y).float()
+            x.append(self.move.fit(job)(samples.x, hard, _rng.derive(seed, copy))[0])
+            y.append(samples.y)
+        data = Samples(torch.cat(x), torch.cat(y), samples.names)
+        asked = {"steps": job.vae_steps, **dict(self.settings)}
+        vae = fit_vae(data, seed=_rng.derive(seed, 0), progress=False, **asked)
+        return Augmenter(vae).fit(samples, seed=seed, progress=False)
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "the default": {},
+    "no noise on the input": {"noise": 0.0},
+    "noise 0.3 on the input": {"noise": 0.3},
+    "200 steps": {"steps": 200},
+    "1,200 steps": {"steps": 1200},
+    "8 latent numbers": {"latent": 8},
+    "32 latent numbers": {"latent": 32},
+    "beta 0.3": {"beta": 0.3},
+    "beta 3": {"beta": 3.0},
+    "bernoulli likelihood": {"likelihood": "bernoulli"},
+    "conditional": {"classes": 10},
+    "fully connected": {"body": "mlp"},
+}
+ARMS = (
+    Arm("classical", (MOVE,)),
+    Arm("classical + mixup", (MOVE, Mix())),
+    *(Arm(name, (Trained(settings=tuple(how.items())), MOVE, Mix())) for name, how in VARIANTS.items()),
+    Arm("4 jittered copies, 800 steps", (Trained(settings=(("steps", 800),), jitter=4), MOVE, Mix())),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 20, range(2)),))

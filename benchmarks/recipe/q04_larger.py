@@ -1,0 +1,44 @@
+"""Up to how many images per class does the recipe pay, and does longer training change that?
+
+Small CNN, 50 and 100 images per class, 800 and 2,000 steps. *lite* is one child per parent; *real end* leaves the last quarter of the
+steps to real samples.
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import replace
+
+from log import MOVES, Question, answer
+from q02_schemes import During
+
+from vaeaug.arms import Arm
+from vaeaug.evaluate import Settings
+from vaeaug.perturb import Extrapolate
+from vaeaug.rivals import Mix
+from vaeaug.stages import Synthetic
+
+MOVE = MOVES["fashion-mnist"]
+LITE, WORST = Synthetic(), Synthetic(worst_of=4)
+RIVALS = (Arm("classical", (MOVE,)), Arm("classical + mixup", (MOVE, Mix())))
+ARMS = (
+    *RIVALS,
+    Arm("lite", (LITE, MOVE)),
+    Arm("lite, ratio 0.25", (replace(LITE, ratio=0.25), MOVE)),
+    Arm("lite, scale 0.5", (replace(LITE, perturb=Extrapolate(0.5)), MOVE)),
+    Arm("lite, real end", (During(LITE, 0, 0.75), MOVE)),
+    Arm("worst of 4", (WORST, MOVE)),
+    Arm("worst of 4 + mixup", (WORST, MOVE, Mix())),
+    Arm("worst of 4 + mixup, real end", (During(WORST, 0, 0.75), MOVE, Mix())),
+)
+LONG = (*RIVALS, ARMS[2], ARMS[6], ARMS[7])
+
+if __name__ == "__main__":
+    answer(
+        __file__,
+        (
+            Question(ARMS, 100, range(3)),
+            Question(LONG, 100, range(2), settings=Settings(steps=2000)),
+            Question(LONG, 50, range(3)),
+            
+        ),
+    )

@@ -1,0 +1,61 @@
+"""Lopsided Fashion-MNIST: does the VAE add to class weights or to oversampling, each with classical augmentation?
+
+Small CNN, counts 300/180/110/66/40/24/14/9/6/4, the classes permuted by seed. *transfer* applies differences within any class, so mostly
+of the rich ones, to all (Hariharan and Girshick, 2017); *rare* makes children of the classes below the mean count only, and of all
+their samples in a batch.
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from log import MOVES, Question, answer
+from torch import Tensor
+
+from vaeaug.arms import Arm
+from vaeaug.perturb import Difference
+from vaeaug.rivals import ClassWeights, Mix, Oversample
+from vaeaug.stages import Job, Synthetic, Transform
+
+MOVE = MOVES["fashion-mnist"]
+
+
+@dataclass(frozen=True)
+class Rare(Synthetic):
+    """Replaces all samples of the classes below the mean count, and none of the others."""
+
+    def fit(self, job: Job) -> Transform:
+        counts = torch.tensor(job.samples.counts)
+        rare, apply = counts < counts.float().mean(), replace(self, ratio=1.0)
+        every = Synthetic.fit(apply, job)
+
+        def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            rows = torch.nonzero(rare[t.argmax(1)])[:, 0]
+            return (x.index_copy(0, rows, every(x[rows], t[rows], seed)[0]) if len(rows) else x), t
+
+        return transform
+
+
+TRANSFER = Difference(1.0, donors="any")
+WORST = Synthetic(worst_of=4)
+WEIGHTS = ClassWeights()
+ARMS = (
+    Arm("none"),
+    Arm("classical", (MOVE,)),
+    Arm("classical + class weights", (MOVE, WEIGHTS)),
+    Arm("classical + oversampling", (MOVE,), Oversample()),
+    Arm("classical + mixup + class weights", (MOVE, Mix(), WEIGHTS)),
+    Arm("classical + mixup + oversampling", (MOVE, Mix()), Oversample()),
+    Arm("extrapolate 1 + class weights", (Synthetic(), MOVE, WEIGHTS)),
+    Arm("extrapolate 1 + oversampling", (Synthetic(), MOVE), Oversample()),
+    Arm("extrapolate 1 + mixup + oversampling", (Synthetic(), MOVE, Mix()), Oversample()),
+    Arm("worst of 4 + mixup + class weights", (WORST, MOVE, Mix(), WEIGHTS)),
+    Arm("worst of 4 + mixup + oversampling", (WORST, MOVE, Mix()), Oversample()),
+    Arm("transfer + mixup + class weights", (Synthetic(TRANSFER), MOVE, Mix(), WEIGHTS)),
+    Arm("rare + mixup + class weights", (Rare(), MOVE, Mix(), WEIGHTS)),
+    Arm("rare, transfer + mixup + class weights", (Rare(TRANSFER), MOVE, Mix(), WEIGHTS)),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, "lopsided-small", range(4)),))

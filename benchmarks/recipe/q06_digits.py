@@ -1,0 +1,52 @@
+"""digits, 5 and 10 per class: is anything above classical augmentation and mixup?
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import replace
+
+from log import MOVES, Question, answer
+from q03_vae import Trained
+
+from vaeaug.arms import Arm
+from vaeaug.controls import Components
+from vaeaug.distilled import Distilled
+from vaeaug.perturb import Extrapolate
+from vaeaug.rivals import Mix, WorstOf
+from vaeaug.stages import Synthetic
+
+MOVE = MOVES["digits"]
+BOTH = Distilled(classical=MOVE, teachers=("cnn", "forest"))
+JITTERED = Trained(settings=(("steps", 1000),), jitter=9, move=MOVE)
+ARMS = (
+    Arm("none"),
+    Arm("classical", (MOVE,)),
+    Arm("classical + mixup", (MOVE, Mix())),
+    Arm("classical, worst of 4", (WorstOf(MOVE, 4),)),
+    Arm("extrapolate 1", (Synthetic(), MOVE)),
+    Arm("extrapolate 1, worst of 4", (Synthetic(worst_of=4), MOVE)),
+    Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 4 + mixup", (Synthetic(worst_of=4), MOVE, Mix())),
+    Arm("half-soft + mixup", (Distilled(classical=MOVE, weight=0.5, ratio=0.5), MOVE, Mix())),
+    Arm("network and forest teach + mixup", (BOTH, MOVE, Mix())),
+    Arm("no VAE: they teach classical copies + mixup", (replace(BOTH, copies=MOVE), MOVE, Mix())),
+    Arm("VAE of 9 jittered copies", (JITTERED, MOVE)),
+    Arm("VAE of 9 jittered copies + mixup", (JITTERED, MOVE, Mix())),
+    Arm("VAE of 9 jittered copies, worst of 4 + mixup", (replace(JITTERED, worst_of=4), MOVE, Mix())),
+)
+FOREST = (
+    Arm("none"),
+    Arm("classical", (MOVE,)),
+    Arm("pca", (Components(Synthetic().perturb),)),
+    Arm("extrapolate 1", (Synthetic(),)),
+    Arm("extrapolate 1 + classical", (Synthetic(), MOVE)),
+    Arm("VAE of 9 jittered copies", (JITTERED,)),
+    Arm("VAE of 9 jittered copies, extrapolate 2", (replace(JITTERED, perturb=Extrapolate(2.0)),)),
+    Arm("VAE of 9 jittered copies + classical", (JITTERED, MOVE)),
+    Arm("pca + classical", (Components(Synthetic().perturb), MOVE)),
+)
+
+if __name__ == "__main__":
+    networks = [Question(ARMS, n, range(4), data="digits") for n in (5, 10)]
+    forests = [Question(FOREST, n, range(4), classifier=("forest",), data="digits") for n in (5, 10)]
+    answer(__file__, (*networks, *forests))

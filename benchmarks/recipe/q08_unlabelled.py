@@ -1,0 +1,29 @@
+"""With 10,000 unlabelled images to hand and 20 labelled ones per class, how are they used best?
+
+Small CNN, classical augmentation in all arms. In the arms with a *pool* the VAE trains on it, too, and children start also from those
+of the 25 nearest images of the pool that a random forest takes for the class (docs/unlabelled.md).
+
+Conclusion: to be written from the rows.
+"""
+
+from log import MOVES, Question, answer
+
+from vaeaug.adopting import Adopting
+from vaeaug.arms import Arm
+from vaeaug.rivals import Mix
+from vaeaug.stages import Synthetic
+
+MOVE = MOVES["fashion-mnist"]
+POOL = 10_000
+ARMS = (
+    Arm("classical", (MOVE,)),
+    Arm("classical + mixup", (MOVE, Mix())),
+    Arm("no pool: worst of 4 + mixup", (Synthetic(worst_of=4), MOVE, Mix())),
+    Arm("pool", (Adopting(count=POOL), MOVE)),
+    Arm("pool, worst of 4", (Adopting(count=POOL, worst_of=4), MOVE)),
+    Arm("pool, worst of 4 + mixup", (Adopting(count=POOL, worst_of=4), MOVE, Mix())),
+    Arm("pool, worst of 4, ratio 0.75 + mixup", (Adopting(count=POOL, worst_of=4, ratio=0.75), MOVE, Mix())),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 20, range(2)),))

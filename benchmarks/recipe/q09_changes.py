@@ -1,0 +1,131 @@
+"""Does a VAE that learns *changes* do better on digits, where shapes deform?
+
+The encoder sees a pair of one class, (a, b); the decoder applies the change to a and is to give b. A child of x is the change of a
+pair of its class, applied to x. digits, 5 per class, small CNN, classical augmentation in all arms.
+
+Conclusion: to be written from the rows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from log import MOVES, Question, answer
+from torch import Tensor, nn
+
+from vaeaug import _rng
+from vaeaug.arms import Arm
+from vaeaug.rivals import Mix
+from vaeaug.samples import Samples
+from vaeaug.stages import Job, Stage, Synthetic, Transform
+from vaeaug.torch_plugin.replacement import hardest, rows_of
+from vaeaug.training import Shuffled, train
+
+MOVE = MOVES["digits"]
+
+
+class Pairs(nn.Module):
+    """Encodes what changes from a to b, and applies it to others.
+
+    Arguments:
+        size: Numbers in a sample.
+        latent: Numbers in a change.
+    """
+
+    def __init__(self, size: int, latent: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.latent = latent
+        self.encoder = nn.Sequential(nn.Linear(2 * size, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(
+            nn.Linear(size + latent, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, size)
+        )
+
+    def change(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns mean and log-deviation of the change's code."""
+        mean, log = self.encoder(torch.cat([a, b], 1)).chunk(2, 1)
+        return mean, log
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """Returns x, changed."""
+        return (x + self.decoder(torch.cat([x, code], 1))).clamp(0, 1)
+
+
+def partners(y: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
+    """Returns for each label the place of a sample of that class in the pool."""
+    alike = (y[:, None] == pool[None]).float()
+    return torch.multinomial(alike, 1, generator=generator)[:, 0]
+
+
+def fit_pairs(samples: Samples, latent: int, beta: float, steps: int, seed: int) -> Pairs:
+    """Trains the two halves on pairs of one class."""
+    x, y = samples.x.flatten(1), samples.y
+    with _rng.forked(seed, 0):
+        pairs = Pairs(x.shape[1], latent)
+    order = Shuffled(len(x), 64, _rng.derive(seed, 1))
+
+    def loss(step: int) -> Tensor:
+        generator = _rng.generator(seed, 2, step)
+        a = order(step)
+        b = partners(y[a], y, generator)
+        mean, log = pairs.change(x[a], x[b])
+        code = mean + log.exp() * torch.randn(mean.shape, generator=generator)
+        made = x[a] + pairs.decoder(torch.cat([x[a], code], 1))
+        error = ((made - x[b]) ** 2).sum(1)
+        divergence = 0.5 * (mean**2 + (2 * log).exp() - 1 - 2 * log).sum(1)
+        # The sigma that is best for the batch.
+        return (0.5 * x.shape[1] * (error.mean() / x.shape[1]).clamp(min=1e-4).log() + beta * divergence.mean()) / 10
+
+    train(pairs, loss, steps=steps, lr=4e-3, precision="fp32", progress=False)
+    return pairs.eval()
+
+
+@dataclass(frozen=True)
+class Changes(Stage):
+    """Replaces a share of the batch by its samples with learned changes.
+
+    Arguments:
+        latent, beta, steps: Of the training.
+        ratio: The share.
+        worst_of: As in `Synthetic`.
+    """
+
+    latent: int = 8
+    beta: float = 1.0
+    steps: int = 1500
+    ratio: float = 0.5
+    worst_of: int | None = None
+    networks_only = True
+
+    def fit(self, job: Job) -> Transform:
+        samples, network = job.samples, job.network
+        pairs, x = fit_pairs(samples, self.latent, self.beta, self.steps, _rng.derive(job.seed, 20)), samples.x.flatten(1)
+
+        def children(near: Tensor, y: Tensor, seed: int) -> Tensor:
+            generator = _rng.generator(seed)
+            a, b = (partners(y, samples.y, generator) for _ in range(2))
+            mean, log = pairs.change(x[a], x[b])
+            code = mean + log.exp() * torch.randn(mean.shape, generator=generator)
+            return pairs(near.flatten(1), code).view(near.shape)
+
+        def transform(batch: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            rows = rows_of(len(batch), self.ratio, seed)
+            near, y = batch[rows], t[rows].argmax(1)
+            with torch.no_grad(), torch.autocast("cpu", enabled=False):
+                made = torch.stack([children(near, y, _rng.derive(seed, i)) for i in range(self.worst_of or 1)])
+            chosen = made[0] if self.worst_of is None or network is None else hardest(made, y, network)
+            return batch.index_copy(0, rows, chosen), t
+
+        return transform
+
+
+ARMS = (
+    Arm("classical", (MOVE,)),
+    Arm("classical + mixup", (MOVE, Mix())),
+    Arm("extrapolate 1", (Synthetic(), MOVE)),
+    Arm("changes", (Changes(), MOVE)),
+    Arm("changes, beta 0.2", (Changes(beta=0.2), MOVE)),
+    Arm("changes, worst of 4", (Changes(worst_of=4), MOVE)),
+    Arm("changes + mixup", (Changes(), MOVE, Mix())),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 5, range(4), data="digits"),))
