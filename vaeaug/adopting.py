@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ class Adopting(Synthetic):
     """
 
     count: int = 0
-    teacher: str = "forest"
+    teacher: Any = "forest"
 
     def __post_init__(self) -> None:
         super().__post_init__()

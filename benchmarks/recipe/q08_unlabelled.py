@@ -15,6 +15,7 @@ from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 POOL = 10_000
+BOTH = ("cnn", "forest")
 ARMS = (
     Arm("classical", (MOVE,)),
     Arm("classical + mixup", (MOVE, Mix())),
@@ -22,6 +23,7 @@ ARMS = (
     Arm("pool", (Adopting(count=POOL), MOVE)),
     Arm("pool, worst of 4", (Adopting(count=POOL, worst_of=4), MOVE)),
     Arm("pool, worst of 4 + mixup", (Adopting(count=POOL, worst_of=4), MOVE, Mix())),
+    Arm("pool chosen by networks, too, worst of 4 + mixup", (Adopting(count=POOL, worst_of=4, teacher=BOTH), MOVE, Mix())),
     Arm("pool, worst of 4, ratio 0.75 + mixup", (Adopting(count=POOL, worst_of=4, ratio=0.75), MOVE, Mix())),
 )
 
