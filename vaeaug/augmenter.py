@@ -153,9 +153,9 @@ class Augmenter:
         _checks.within("seed", seed, 0, whole=True)
         near = None if near is None else as_near(near, self.bank_)
         source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels, seed)
-        chunks = range(-(-n // CHUNK))
-        parts = [self._maker.make(source, chunk, seed, min(CHUNK, n - chunk * CHUNK)) for chunk in chunks]
-        made = parts[0] if len(parts) == 1 else Generated(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        x = torch.empty(n, *self.bank_.samples.event_shape)
+        parts = [self._maker.make(source, i, seed, len(out), out) for i, out in enumerate(x.split(CHUNK))]
+        made = Generated(x, *(torch.cat(column) for column in list(zip(*parts, strict=True))[1:]))
         return made if near is None else like(made, near, self.bank_.scaling == Scaling())
 
     def using(self, **parts: Any) -> Augmenter:

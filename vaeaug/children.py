@@ -52,8 +52,9 @@ class Maker(NamedTuple):
     keep: Filter | None
     tally: Tally
 
-    def make(self, source: Parents, chunk: int, seed: int, n: int) -> Generated:
-        """Makes the first n children of one chunk. Noise is drawn for all of it, whatever part is wanted."""
+    def make(self, source: Parents, chunk: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
+        """Makes the first n children of one chunk, into `out` if that is given. Noise is drawn for all of it, whatever part is
+        wanted."""
         parents = source.order(chunk)
         places = parents if source.start is None else source.start(chunk, parents)
         at = places.to(source.mean.device)
@@ -61,8 +62,11 @@ class Maker(NamedTuple):
         labels, places, parents = source.y[places], places[:n], parents[:n]
         y, confidence = labels[:n], source.confidence[places]
         if self.keep is None:
-            return Generated(self._draw(source, places, q, labels, (seed, 0, chunk, 0)).cpu(), y, parents, confidence)
-        out, judged, open_ = source.x[places], confidence.clone(), torch.arange(n)
+            made = self._draw(source, places, q, labels, (seed, 0, chunk, 0), out=out)
+            return Generated(made.cpu(), y, parents, confidence)
+        start = source.x[places]
+        out = start if out is None else out.copy_(start)
+        judged, open_ = confidence.clone(), torch.arange(n)
         for attempt in range(TRIES):
             drawn = self._draw(source, places, q, labels, (seed, 0, chunk, attempt), open_)
             keep, sure = (t.cpu() for t in self.keep.near(source.x[places[open_]])(drawn, y[open_]))
@@ -74,21 +78,32 @@ class Maker(NamedTuple):
         return Generated(out, y, parents, judged)
 
     def _draw(
-        self, source: Parents, parents: Tensor, q: Independent, labels: Tensor, place: tuple[int, ...], rows: Any = None
+        self,
+        source: Parents,
+        parents: Tensor,
+        q: Independent,
+        labels: Tensor,
+        place: tuple[int, ...],
+        rows: Tensor | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
         z = self.perturb(q, labels, self.bank.partners, _rng.generator(*place))
         of = slice(len(parents)) if rows is None else rows
         at = of if rows is None else rows.to(z.device)
         z, parents = z[at], parents[of]
-        made = self.codec.decode(z, labels[of])
-        if source.rest is not None:
-            made = made + source.rest(parents)
-            # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-            still = (z == q.mean[at]).all(1)
-            if still.any():
-                made[still] = source.x[parents[still.cpu()]].to(made)
-        return self.bank.clip(made, None if source.inside else source.x[parents].to(made))
+        rest = None if source.rest is None else source.rest(parents)
+        # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
+        still = None if rest is None else (z == q.mean[at]).all(1)
+        moved = still is None or not still.any()
+
+        def finish(made: Tensor, block: slice) -> Tensor:
+            made = made if rest is None else made + rest[block]
+            if not moved and still is not None:
+                made[still[block]] = source.x[parents[block][still[block].cpu()]].to(made)
+            return self.bank.clip(made, None if source.inside else source.x[parents[block]].to(made))
+
+        return self.codec.decode(z, labels[of], finish, out)
 
 
 def like(made: Generated, near: Tensor, unit: bool) -> Generated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
@@ -18,6 +18,8 @@ CHUNK = 256  # samples encoded, and whose noise is drawn, together
 BLOCK = 64  # samples decoded together on a CPU: their layers stay in its cache
 ROWS = 16  # of fewer or odd rows, matrix products round otherwise
 KEPT = 2**30  # bytes of rests that one bank keeps at most
+
+Finish = Callable[[Tensor, slice], Tensor]
 
 
 class Codec(NamedTuple):
@@ -43,13 +45,28 @@ class Codec(NamedTuple):
             return cast(Independent, q)
         return Independent(Normal(q.mean[:size], q.stddev[:size], validate_args=False), 1, validate_args=False)
 
-    def decode(self, z: Tensor, y: Tensor) -> Tensor:
+    def decode(self, z: Tensor, y: Tensor, finish: Finish | None = None, out: Tensor | None = None) -> Tensor:
+        """Returns decoded codes `(B, *event)`.
+
+        Arguments:
+            z: Codes, `(B, L)`.
+            y: Their labels, `(B,)`.
+            finish: What becomes of a block of them, while it is in the cache, and of the places of the block.
+            out: Where they go; by default memory of their own, on the device of the codes.
+        """
         size, filled = len(z), self._filled(z, *self._told(y, z.device))
         block = BLOCK if isinstance(self.vae, VAE) and z.device.type == "cpu" else len(filled[0])
+        parts, first = [], 0
         with self._calm(z.device):
-            parts = [self.vae.decode(*part) for part in zip(*(t.split(block) for t in filled), strict=True)]
-        made = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return made[:size] if len(filled[0]) > size else made
+            for part in zip(*(t.split(block) for t in filled), strict=True):
+                at = slice(first, min(first + block, size))
+                made = self.vae.decode(*part)[: at.stop - first]
+                made = made if finish is None else finish(made, at)
+                parts.append(made if out is None else out[at].copy_(made))
+                first += block
+        if out is not None:
+            return out
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @contextmanager
     def _calm(self, device: torch.device) -> Iterator[None]:

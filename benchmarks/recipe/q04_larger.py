@@ -1,6 +1,6 @@
 """Up to how many images per class does the recipe pay, and does longer training change that?
 
-Small CNN, 50 and 100 images per class, 800 and 2,000 steps. *lite* is one child per parent; *real end* leaves the last quarter of the
+Small CNN, 50 and 100 images per class, 800, 2,000 and 5,000 steps. *lite* is one child per parent; *real end* leaves the last quarter of the
 steps to real samples.
 
 Conclusion: to be written from the rows.
@@ -39,6 +39,7 @@ if __name__ == "__main__":
             Question(ARMS, 100, range(3)),
             Question(LONG, 100, range(2), settings=Settings(steps=2000)),
             Question(LONG, 50, range(3)),
-            
+            Question((*RIVALS, ARMS[7]), 50, range(3), settings=Settings(steps=2000)),
+            Question((*RIVALS, ARMS[7]), 100, range(2), settings=Settings(steps=5000)),
         ),
     )
