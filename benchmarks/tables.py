@@ -13,7 +13,7 @@ import readme
 from readme import RESULTS, ROOT, rows_of
 
 from vaeaug import evaluate, gallery, regimes, report, verdicts
-from vaeaug.arms import RECIPE, arms
+from vaeaug.arms import RECIPE, arms, with_unlabelled
 from vaeaug.data import Samples
 from vaeaug.evaluate import Settings
 from vaeaug.rows import Result, append
@@ -33,6 +33,12 @@ BALANCED = (
     f"{RECIPE} + class weights",
     f"{RECIPE} + oversampling",
 )
+PUBLISHED = (
+    "classical + oversampling",
+    "classical + class weights",
+    "classical + mixup + class weights",
+    f"{RECIPE} + class weights",
+)
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
 SHORT = ("none", "classical", "classical + mixup", RECIPE)
 LOPSIDED_FOREST = ("none", "oversampling", "class weights", "smote", "vae")
@@ -48,6 +54,7 @@ PEERS = (
     RECIPE,
 )
 JUDGING = tuple(range(100, 110))  # nothing was chosen on these seeds,
+LONGER = Settings(steps=2000)
 JUDGED = tuple(range(100, 120))  # nor on these, which judge the recipe
 
 
@@ -59,7 +66,7 @@ class Table:
         data, per_class, seeds: What is run; see `vaeaug.evaluate.compare`.
         cells: Each classifier with its arms.
         settings: What the arms share.
-        unlabelled: See `vaeaug.evaluate.compare`.
+        unlabelled: Adds the recipe with so many unlabelled samples to hand.
     """
 
     data: str
@@ -80,10 +87,14 @@ TABLES = {
     "fashion-mnist-lopsided-small": Table(
         "fashion-mnist", "lopsided-small", (("cnn", BALANCED), ("forest", LOPSIDED_FOREST))
     ),
-    "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", BALANCED[2:]),)),
+    "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", PUBLISHED),)),
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, RECIPES, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, RECIPES, JUDGED),
+    "fashion-mnist-10-longer": Table("fashion-mnist", 10, RECIPES, settings=LONGER),
+    "fashion-mnist-20-longer": Table("fashion-mnist", 20, RECIPES, settings=LONGER),
+    "fashion-mnist-50-longer": Table("fashion-mnist", 50, RECIPES, settings=LONGER),
+    "fashion-mnist-100-longer": Table("fashion-mnist", 100, RECIPES, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
     "digits-5": Table("digits", 5, DIGITS),
     "digits-10": Table("digits", 10, DIGITS),
@@ -111,10 +122,9 @@ def run(name: str, jobs: int) -> None:
             name=table.data,
             per_class=table.per_class,
             classifier=(classifier,),
-            arm=arms(table.data, names),
+            arm=(*arms(table.data, names), *with_unlabelled(table.unlabelled, table.data)[-1:]),
             seeds=table.seeds,
             settings=table.settings,
-            unlabelled=table.unlabelled,
             rows=RESULTS / name / "rows.csv",
             jobs=jobs,
         )
@@ -130,6 +140,7 @@ def borrow(name: str) -> None:
     there = {row.cell for row in rows_of(name)}
     for row in (row for other in TABLES if other != name for row in rows_of(other)):
         alike = (row.data, row.regime) == (table.data, regimes.text(table.per_class))
+        alike &= row.steps in (0, table.settings.steps)
         if alike and (row.classifier, row.arm, row.seed) in wanted and row.cell not in there:
             append(path, row)
             there.add(row.cell)
@@ -158,7 +169,8 @@ def document() -> str:
             missing.append(name)
             continue
         seeds = sorted({row.seed for row in rows})
-        head = f"{report.in_words(rows[0].regime)}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
+        steps = "" if table.settings == Settings() else f", {table.settings.steps:,} steps"
+        head = f"{report.in_words(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
         rivals = verdicts.rivals_named(rows)
         parts += [
             f"## {name}",

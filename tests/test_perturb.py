@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -131,6 +132,27 @@ def test_neighbours_are_the_nearest_and_not_the_code_itself(bank):
         assert 0 < moved <= nearest + 1e-4
 
 
+def test_neighbours_that_were_kept_are_those_that_a_search_finds(bank, monkeypatch):
+    import vaeaug.nearest as room
+
+    scheme, fresh = Extrapolate(neighbours=3), replace(bank)
+    first = draw(scheme, fresh)
+    asked: list[int] = []
+    search = room.nearest
+    monkeypatch.setattr(room, "nearest", lambda *a: asked.append(len(a[0])) or search(*a))
+    assert torch.equal(draw(scheme, fresh), first)
+    assert not asked, "the bank's own codes are searched once"
+    y = bank.samples.y
+    near, distance = fresh._search(bank.mean + 0.25, y, 3)
+    assert sum(asked) == len(bank), "codes of others always"
+    for i, label in enumerate(y.tolist()):
+        own = torch.nonzero(y == label)[:, 0]
+        expected = (bank.mean[own] - (bank.mean[i] + 0.25)).norm(dim=1).sort()
+        width = min(3, len(own))
+        assert torch.equal(near[i, :width], own[expected.indices[:width]])
+        assert float(distance[i]) == pytest.approx(float(expected.values[0]), rel=1e-5)
+
+
 def test_any_donor_crosses_classes():
     bank = make_bank((300, 300, 300))
     rows = bank.samples.y == 1
@@ -152,11 +174,11 @@ def test_classify_asks_the_nearest_codes(bank):
 
 
 def test_search_in_parts_is_the_same(bank, monkeypatch):
-    import vaeaug.bank as room
+    import vaeaug.nearest as room
 
-    whole = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), bank)
+    whole = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), replace(bank))
     monkeypatch.setattr(room, "SPAN", 5)
-    parts = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), bank)
+    parts = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), replace(bank))
     assert torch.equal(whole[0][0], parts[0][0])
     assert torch.equal(whole[0][1], parts[0][1])
     assert torch.equal(whole[1], parts[1])

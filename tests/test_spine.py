@@ -26,6 +26,7 @@ ROOMS = (
     "fitting",
     "codec",
     "donors",
+    "nearest",
     "bank",
     "parents",
     "perturb",

@@ -13,10 +13,9 @@ from torch.distributions import Independent, Normal
 from vaeaug import _checks
 from vaeaug.data import Samples, Scaling
 from vaeaug.donors import Donors
+from vaeaug.nearest import SAME, SPAN, Search, key, nearest
 
-SPAN = 8192  # codes compared at once in a search
 NARROW = 20  # values in 0..1 that span less than one in so many of the data's range were scaled, most likely
-SAME = 1e-5  # codes no further apart are of the same sample: a batch of another size may round otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +61,15 @@ class Bank:
 
     @cached_property
     def _keys(self) -> tuple[Tensor, Tensor]:
-        keys, order = torch.cat([_key(part) for part in self.samples.x.split(SPAN)]).sort()
+        keys, order = torch.cat([key(part) for part in self.samples.x.split(SPAN)]).sort()
         return keys, order
 
     def find(self, x: Tensor) -> Tensor | None:
         """Returns the places of samples that are the bank's own to the last bit, `(B,)`; nothing unless all are."""
         keys, order = self._keys
-        at = torch.searchsorted(keys, _key(x)).clamp(max=len(keys) - 1)
+        at = torch.searchsorted(keys, key(x)).clamp(max=len(keys) - 1)
         places = order[at]
-        return places if torch.equal(keys[at], _key(x)) and torch.equal(self.samples.x[places], x) else None
+        return places if torch.equal(keys[at], key(x)) and torch.equal(self.samples.x[places], x) else None
 
     def codes(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and standard deviation of q(z|x) of the samples at `index`, each `(B, L)`."""
@@ -110,20 +109,15 @@ class Bank:
     def draw_near(self, z: Tensor, y: Tensor, neighbours: int, generator: torch.Generator) -> Tensor:
         """Returns a random one of the nearest codes of the same class, for each code in `z`; not the code itself."""
         which = torch.randint(2**62, y.shape, generator=generator)
-        found = torch.empty_like(y)
-        order, start, count = self._by_class
-        for label in y.unique().tolist():
-            rows = y == label
-            places = order[start[label] : start[label] + count[label]]
-            # The parents of a chunk come again and again: each is looked up once.
-            codes, which_code = z[rows].unique(dim=0, return_inverse=True)
-            looked_up = self._nearest(codes, places, min(neighbours + 1, len(places)))
-            near, distance = (t[which_code.cpu()] for t in looked_up)
-            # Where a code meets itself, at distance zero, it is the first of its neighbours.
-            itself = (distance[:, 0] <= SAME).long() if near.shape[1] > 1 else torch.zeros(len(near), dtype=torch.long)
-            choices = (near.shape[1] - itself).clamp(max=neighbours)
-            found[rows] = near.gather(1, (itself + which[rows] % choices)[:, None])[:, 0]
-        return found
+        near, distance = self._search(z, y, neighbours + 1)
+        size = self._by_class[2][y].clamp(max=neighbours + 1)
+        # Where a code meets itself, at distance zero, it is the first of its neighbours.
+        itself = ((distance <= SAME) & (size > 1)).long()
+        return near.gather(1, (itself + which % (size - itself).clamp(max=neighbours))[:, None])[:, 0]
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search(self.mean, self.samples.y, self._by_class)
 
     def nearest_member(self, z: Tensor, y: Tensor) -> Tensor:
         """Returns the place of the nearest code of the same class, for each code in `z`; a sample of the bank is its own."""
@@ -132,29 +126,18 @@ class Bank:
         for label in y.unique().tolist():
             rows = y == label
             places = order[start[label] : start[label] + count[label]]
-            found[rows] = self._nearest(z[rows.to(z.device)], places, 1)[0][:, 0]
+            found[rows] = nearest(z[rows.to(z.device)], self.mean, places, 1)[0][:, 0]
         return found
 
     def classify(self, z: Tensor, neighbours: int = 5) -> tuple[Tensor, Tensor]:
         """Returns the majority label of the nearest codes and its share of them, each `(B,)`."""
-        near, _ = self._nearest(z, torch.arange(len(self)), min(neighbours, len(self)))
+        near, _ = nearest(z, self.mean, torch.arange(len(self)), min(neighbours, len(self)))
         votes = torch.nn.functional.one_hot(self.samples.y[near], len(self.samples.names)).sum(1)
         # Ties go to the nearest code's own label.
         most, first = votes.max(1).values, self.samples.y[near[:, 0]]
         tied = votes.gather(1, first[:, None])[:, 0] == most
         y = torch.where(tied, first, votes.argmax(1))
         return y, most / near.shape[1]
-
-    def _nearest(self, z: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """Returns the places of the k nearest codes and their distances, `(B, k)`, nearest first."""
-        best = torch.empty(len(z), 0, device=z.device)
-        found = torch.empty(len(z), 0, dtype=torch.long)
-        for span in places.split(SPAN):
-            # The exact distance, not the faster one by way of a matrix product, which does not find zeros.
-            distance = torch.cdist(z, self.mean[span.to(z.device)], compute_mode="donot_use_mm_for_euclid_dist")
-            best, at = torch.cat([best, distance], 1).topk(min(k, found.shape[1] + len(span)), dim=1, largest=False)
-            found = torch.cat([found, span.expand(len(z), -1)], 1).gather(1, at.cpu())
-        return found, best.cpu()
 
     def within_class(self, y: Tensor | None = None) -> Tensor:
         """Returns the lower Cholesky factor of the covariance of the codes within their classes.
@@ -251,11 +234,6 @@ class Bank:
 def _spread(x: Tensor) -> Tensor:
     """Returns the spread of the values in each sample, `(B,)`."""
     return x.flatten(1).amax(1) - x.flatten(1).amin(1)
-
-
-def _key(x: Tensor) -> Tensor:
-    """Returns a number for each sample that does not depend on the others: its bits, added up."""
-    return x.contiguous().view(torch.int32).flatten(1).sum(1)
 
 
 def _shrunk(centred: Tensor) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,8 +53,8 @@ class Maker(NamedTuple):
     tally: Tally
 
     def make(self, source: Parents, chunk: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
-        """Makes the first n children of one chunk, into `out` if that is given. Noise is drawn for all of it, whatever part is
-        wanted."""
+        """Makes the first n children of one chunk, into `out` if that is given. Noise is drawn for all of it, whatever
+        part is wanted."""
         parents = source.order(chunk)
         places = parents if source.start is None else source.start(chunk, parents)
         at = places.to(source.mean.device)

@@ -1,7 +1,8 @@
 """Which scheme, how far, in what order with classical augmentation, and when in training?
 
-Small CNN, 20 images per class. Every arm but *classical* ends with MixUp; one child per parent, so that a step is cheap and the
-scheme is what differs. *order* augments classically before the VAE; *preserving* is the variance-preserving covariance kernel.
+Small CNN, 20 images per class. Every arm but *classical* ends with MixUp; one child per parent, so that a step is
+cheap and the scheme is what differs. *order* augments classically before the VAE; *preserving* is the
+variance-preserving covariance kernel.
 
 Conclusion: to be written from the rows.
 """
@@ -68,14 +69,12 @@ def with_(name: str, stage: Stage) -> Arm:
 BASE = Synthetic()
 SCHEMES = {
     "posterior 1": Posterior(1.0),
-    "posterior 3": Posterior(3.0),
     "covariance 0.5": Covariance(0.5),
     "covariance 0.5, of the class": Covariance(0.5, pooled=False),
     "preserving 0.5": Preserving(0.5),
     "interpolate 1": Interpolate(),
     "extrapolate 0.5": Extrapolate(0.5),
     "extrapolate 2": Extrapolate(2.0),
-    "extrapolate 1, from the nearest 5": Extrapolate(1.0, neighbours=5),
     "difference 1": Difference(),
     "difference 1, any class": Difference(1.0, donors="any"),
     "prior 0.5": Prior(0.5),
@@ -87,9 +86,7 @@ ARMS = (
     *(with_(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
     with_("extrapolate 1, not residual", replace(BASE, residual=False)),
     with_("extrapolate 1, ratio 0.25", replace(BASE, ratio=0.25)),
-    with_("extrapolate 1, ratio 0.75", replace(BASE, ratio=0.75)),
     with_("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
-    with_("extrapolate 1, real samples only at the start (15 %)", During(BASE, 0.15, 1)),
     Arm("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
 )
 

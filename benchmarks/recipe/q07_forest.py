@@ -1,6 +1,7 @@
 """Which children does a random forest learn most from?
 
-scikit-learn's random forest, 20 images per class, ten copies of each sample. No classical augmentation: it costs the forest points.
+scikit-learn's random forest, 20 images per class, ten copies of each sample. No classical augmentation: it costs the
+forest points.
 
 Conclusion: to be written from the rows.
 """

@@ -1,7 +1,7 @@
 """Does a VAE that learns *changes* do better on digits, where shapes deform?
 
-The encoder sees a pair of one class, (a, b); the decoder applies the change to a and is to give b. A child of x is the change of a
-pair of its class, applied to x. digits, 5 per class, small CNN, classical augmentation in all arms.
+The encoder sees a pair of one class, (a, b); the decoder applies the change to a and is to give b. A child of x is
+the change of a pair of its class, applied to x. digits, 5 per class, small CNN, classical augmentation in all arms.
 
 Conclusion: to be written from the rows.
 """
@@ -97,7 +97,10 @@ class Changes(Stage):
 
     def fit(self, job: Job) -> Transform:
         samples, network = job.samples, job.network
-        pairs, x = fit_pairs(samples, self.latent, self.beta, self.steps, _rng.derive(job.seed, 20)), samples.x.flatten(1)
+        pairs, x = (
+            fit_pairs(samples, self.latent, self.beta, self.steps, _rng.derive(job.seed, 20)),
+            samples.x.flatten(1),
+        )
 
         def children(near: Tensor, y: Tensor, seed: int) -> Tensor:
             generator = _rng.generator(seed)
@@ -128,4 +131,4 @@ ARMS = (
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, 5, range(4), data="digits"),))
+    answer(__file__, (Question(ARMS, 5, range(10), data="digits"),))
