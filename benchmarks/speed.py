@@ -11,6 +11,7 @@ counts is the ratio to the part's reference within a round: the median over the 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import os
 import platform
@@ -103,9 +104,57 @@ def _cell(value: Any) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
+# What was asked of each part: what is divided by what, as places of rows, and the bound. "least" is a lower bound.
+ASKED = (
+    ("fit", "Conv, by hand", "Conv, vaeaug", "least", 1.3),
+    ("fit", "Conv, pythae", "Conv, vaeaug", "least", 1.5),
+    ("fit", "MLP, by hand", "MLP, vaeaug", "least", 1.3),
+    ("fit", "MLP, pythae", "MLP, vaeaug", "least", 1.5),
+    ("bound", "by hand, rate 0.001", "vaeaug", "least", 2.5),
+    ("bound", "pythae, rate 0.001", "vaeaug", "least", 3.0),
+    ("generate", "bare decode", "vaeaug, from the bank", "least", 0.9),
+    ("generate", "pyraug's manifold sampler", "vaeaug, from the bank", "least", 50.0),
+    ("epoch", "vaeaug, ratio 0", "plain", "most", 1.02),
+    ("epoch", "vaeaug, ratio 0.5", "by hand: two decodes of 32", "most", 1.05),
+)
+
+
+def reached(found: dict[str, Any]) -> str:
+    """Returns what was asked beside what was measured, as a Markdown table."""
+    rows = []
+    for part, above, below, kind, bound in ASKED:
+        ratios = {row["what"]: row["ratio"] for row in found.get(part, {"rows": []})["rows"] if row.get("ratio")}
+        pair = [
+            next((ratio for name, ratio in ratios.items() if name.startswith(start)), None) for start in (above, below)
+        ]
+        if None not in pair:
+            ratio = pair[0] / pair[1]
+            good = ratio >= bound if kind == "least" else ratio <= bound
+            rows.append(
+                {
+                    "seconds of": f"{part}: {above}, through {below}",
+                    "asked": f"at {kind} {bound:g}",
+                    "measured": f"{ratio:.3g}",
+                    "": "reached" if good else "not reached",
+                }
+            )
+    for row in found.get("growth", {"rows": []})["rows"]:
+        if "kept / decode" in row:
+            good = row["kept / decode"] <= 0.1
+            rows.append(
+                {
+                    "seconds of": f"growth: search of kept neighbours, through decode, {row['codes']:,} codes",
+                    "asked": "at most 0.1",
+                    "measured": f"{row['kept / decode']:.3g}",
+                    "": "reached" if good else "not reached",
+                }
+            )
+    return table(rows) if rows else ""
+
+
 def page(found: dict[str, Any]) -> str:
     """Returns the text between the marks."""
-    parts = []
+    parts = [reached(found)]
     for name, part in found.items():
         m = part["machine"]
         kind = "with bf16 instructions" if m["bf16"] else "without bf16 instructions"
@@ -132,7 +181,11 @@ def main() -> None:
     for name in told.parts or PARTS:
         print(f"{name} ...", file=sys.stderr)
         rows = PARTS[name](setup)
-        found[name] = {"told": (PARTS[name].__doc__ or "").strip(), "machine": machine(told.threads), "rows": rows}
+        found[name] = {
+            "told": inspect.cleandoc(PARTS[name].__doc__ or ""),
+            "machine": machine(told.threads),
+            "rows": rows,
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({name: found[name] for name in PARTS if name in found}, indent=1) + "\n")
         print(table(rows))

@@ -33,6 +33,7 @@ BALANCED = (
     f"{RECIPE} + class weights",
     f"{RECIPE} + oversampling",
 )
+TUNED = ("none", "vae", "tuned")
 PUBLISHED = (
     "classical + oversampling",
     "classical + class weights",
@@ -96,6 +97,8 @@ TABLES = {
     "fashion-mnist-50-longer": Table("fashion-mnist", 50, RECIPES, settings=LONGER),
     "fashion-mnist-100-longer": Table("fashion-mnist", 100, RECIPES, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
+    "breast-cancer-20-tuned": Table("breast-cancer", 20, (("logistic", TUNED), ("forest", TUNED))),
+    "digits-5-tuned": Table("digits", 5, (("forest", TUNED),)),
     "digits-5": Table("digits", 5, DIGITS),
     "digits-10": Table("digits", 10, DIGITS),
     "digits-20": Table("digits", 20, DIGITS),
