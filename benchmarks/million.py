@@ -27,6 +27,7 @@ from vaeaug import Augmenter, _files
 from vaeaug.data import load, subset
 
 RESULT = Path(__file__).parent / "results" / "million.json"
+FORMATS = {"npz": "npz", "webdataset": "tar"}
 LIMIT = 2**30  # bytes above the model, as the issue asks
 LOADED = "import sys, vaeaug.cli; from vaeaug import Augmenter; Augmenter.load(sys.argv[1]).generate(256, seed=0)"
 
@@ -36,33 +37,37 @@ def main() -> None:
     options.add_argument("--samples", type=int, default=1_000_000)
     options.add_argument("--shard-size", type=int, default=10_240)
     options.add_argument("--steps", type=int, default=1000)
+    options.add_argument("--format", default="npz", choices=FORMATS, help="of the shards; PNGs in a tar take longer")
     options.add_argument("--kills", type=int, default=3)
     options.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        found = measure(Path(place), asked.samples, asked.shard_size, asked.steps, asked.kills, asked.seed)
+        found = measure(Path(place), asked)
     print(found)
     if asked.samples >= 1_000_000:
         _files.save_json(RESULT, found)
 
 
-def measure(place: Path, samples: int, shard_size: int, steps: int, kills: int, seed: int) -> dict[str, Any]:
-    model = place / "model"
+def measure(place: Path, asked: argparse.Namespace) -> dict[str, Any]:
+    samples, shard_size, steps, kills = asked.samples, asked.shard_size, asked.steps, asked.kills
+    model, ending = place / "model", FORMATS[asked.format]
     Augmenter().fit(subset(load("fashion-mnist"), 200, seed=0), steps=steps).save(model)
-    words = [sys.executable, "-m", "vaeaug", "generate", model, "-n", samples, "--shard-size", shard_size, "-o"]
+    words = [sys.executable, "-m", "vaeaug", "generate", model, "-n", samples, "--shard-size", shard_size]
+    words += ["--format", asked.format, "-o"]
     start, base = run([sys.executable, "-c", LOADED, model])
     seconds, peak = run([*words, place / "whole"])
-    shards = len(list((place / "whole").glob("shard-*.tar")))
+    shards = len(list((place / "whole").glob(f"shard-*.{ending}")))
     size = sum(file.stat().st_size for file in (place / "whole").iterdir())
     whole = digest(place / "whole")
     shutil.rmtree(place / "whole")
-    moments, random_ = [], random.Random(seed)
+    moments, random_ = [], random.Random(asked.seed)
     for _ in range(kills):
         more = random_.randint(1, max(1, shards // (kills + 1)))
-        moments.append(killed([*words, place / "cut"], more, random_.uniform(0, seconds / shards)))
+        moments.append(killed([*words, place / "cut"], ending, more, random_.uniform(0, seconds / shards)))
     again, _ = run([*words, place / "cut"])
     return {
-        "command": f"python benchmarks/million.py --samples {samples} --shard-size {shard_size} --steps {steps}",
+        "command": f"python benchmarks/million.py --samples {samples} --format {asked.format} --shard-size {shard_size} "
+        f"--steps {steps}",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "load": round(os.getloadavg()[0], 1),
@@ -98,19 +103,19 @@ def run(words: list[Any]) -> tuple[float, int]:
     return time.monotonic() - start, peak
 
 
-def killed(words: list[Any], more: int, pause: float) -> dict[str, Any]:
+def killed(words: list[Any], ending: str, more: int, pause: float) -> dict[str, Any]:
     """Kills a command so many shards and seconds on; returns when that was, and how many shards were there then."""
     folder, start = Path(words[-1]), time.monotonic()
-    before = len(list(folder.glob("shard-*.tar")))
+    before = len(list(folder.glob(f"shard-*.{ending}")))
     child = subprocess.Popen(list(map(str, words)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while len(list(folder.glob("shard-*.tar"))) < before + more and child.poll() is None:
+    while len(list(folder.glob(f"shard-*.{ending}"))) < before + more and child.poll() is None:
         time.sleep(0.05)
     time.sleep(pause)
     child.send_signal(signal.SIGKILL)
     if child.wait() != -signal.SIGKILL:
         raise SystemExit("the run was over before it was killed; ask for more samples")
     half = [file.name for file in folder.glob(".shard-*")]
-    there = len(list(folder.glob("shard-*.tar")))
+    there = len(list(folder.glob(f"shard-*.{ending}")))
     return {"after_seconds": round(time.monotonic() - start, 1), "shards_there": there, "half_written": len(half)}
 
 

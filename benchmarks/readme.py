@@ -13,7 +13,7 @@ from vaeaug.rows import Result, read
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 HEADLINE = "fashion-mnist-20"  # the table that README shows
-OURS = ("classical + vae", RECIPE, f"{RECIPE} + class weights", f"{RECIPE} + oversampling")
+OURS = ("classical + vae", *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")))
 SHOWN = ("none", "classical", "classical + mixup", "vae", *OURS)
 APART = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")  # tables that share cells with others
 BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!-- results end -->"

@@ -72,13 +72,13 @@ class Search:
 
     @cached_property
     def _keys(self) -> tuple[Tensor, Tensor]:
-        keys, order = key(self.codes).sort()
+        keys, order = key(self.codes.float()).sort()
         return keys, order
 
     def _place_of(self, z: Tensor, y: Tensor) -> Tensor:
         """Returns the places of codes that are among those searched, to the last bit and with this label; else -1."""
         keys, order = self._keys
-        place = order[torch.searchsorted(keys, key(z)).clamp(max=len(keys) - 1)]
+        place = order[torch.searchsorted(keys, key(z.float())).clamp(max=len(keys) - 1)]
         own, place = (self.codes[place] == z).all(1).cpu(), place.cpu()
         return torch.where(own & (self.y[place] == y), place, -1)
 

@@ -4,7 +4,12 @@ Small CNN, 20 images per class. Every arm but *classical* ends with MixUp; one c
 cheap and the scheme is what differs. *order* augments classically before the VAE; *preserving* is the
 variance-preserving covariance kernel.
 
-Conclusion: to be written from the rows.
+Conclusion: two seeds, so only what is far apart counts. What moves a code about as far as another sample of its class
+lies gains 0.4 to 1.1 over MixUp: differences (of any class most), extrapolation (2 like 1), the covariance within
+classes, plain or variance-preserving. The encoder's own spread, interpolation and steps towards the prior gain
+nothing. Without the residual decode half of the gain is gone. A share of a quarter, real samples only at the end, and
+classical augmentation first are within the noise. Extrapolation stays the default; the differences of any class, with
+worst of 4, are the first thing to try next.
 """
 
 from dataclasses import dataclass, replace
