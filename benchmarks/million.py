@@ -2,12 +2,14 @@
 
 python benchmarks/million.py                    # a million, writes benchmarks/results/million.json
 python benchmarks/million.py --samples 20000    # a trial, prints only
+python benchmarks/million.py --page             # docs/scale.md from the committed figures
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import random
@@ -28,6 +30,8 @@ from vaeaug.data import load, subset
 
 RESULT = Path(__file__).parent / "results" / "million.json"
 FORMATS = {"npz": "npz", "webdataset": "tar"}
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- million: benchmarks/million.py writes what follows -->", "<!-- million end -->"
 LIMIT = 2**30  # bytes above the model, as the issue asks
 LOADED = "import sys, vaeaug.cli; from vaeaug import Augmenter; Augmenter.load(sys.argv[1]).generate(256, seed=0)"
 
@@ -40,12 +44,31 @@ def main() -> None:
     options.add_argument("--format", default="npz", choices=FORMATS, help="of the shards; PNGs in a tar take longer")
     options.add_argument("--kills", type=int, default=3)
     options.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    options.add_argument("--page", action="store_true")
     asked = options.parse_args()
+    if asked.page:
+        write_page(json.loads(RESULT.read_text()))
+        return
     with tempfile.TemporaryDirectory() as place:
         found = measure(Path(place), asked)
     print(found)
     if asked.samples >= 1_000_000:
         _files.save_json(RESULT, found)
+        write_page(found)
+
+
+def write_page(found: dict[str, Any]) -> None:
+    """Writes what was found between the marks in docs/scale.md."""
+    kills = ", ".join(f"{kill['shards_there']}" for kill in found["kills"])
+    same = "the same bytes" if found["same_after_kills"] else "**other bytes**"
+    text = (
+        f"`{found['command']}`: {found['samples']:,} Fashion-MNIST samples to {found['shards']} shards "
+        f"({found['bytes'] / 1e9:.2f} GB) in {found['seconds']:.0f} s, {found['samples_per_second_after_the_start']:,} "
+        f"a second on one thread at a load of {found['load']}; {found['bytes_above_the_model'] / 1e6:.0f} MB of memory above "
+        f"the model making one chunk. Killed with `kill -9` when {kills} shards were there, and started again: {same}."
+    )
+    before, rest = PAGE.read_text().split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
 
 
 def measure(place: Path, asked: argparse.Namespace) -> dict[str, Any]:
