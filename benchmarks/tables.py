@@ -28,10 +28,8 @@ BALANCED = (
     "classical + oversampling",
     "classical + class weights",
     "classical + mixup + class weights",
-    "classical + mixup + oversampling",
     "classical + vae + class weights",
     f"{RECIPE} + class weights",
-    f"{RECIPE} + oversampling",
 )
 TUNED = ("none", "vae", "tuned")
 PUBLISHED = (

@@ -78,11 +78,15 @@ def test_ctrl_c_keeps_a_checkpoint(digits, tmp_path, monkeypatch):
         return made(step, steps, *args)
 
     monkeypatch.setattr(room, "one_cycle", interrupted)
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        fit(digits, checkpoint=tmp_path / "c")
-    monkeypatch.undo()
-    assert signal.getsignal(signal.SIGINT) is handler
+    handler = signal.default_int_handler
+    before = signal.signal(signal.SIGINT, handler)  # a shell's background jobs ignore Ctrl-C
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(digits, checkpoint=tmp_path / "c")
+        monkeypatch.undo()
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "c").exists()
     assert torch.equal(weights(fit(digits, checkpoint=tmp_path / "c")), weights(fit(digits)))
 

@@ -1,6 +1,10 @@
 """digits, 5 and 10 per class: is anything above classical augmentation and mixup?
 
-Conclusion: to be written from the rows.
+Conclusion: nothing beats classical augmentation surely at 5 per class: the spread over the four seeds is larger than
+any difference. Children with MixUp after them stand a point above it, MixUp without them stands below. At 10 per
+class, where the run was cut off after two to three seeds, children with MixUp lead again. A VAE of jittered copies,
+soft labels and worst-of-4 add nothing to that. Judged on seeds 100 to 109 the recipe is level with MixUp
+(docs/results.md).
 """
 
 from dataclasses import replace
@@ -9,9 +13,7 @@ from log import MOVES, Question, answer
 from q03_vae import Trained
 
 from vaeaug.arms import Arm
-from vaeaug.controls import Components
 from vaeaug.distilled import Distilled
-from vaeaug.perturb import Extrapolate
 from vaeaug.rivals import Mix, WorstOf
 from vaeaug.stages import Synthetic
 
@@ -34,19 +36,6 @@ ARMS = (
     Arm("VAE of 9 jittered copies + mixup", (JITTERED, MOVE, Mix())),
     Arm("VAE of 9 jittered copies, worst of 4 + mixup", (replace(JITTERED, worst_of=4), MOVE, Mix())),
 )
-FOREST = (
-    Arm("none"),
-    Arm("classical", (MOVE,)),
-    Arm("pca", (Components(Synthetic().perturb),)),
-    Arm("extrapolate 1", (Synthetic(),)),
-    Arm("extrapolate 1 + classical", (Synthetic(), MOVE)),
-    Arm("VAE of 9 jittered copies", (JITTERED,)),
-    Arm("VAE of 9 jittered copies, extrapolate 2", (replace(JITTERED, perturb=Extrapolate(2.0)),)),
-    Arm("VAE of 9 jittered copies + classical", (JITTERED, MOVE)),
-    Arm("pca + classical", (Components(Synthetic().perturb), MOVE)),
-)
-
 if __name__ == "__main__":
     networks = [Question(ARMS, n, range(4), data="digits") for n in (5, 10)]
-    forests = [Question(FOREST, n, range(4), classifier=("forest",), data="digits") for n in (5, 10)]
-    answer(__file__, (*networks, *forests))
+    answer(__file__, networks)

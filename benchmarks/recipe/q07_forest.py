@@ -3,14 +3,15 @@
 scikit-learn's random forest, 20 images per class, ten copies of each sample. No classical augmentation: it costs the
 forest points.
 
-Conclusion: to be written from the rows.
+Conclusion: two seeds. Differences of the class (1 to 2) lead by 2.2 over none, extrapolation by 1 follows with 1.9,
+PCA with the same covariance has 1.5, SMOTE 0.8: what lies between the VAE and the controls is small. Too far (4, or
+noise of 1.4 times the covariance) loses the gain, interpolation and plain decoding half of it. Nothing reached +3.
 """
 
 from dataclasses import replace
 
 from log import Question, answer
 from q02_schemes import Preserving
-from q03_vae import Trained
 
 from vaeaug.arms import Arm
 from vaeaug.controls import Components
@@ -40,16 +41,7 @@ ARMS = (
     Arm("pca, covariance 1.4", (Components(Covariance(1.4)),)),
     *(Arm(name, (replace(BASE, perturb=scheme),)) for name, scheme in SCHEMES.items()),
     Arm("extrapolate 1, not residual", (replace(BASE, residual=False),)),
-    *(
-        Arm(f"extrapolate 2, {name}", (Trained(Extrapolate(2.0), settings=settings),))
-        for name, settings in {
-            "1,200 steps": (("steps", 1200),),
-            "32 latent numbers": (("latent", 32),),
-            "beta 0.3": (("beta", 0.3),),
-            "fully connected": (("body", "mlp"),),
-        }.items()
-    ),
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, 20, range(5), classifier=("forest",)),))
+    answer(__file__, (Question(ARMS, 20, range(2), classifier=("forest",)),))

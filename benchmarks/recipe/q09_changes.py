@@ -3,7 +3,9 @@
 The encoder sees a pair of one class, (a, b); the decoder applies the change to a and is to give b. A child of x is
 the change of a pair of its class, applied to x. digits, 5 per class, small CNN, classical augmentation in all arms.
 
-Conclusion: to be written from the rows.
+Conclusion: four seeds, whose spread is larger than the differences. Learned changes are not worse than extrapolation,
+and with MixUp they stand as high as the best of q06; they need a network and a training of their own. Not enough to
+build them in; the next trial should have ten seeds and more.
 """
 
 from dataclasses import dataclass
@@ -131,4 +133,4 @@ ARMS = (
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, 5, range(10), data="digits"),))
+    answer(__file__, (Question(ARMS, 5, range(4), data="digits"),))
