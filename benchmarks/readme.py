@@ -15,7 +15,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 HEADLINE = "fashion-mnist-20"  # the table that README shows
 OURS = ("classical + vae", *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")))
 SHOWN = ("none", "classical", "classical + mixup", "vae", *OURS)
-APART = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")  # tables that share cells with others
+RECIPES = ("-judged", "-longer", "-unlabelled")  # tables about the recipe alone
+APART = (*RECIPES, "-tuned", "-peers")  # tables that share cells with others
 BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!-- results end -->"
 
 
@@ -38,10 +39,10 @@ def block() -> str:
     every = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
     if len({(row.data, row.regime) for row in every}) > 1:
         lines += ["", *_everywhere(every)]
-    if apart := [line for name in tables if name.endswith(APART[:3]) for line in _recipe(name)]:
+    if apart := [line for name in tables if name.endswith(RECIPES) for line in _recipe(name)]:
         lines += [
             "",
-            "The recipe on more seeds, with longer training, and with 10,000 unlabelled images to hand:",
+            "The recipe on more seeds, after more steps, and with 10,000 unlabelled images to hand:",
             "",
             *apart,
         ]

@@ -104,52 +104,44 @@ def _cell(value: Any) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-# What was asked of each part: what is divided by what, as places of rows, and the bound. "least" is a lower bound.
+# What was asked: a part, the row that is divided, the row it is divided by (by their beginnings), and the bound.
 ASKED = (
-    ("fit", "Conv, by hand", "Conv, vaeaug", "least", 1.3),
-    ("fit", "Conv, pythae", "Conv, vaeaug", "least", 1.5),
-    ("fit", "MLP, by hand", "MLP, vaeaug", "least", 1.3),
-    ("fit", "MLP, pythae", "MLP, vaeaug", "least", 1.5),
-    ("bound", "by hand, rate 0.001", "vaeaug", "least", 2.5),
-    ("bound", "pythae, rate 0.001", "vaeaug", "least", 3.0),
-    ("generate", "bare decode", "vaeaug, from the bank", "least", 0.9),
-    ("generate", "pyraug's manifold sampler", "vaeaug, from the bank", "least", 50.0),
-    ("epoch", "vaeaug, ratio 0", "plain", "most", 1.02),
-    ("epoch", "vaeaug, ratio 0.5", "by hand: two decodes of 32", "most", 1.05),
+    ("fit", "Conv, by hand", "Conv, vaeaug", "at least", 1.3),
+    ("fit", "Conv, pythae", "Conv, vaeaug", "at least", 1.5),
+    ("fit", "MLP, by hand", "MLP, vaeaug", "at least", 1.3),
+    ("fit", "MLP, pythae", "MLP, vaeaug", "at least", 1.5),
+    ("bound", "by hand, rate 0.001", "vaeaug", "at least", 2.5),
+    ("bound", "pythae, rate 0.001", "vaeaug", "at least", 3.0),
+    ("generate", "bare decode", "vaeaug, from the bank", "at least", 0.9),
+    ("generate", "pyraug's manifold sampler", "vaeaug, from the bank", "at least", 50.0),
+    ("epoch", "vaeaug, ratio 0", "plain", "at most", 1.02),
+    ("epoch", "vaeaug, ratio 0.5", "by hand: two decodes of 32", "at most", 1.05),
 )
+SEARCH = 0.1  # of the time of a decode
 
 
 def reached(found: dict[str, Any]) -> str:
-    """Returns what was asked beside what was measured, as a Markdown table."""
+    """Returns what was asked beside what was measured, as a Markdown table; nothing where nothing was measured."""
     rows = []
     for part, above, below, kind, bound in ASKED:
-        ratios = {row["what"]: row["ratio"] for row in found.get(part, {"rows": []})["rows"] if row.get("ratio")}
-        pair = [
-            next((ratio for name, ratio in ratios.items() if name.startswith(start)), None) for start in (above, below)
-        ]
-        if None not in pair:
-            ratio = pair[0] / pair[1]
-            good = ratio >= bound if kind == "least" else ratio <= bound
-            rows.append(
-                {
-                    "seconds of": f"{part}: {above}, through {below}",
-                    "asked": f"at {kind} {bound:g}",
-                    "measured": f"{ratio:.3g}",
-                    "": "reached" if good else "not reached",
-                }
-            )
-    for row in found.get("growth", {"rows": []})["rows"]:
-        if "kept / decode" in row:
-            good = row["kept / decode"] <= 0.1
-            rows.append(
-                {
-                    "seconds of": f"growth: search of kept neighbours, through decode, {row['codes']:,} codes",
-                    "asked": "at most 0.1",
-                    "measured": f"{row['kept / decode']:.3g}",
-                    "": "reached" if good else "not reached",
-                }
-            )
+        ratios = {row["what"]: row["ratio"] for row in _rows(found, part) if row.get("ratio")}
+        pair = [[ratio for what, ratio in ratios.items() if what.startswith(start)] for start in (above, below)]
+        if all(pair):
+            rows.append(_asked(f"{part}: {above}, through {below}", kind, bound, pair[0][0] / pair[1][0]))
+    for row in _rows(found, "growth"):
+        what = f"growth: search of kept neighbours, through decode, {row['codes']:,} codes"
+        rows.append(_asked(what, "at most", SEARCH, row["kept / decode"]))
     return table(rows) if rows else ""
+
+
+def _rows(found: dict[str, Any], part: str) -> list[dict[str, Any]]:
+    return found.get(part, {"rows": []})["rows"]
+
+
+def _asked(what: str, kind: str, bound: float, ratio: float) -> dict[str, Any]:
+    good = ratio >= bound if kind == "at least" else ratio <= bound
+    verdict = "reached" if good else "not reached"
+    return {"seconds of": what, "asked": f"{kind} {bound:g}", "measured": f"{ratio:.4g}", "": verdict}
 
 
 def page(found: dict[str, Any]) -> str:

@@ -52,8 +52,8 @@ PEERS = (
     "classical + vae per class",
     RECIPE,
 )
-JUDGING = tuple(range(100, 110))  # nothing was chosen on these seeds,
 LONGER = Settings(steps=2000)
+JUDGING = tuple(range(100, 110))  # nothing was chosen on these seeds,
 JUDGED = tuple(range(100, 120))  # nor on these, which judge the recipe
 
 
@@ -114,6 +114,7 @@ def run(name: str, jobs: int) -> None:
     """Runs the cells of a table that are not there yet, and writes its page."""
     table, start = TABLES[name], time.perf_counter()
     pool, test = evaluate.splits(table.data)
+    pooled = [arm for arm in with_unlabelled(table.unlabelled, table.data) if arm.name.startswith(RECIPE)]
     borrow(name)
     rows: list[Result] = []
     for classifier, names in table.cells:
@@ -123,7 +124,7 @@ def run(name: str, jobs: int) -> None:
             name=table.data,
             per_class=table.per_class,
             classifier=(classifier,),
-            arm=(*arms(table.data, names), *with_unlabelled(table.unlabelled, table.data)[-1:]),
+            arm=(*arms(table.data, names), *pooled),
             seeds=table.seeds,
             settings=table.settings,
             rows=RESULTS / name / "rows.csv",
@@ -141,8 +142,8 @@ def borrow(name: str) -> None:
     there = {row.cell for row in rows_of(name)}
     for row in (row for other in TABLES if other != name for row in rows_of(other)):
         alike = (row.data, row.regime) == (table.data, regimes.text(table.per_class))
-        alike &= row.steps in (0, table.settings.steps)
-        if alike and (row.classifier, row.arm, row.seed) in wanted and row.cell not in there:
+        trained = row.steps in (0, table.settings.steps)
+        if alike and trained and (row.classifier, row.arm, row.seed) in wanted and row.cell not in there:
             append(path, row)
             there.add(row.cell)
 

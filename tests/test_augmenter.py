@@ -228,6 +228,16 @@ def test_a_vetoed_child_is_drawn_again(augmenter, digits):
     assert (made.x != digits.x[made.parent]).flatten(1).any(1).all()
 
 
+def test_chunks_of_filtered_children_are_the_parts_of_the_whole(augmenter, digits):
+    forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
+    made = augmenter.using(keep=Confident(forest, 0.5))
+    whole = made.generate(2 * room.CHUNK, seed=3)
+    assert (whole.x == augmenter.generate(2 * room.CHUNK, seed=3).x).flatten(1).all(1).float().mean() < 1, (
+        "some are vetoed"
+    )
+    assert same([column[room.CHUNK :] for column in whole], made.chunk(1, seed=3))
+
+
 def test_filters_take_every_kind_of_classifier(augmenter, digits):
     forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
     with rng.forked(0):

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from vaeaug import Augmenter, CrossFitted, Difference, InputError, Posterior
 from vaeaug.adopting import Adopting
 from vaeaug.adoption import adopt, as_unlabelled
-from vaeaug.arms import STANDARD
+from vaeaug.arms import RECIPE, STANDARD, with_unlabelled
 from vaeaug.cells import Run, Settings
 from vaeaug.codec import Codec
 from vaeaug.data import load, subset
@@ -206,12 +206,16 @@ def test_the_arm_sees_samples_beside_the_subset_and_no_labels(few, pool):
         Adopting(count=5).drawn(run)
 
 
-def test_the_benchmark_adds_two_arms():
+def test_the_benchmark_adds_arms():
     settings = Settings(steps=3, vae=(("steps", 3),))
     shared = {"per_class": 4, "seeds": 1, "settings": settings, "progress": False, "classifier": "logistic"}
     rows = list(compare("digits", unlabelled=60, **shared))
     assert [row.arm for row in rows] == [*STANDARD, "vae, unlabelled", "classical + vae, unlabelled"]
     assert len({row.subset for row in rows}) == 1
+    pooled = [arm.name for arm in with_unlabelled(60, "digits") if arm.suits("cnn")]
+    assert pooled == ["vae, unlabelled", "classical + vae, unlabelled", f"{RECIPE}, unlabelled"]
+    recipe = list(compare("digits", arm=with_unlabelled(60, "digits")[-1:], **(shared | {"classifier": "cnn"})))
+    assert [row.arm for row in recipe] == pooled[-1:], "networks have the recipe's, too"
     assert [row.arm for row in compare("digits", **shared)] == list(STANDARD), "by default there are none"
     with pytest.raises(
         InputError, match=r"expected 900 samples beside the training subset, got 85. in the part to train"

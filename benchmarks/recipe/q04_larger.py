@@ -9,7 +9,8 @@ images 51 times, and whatever makes training harder loses there: MixUp loses to 
 level with classical, none is above it. After 2,000 steps the recipe is level at 100 per class, after 5,000 it leads
 both rivals by about half a point (two seeds). At 50 per class it leads MixUp by 0.4 after 800 steps and by 0.8 after
 2,000 (three seeds). All arms gain by the longer training, so this is no handicap for the rivals. Rule: 250 passes
-over the data or more; with fewer, leave MixUp and worst-of-4 out.
+over the data and more pay; about 100 are level with MixUp; with 50, leave MixUp and worst-of-4 out. On the judging
+seeds (docs/results.md) the recipe is 0.2 behind MixUp at 50 per class after 800 steps, and 0.4 ahead after 2,000.
 """
 
 from dataclasses import replace
@@ -26,17 +27,20 @@ from vaeaug.stages import Synthetic
 MOVE = MOVES["fashion-mnist"]
 LITE, WORST = Synthetic(), Synthetic(worst_of=4)
 RIVALS = (Arm("classical", (MOVE,)), Arm("classical + mixup", (MOVE, Mix())))
+PLAIN = Arm("lite", (LITE, MOVE))
+HARD = Arm("worst of 4", (WORST, MOVE))
+RECIPE = Arm("worst of 4 + mixup", (WORST, MOVE, Mix()))
 ARMS = (
     *RIVALS,
-    Arm("lite", (LITE, MOVE)),
+    PLAIN,
     Arm("lite, ratio 0.25", (replace(LITE, ratio=0.25), MOVE)),
     Arm("lite, scale 0.5", (replace(LITE, perturb=Extrapolate(0.5)), MOVE)),
     Arm("lite, real end", (During(LITE, 0, 0.75), MOVE)),
-    Arm("worst of 4", (WORST, MOVE)),
-    Arm("worst of 4 + mixup", (WORST, MOVE, Mix())),
+    HARD,
+    RECIPE,
     Arm("worst of 4 + mixup, real end", (During(WORST, 0, 0.75), MOVE, Mix())),
 )
-LONG = (*RIVALS, ARMS[2], ARMS[6], ARMS[7])
+LONG = (*RIVALS, PLAIN, HARD, RECIPE)
 
 if __name__ == "__main__":
     answer(
@@ -45,8 +49,7 @@ if __name__ == "__main__":
             Question(ARMS, 100, range(3)),
             Question(LONG, 100, range(2), settings=Settings(steps=2000)),
             Question(LONG, 50, range(3)),
-            Question((*RIVALS, ARMS[7]), 50, range(3), settings=Settings(steps=2000)),
-            Question((*RIVALS, ARMS[7]), 20, range(3), settings=Settings(steps=2000)),
-            Question((*RIVALS, ARMS[7]), 100, range(2), settings=Settings(steps=5000)),
+            Question((*RIVALS, RECIPE), 50, range(3), settings=Settings(steps=2000)),
+            Question((*RIVALS, RECIPE), 100, range(2), settings=Settings(steps=5000)),
         ),
     )

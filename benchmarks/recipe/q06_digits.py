@@ -2,9 +2,9 @@
 
 Conclusion: nothing beats classical augmentation surely at 5 per class: the spread over the four seeds is larger than
 any difference. Children with MixUp after them stand a point above it, MixUp without them stands below. At 10 per
-class, where the run was cut off after two to three seeds, children with MixUp lead again. A VAE of jittered copies,
-soft labels and worst-of-4 add nothing to that. Judged on seeds 100 to 109 the recipe is level with MixUp
-(docs/results.md).
+class, where the run was cut off after two to three seeds, children with MixUp lead again, and so does a control
+without the VAE. A VAE of jittered copies, soft labels and worst-of-4 add nothing to that. Judged on seeds 100 to 109
+the recipe is level with MixUp (docs/results.md).
 """
 
 from dataclasses import replace
