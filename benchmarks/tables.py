@@ -36,7 +36,9 @@ PUBLISHED = (
     "classical + oversampling",
     "classical + class weights",
     "classical + mixup + class weights",
+    "classical + mixup + oversampling",
     f"{RECIPE} + class weights",
+    f"{RECIPE} + oversampling",
 )
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
 SHORT = ("none", "classical", "classical + mixup", RECIPE)

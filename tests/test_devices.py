@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from vaeaug import VAE, Augmenter, fitting, stream
 from vaeaug.codec import CHUNK, Codec
 from vaeaug.fidelity import Tally
-from vaeaug.parents import Parents, in_turn
+from vaeaug.parents import Parents, _kept, in_turn
 from vaeaug.perturb import PERTURBATIONS
 
 CUDA = torch.device("cuda:0")
@@ -52,7 +52,7 @@ def test_a_chunk(augmenter, monkeypatch, scheme, residual):
         other = Augmenter(perturb=scheme(), residual=residual)
         other.vae_, other.bank_, other._tally = there(), moved, Tally(samples.names)
         sure = torch.ones(len(bank))
-        rest = Codec(other.vae_).rest(samples.x, moved.mean, samples.y).__getitem__ if residual else None
+        rest = _kept(Codec(other.vae_).rest(samples.x, moved.mean, samples.y)) if residual else None
         source = Parents(samples.x, samples.y, sure, moved.mean, moved.stddev, lambda chunk: order, rest, True)
         made = other._maker.make(source, 0, 0, CHUNK)
         assert made.x.shape == (CHUNK, 1, 8, 8)

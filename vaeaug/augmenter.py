@@ -21,11 +21,11 @@ from vaeaug import _checks, saving, stream
 from vaeaug.bank import Bank
 from vaeaug.children import Generated, Maker, like
 from vaeaug.codec import Codec, Rests
-from vaeaug.data import Samples, Scaling, as_samples, unit_float
+from vaeaug.data import Samples, Scaling, as_samples
 from vaeaug.donors import both
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.fitting import fit_vae
-from vaeaug.parents import CHUNK, Parents, as_near, in_turn, label_list, of_bank, with_donors
+from vaeaug.parents import CHUNK, Parents, as_near, given, of_bank, with_donors
 from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
@@ -274,31 +274,5 @@ class Augmenter:
         return with_donors(parents, self.bank_, seed, self._donated)
 
     def _given(self, n: int, near: Tensor, labels: Any, seed: int) -> Parents:
-        """Checks and encodes the samples to start from; more than n are not needed."""
-        bank = self.bank_
-        x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
-        inside = bank.holds(x)
-        if inside:
-            bank.check_spread(x)
-        else:
-            _checks.finite("near", near)
-            bank.check_range(x)
-        if labels is not None:
-            y = _checks.labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
-            if len(y) != len(x):
-                _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
-            y = y[:n]
-        x = x[:n]
-        places, kept = self._rests.find(x), self._rests
-        mean, stddev = self._codec.codes(x, y) if places is None else bank.codes(places)
-        confidence = torch.ones(len(x))
-        if y is None:
-            y, confidence = bank.classify(mean)
-            if getattr(self.vae_, "classes", None) is not None:
-                # The codes of the bank know their labels; these must, too.
-                mean, stddev = self._codec.codes(x, y)
-        rest = None
-        if self.residual:
-            rest = self._codec.rest(x, mean, y).__getitem__ if places is None else lambda at: kept(places[at])
-        parents = Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
-        return with_donors(parents, bank, seed, self._donated)
+        parents = given(self.bank_, self._rests, n, near, labels, self.residual)
+        return with_donors(parents, self.bank_, seed, self._donated)

@@ -221,14 +221,14 @@ class Bank:
         spread = _spread(self.samples.x)
         return float(spread[spread > 0].min()) if (spread > 0).any() else 0.0
 
-    def clip(self, x: Tensor, parents: Tensor | None) -> Tensor:
-        """Bounds samples by the range of the data, widened to that of their parents where these leave it."""
+    def clip_(self, x: Tensor, parents: Tensor | None) -> Tensor:
+        """Bounds samples, in place, by the range of the data, widened to that of their parents where these leave it."""
         if parents is None and len(self.scaling.low) == 1:
-            return x.clamp(self.scaling.low[0], self.scaling.high[0])
+            return x.clamp_(self.scaling.low[0], self.scaling.high[0])
         low, high = (t.to(x.device) for t in self._range)
         if parents is None:
-            return x.clamp(low, high)
-        return x.clamp(torch.minimum(low, parents), torch.maximum(high, parents))
+            return x.clamp_(low, high)
+        return x.clamp_(torch.minimum(low, parents), torch.maximum(high, parents))
 
 
 def _spread(x: Tensor) -> Tensor:

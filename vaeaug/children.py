@@ -91,19 +91,27 @@ class Maker(NamedTuple):
         z = self.perturb(q, labels, self.bank.partners, _rng.generator(*place))
         of = slice(len(parents)) if rows is None else rows
         at = of if rows is None else rows.to(z.device)
-        z, parents = z[at], parents[of]
-        rest = None if source.rest is None else source.rest(parents)
+        z, y, parents = z[at], labels[of], parents[of]
+        made = out
+        if made is None or made.device != z.device:
+            made = source.x.new_empty((len(z), *source.x.shape[1:]), device=z.device)
         # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-        still = None if rest is None else (z == q.mean[at]).all(1)
-        moved = still is None or not still.any()
+        still = None if source.rest is None else (z == q.mean[at]).all(1).cpu()
+        if still is not None and not still.any():
+            still = None
 
-        def finish(made: Tensor, block: slice) -> Tensor:
-            made = made if rest is None else made + rest[block]
-            if not moved and still is not None:
-                made[still[block]] = source.x[parents[block][still[block].cpu()]].to(made)
-            return self.bank.clip(made, None if source.inside else source.x[parents[block]].to(made))
+        def finish(decoded: Tensor, block: slice) -> None:
+            child, start = made[block], parents[block]
+            if source.rest is None:
+                child.copy_(decoded)
+            else:
+                source.rest(start, child).add_(decoded)
+            if still is not None:
+                child[still[block]] = source.x[start[still[block]]].to(child)
+            self.bank.clip_(child, None if source.inside else source.x[start].to(child))
 
-        return self.codec.decode(z, labels[of], finish, out)
+        self.codec.each_block(z, y, finish)
+        return made if out is None or made is out else out.copy_(made)
 
 
 def like(made: Generated, near: Tensor, unit: bool) -> Generated:

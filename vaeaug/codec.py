@@ -15,11 +15,9 @@ from vaeaug.training import device_of, evaluating
 from vaeaug.vae import VAE
 
 CHUNK = 256  # samples encoded, and whose noise is drawn, together
-BLOCK = 64  # samples decoded together on a CPU: their layers stay in its cache
+BLOCK = 128  # samples decoded together on a CPU: their layers stay in its cache
 ROWS = 16  # of fewer or odd rows, matrix products round otherwise
 KEPT = 2**30  # bytes of rests that one bank keeps at most
-
-Finish = Callable[[Tensor, slice], Tensor]
 
 
 class Codec(NamedTuple):
@@ -45,28 +43,25 @@ class Codec(NamedTuple):
             return cast(Independent, q)
         return Independent(Normal(q.mean[:size], q.stddev[:size], validate_args=False), 1, validate_args=False)
 
-    def decode(self, z: Tensor, y: Tensor, finish: Finish | None = None, out: Tensor | None = None) -> Tensor:
+    def decode(self, z: Tensor, y: Tensor) -> Tensor:
         """Returns decoded codes `(B, *event)`.
 
         Arguments:
             z: Codes, `(B, L)`.
             y: Their labels, `(B,)`.
-            finish: What becomes of a block of them, while it is in the cache, and of the places of the block.
-            out: Where they go; by default memory of their own, on the device of the codes.
         """
+        parts: list[Tensor] = []
+        self.each_block(z, y, lambda made, _: parts.append(made))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def each_block(self, z: Tensor, y: Tensor, use: Callable[[Tensor, slice], None]) -> None:
+        """Decodes codes a block at a time and hands each on, with its places, while it is in the cache."""
         size, filled = len(z), self._filled(z, *self._told(y, z.device))
         block = BLOCK if isinstance(self.vae, VAE) and z.device.type == "cpu" else len(filled[0])
-        parts, first = [], 0
         with self._calm(z.device):
-            for part in zip(*(t.split(block) for t in filled), strict=True):
+            for first, *part in zip(range(0, size, block), *(t.split(block) for t in filled), strict=True):
                 at = slice(first, min(first + block, size))
-                made = self.vae.decode(*part)[: at.stop - first]
-                made = made if finish is None else finish(made, at)
-                parts.append(made if out is None else out[at].copy_(made))
-                first += block
-        if out is not None:
-            return out
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+                use(self.vae.decode(*part)[: at.stop - first], at)
 
     @contextmanager
     def _calm(self, device: torch.device) -> Iterator[None]:
@@ -74,9 +69,13 @@ class Codec(NamedTuple):
         with evaluating(self.vae), torch.autocast(device.type, enabled=False):
             yield
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the VAE is told the labels."""
+        return getattr(self.vae, "classes", None) is not None
+
     def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
-        conditional = getattr(self.vae, "classes", None) is not None
-        return (y.to(device),) if conditional and y is not None else ()
+        return (y.to(device),) if self.conditional and y is not None else ()
 
     def _filled(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         short = -len(tensors[0]) % ROWS if isinstance(self.vae, VAE) else 0
@@ -96,7 +95,7 @@ class Codec(NamedTuple):
 
 
 class Rests:
-    """Creates a function from places in a bank to what the VAE does not tell of the samples there, `(B, *event)`.
+    """Creates a function that writes what the VAE does not tell of the samples at some places in a bank, `(B, *event)`.
 
     With a `VAE`, each is computed when it is first asked for and kept, as long as the weights stay what they are and all
     fit into 1 GB: it is half of the decoder's work.
@@ -111,24 +110,24 @@ class Rests:
         self._kept: Tensor | None = None
         self._there, self._seen, self._first = torch.zeros(0, dtype=torch.bool), -1, self._state()
 
-    def __call__(self, places: Tensor) -> Tensor:
+    def __call__(self, places: Tensor, out: Tensor) -> Tensor:
         state, shape, device = self._state(), self.bank.samples.x.shape, self.bank.mean.device
         if state is None or 4 * shape.numel() > KEPT:
-            return self._compute(places)
+            return out.copy_(self._compute(places))
         if self._kept is None or state != self._seen:
             # Memory is taken page by page, as the rests come.
             self._kept, self._there = torch.empty(shape, device=device), torch.zeros(shape[0], dtype=torch.bool)
             self._seen = state
-        missing = places[~self._there[places]].unique()
-        if len(missing):
+        there = self._there[places]
+        if not there.all():
+            missing = places[~there].unique()
             self._kept[missing.to(device)] = self._compute(missing)
             self._there[missing] = True
-        return self._kept[places.to(device)]
+        return torch.index_select(self._kept, 0, places.to(device), out=out)
 
     def find(self, x: Tensor) -> Tensor | None:
         """Returns the places of samples that are in the bank and whose codes still hold, `(B,)`; nothing unless all are."""
-        told = getattr(self.codec.vae, "classes", None) is not None
-        known = not told and self._first is not None and self._state() == self._first
+        known = not self.codec.conditional and self._first is not None and self._state() == self._first
         return self.bank.find(x) if known else None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from vaeaug import _checks, _rng
 from vaeaug.bank import Bank
-from vaeaug.codec import CHUNK
-from vaeaug.data import as_pictures, as_tensor, unit_float
+from vaeaug.codec import CHUNK, Rests
+from vaeaug.data import Scaling, as_pictures, as_tensor, unit_float
 from vaeaug.training import Shuffled
+
+# Places `(B,)` and where the rests of the samples there go, `(B, *event)`, which is returned.
+Rest = Callable[[Tensor, Tensor], Tensor]
 
 
 class Parents(NamedTuple):
@@ -24,7 +27,7 @@ class Parents(NamedTuple):
         confidence: How sure the labels are, `(N,)`.
         mean, stddev: Of q(z|x), each `(N, L)`.
         order: A chunk's number -> the places of its parents, `(CHUNK,)`.
-        rest: Places `(B,)` -> x - decode(mean) of the samples there, `(B, *event)`; None for a plain decode.
+        rest: Writes x - decode(mean) of the samples at some places; None for a plain decode.
         inside: Whether all samples lie in the range of the bank.
         start: A chunk's number and its parents -> where its children start, places in x: donors stand behind the parents.
     """
@@ -35,12 +38,12 @@ class Parents(NamedTuple):
     mean: Tensor
     stddev: Tensor
     order: Callable[[int], Tensor]
-    rest: Callable[[Tensor], Tensor] | None
+    rest: Rest | None
     inside: bool
     start: Callable[[int, Tensor], Tensor] | None = None
 
 
-def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor] | None) -> Parents:
+def of_bank(bank: Bank, labels: Any, seed: int, rest: Rest | None) -> Parents:
     """Returns the samples of a bank as parents.
 
     Arguments:
@@ -55,14 +58,61 @@ def of_bank(bank: Bank, labels: Any, seed: int, rest: Callable[[Tensor], Tensor]
     return Parents(samples.x, samples.y, torch.ones(1).expand(len(bank)), bank.mean, bank.stddev, order, rest, True)
 
 
-def with_donors(parents: Parents, bank: Bank, seed: int, rest: Callable[[Tensor], Tensor]) -> Parents:
+def given(bank: Bank, rests: Rests, n: int, near: Tensor, labels: Any, residual: bool) -> Parents:
+    """Checks and encodes a user's samples, and returns them as parents; more than n are not needed.
+
+    Arguments:
+        bank: The bank.
+        rests: Its rests, which know the VAE.
+        n: How many children are wanted.
+        near: The samples, `(B, *event)`.
+        labels: Theirs, `(B,)` or one for all; None has the nearest codes of the bank decide.
+        residual: Whether children keep what the VAE does not tell.
+    """
+    codec = rests.codec
+    x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
+    inside = bank.holds(x)
+    if inside:
+        bank.check_spread(x)
+    else:
+        _checks.finite("near", near)
+        bank.check_range(x)
+    if labels is not None:
+        y = _checks.labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
+        if len(y) != len(x):
+            _checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
+        y = y[:n]
+    x = x[:n]
+    places = rests.find(x)
+    mean, stddev = codec.codes(x, y) if places is None else bank.codes(places)
+    confidence = torch.ones(len(x))
+    if y is None:
+        y, confidence = bank.classify(mean)
+        if codec.conditional:
+            # The codes of the bank know their labels; these must, too.
+            mean, stddev = codec.codes(x, y)
+    rest = None
+    if residual:
+        rest = _kept(codec.rest(x, mean, y)) if places is None else _at(places, rests)
+    return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
+
+
+def _kept(rests: Tensor) -> Rest:
+    return lambda places, out: torch.index_select(rests, 0, places.to(rests.device), out=out)
+
+
+def _at(bank_places: Tensor, rest: Rest) -> Rest:
+    return lambda places, out: rest(bank_places[places], out)
+
+
+def with_donors(parents: Parents, bank: Bank, seed: int, rest: Rest) -> Parents:
     """Returns parents whose children start from one of their donors as often as from themselves.
 
     Arguments:
         parents: Samples of the bank, or near them: a sample has the donors of the nearest one of its class in the bank.
         bank: The bank.
         seed: Of the choice.
-        rest: Places in `bank.partners` -> x - decode(mean) of the samples there.
+        rest: As in `Parents`, of places in `bank.partners`.
     """
     donors, size = bank.donors, len(parents.x)
     if donors is None:
@@ -74,10 +124,13 @@ def with_donors(parents: Parents, bank: Bank, seed: int, rest: Callable[[Tensor]
         chosen = donors.choose(home[places], u)
         return torch.where(chosen < 0, places, size + chosen)
 
-    def rests(places: Tensor) -> Tensor:
+    def rests(places: Tensor, out: Tensor) -> Tensor:
         itself = places < size
-        parts = [f(p) for f, p in ((own, places[itself]), (rest, len(bank) + places[~itself] - size)) if f and len(p)]
-        return torch.cat(parts)[torch.cat([itself.nonzero(), (~itself).nonzero()])[:, 0].argsort().to(parts[0].device)]
+        for rows, write, first in ((itself, own, 0), (~itself, rest, len(bank) - size)):
+            if write is not None and rows.any():
+                at = rows.to(out.device)
+                out[at] = write(places[rows] + first, out[at])
+        return out
 
     return Parents(
         torch.cat([parents.x, donors.x]),
