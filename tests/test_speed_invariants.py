@@ -4,9 +4,11 @@ import pickle
 
 import pytest
 import torch
+from sklearn.ensemble import RandomForestClassifier
 
+import vaeaug.augmenter as augmenter_room
 import vaeaug.codec as room
-from vaeaug import VAE, Augmenter, InputError
+from vaeaug import VAE, Augmenter, Confident, InputError
 from vaeaug import _rng as rng
 from vaeaug.codec import Codec
 from vaeaug.data import Samples
@@ -42,6 +44,21 @@ def test_codes_and_samples_do_not_depend_on_the_batch(classes):
 def fitted():
     data = Samples(noise(40, 1, 28, 28), torch.arange(40) % 2)
     return Augmenter().fit(data, steps=2, progress=False)
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["all", "filtered"])
+def test_chunks_do_not_depend_on_those_drawn_together(fitted, monkeypatch, keep):
+    if keep:
+        samples = fitted.bank_.samples
+        forest = RandomForestClassifier(5, random_state=0).fit(samples.x.flatten(1).numpy(), samples.y.numpy())
+        fitted = fitted.using(keep=Confident(forest, 0.5))
+    n = 3 * room.CHUNK + 44
+    whole = fitted.generate(n, seed=1)
+    for together in (1, 2):
+        monkeypatch.setattr(augmenter_room, "TOGETHER", together)
+        assert all(torch.equal(a, b) for a, b in zip(whole, fitted.generate(n, seed=1), strict=True))
+    alone = fitted.chunk(3, seed=1)
+    assert all(torch.equal(a[3 * room.CHUNK :], b[:44]) for a, b in zip(whole, alone, strict=True))
 
 
 def test_what_was_asked_before_changes_nothing(fitted):

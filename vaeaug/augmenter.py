@@ -30,6 +30,8 @@ from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
 
+TOGETHER = 32  # chunks whose codes are drawn together, before the decoder runs
+
 
 class Augmenter:
     """Creates synthetic samples near real ones, with their labels.
@@ -154,7 +156,11 @@ class Augmenter:
         near = None if near is None else as_near(near, self.bank_)
         source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels, seed)
         x = torch.empty(n, *self.bank_.samples.event_shape)
-        parts = [self._maker.make(source, i, seed, len(out), out) for i, out in enumerate(x.split(CHUNK))]
+        # On another device there would have to be room for all of them, twice.
+        span = (TOGETHER if self.bank_.mean.device == x.device else 1) * CHUNK
+        parts = [
+            self._maker.make(source, i // CHUNK, seed, len(x[i : i + span]), x[i : i + span]) for i in range(0, n, span)
+        ]
         made = Generated(x, *(torch.cat(column) for column in list(zip(*parts, strict=True))[1:]))
         return made if near is None else like(made, near, self.bank_.scaling == Scaling())
 

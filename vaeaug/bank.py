@@ -94,11 +94,12 @@ class Bank:
 
     def pair(self, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Returns the places of two random samples of each class in `y`, different ones where the class has two."""
-        _, _, count = self._by_class
+        order, start, count = self._by_class
         rank, shift = torch.randint(2**62, (2, *y.shape), generator=generator)
-        return self.member(y, rank % count[y]), self.member(
-            y, rank % count[y] + 1 + shift % (count[y] - 1).clamp(min=1)
-        )
+        start, size = start[y], count[y]
+        rank = rank % size
+        other = (rank + 1 + shift % (size - 1).clamp(min=1)) % size
+        return order[start + rank], order[start + other]
 
     def draw(self, z: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """Returns the place of a random sample of the same class, for each code in `z`; not the code itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug import _rng
 from vaeaug.bank import Bank
-from vaeaug.codec import Codec
+from vaeaug.codec import CHUNK, Codec
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.parents import Parents
 from vaeaug.perturb import Perturbation
@@ -52,66 +53,92 @@ class Maker(NamedTuple):
     keep: Filter | None
     tally: Tally
 
-    def make(self, source: Parents, chunk: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
-        """Makes the first n children of one chunk, into `out` if that is given. Noise is drawn for all of it, whatever
-        part is wanted."""
+    def make(self, source: Parents, first: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
+        """Makes the first n children of the chunks from `first` on, into `out` if that is given. Noise is drawn for all of
+        a chunk, whatever part is wanted."""
+        chunks = range(first, first - (-n // CHUNK))
+        starts = [self._start(source, chunk) for chunk in chunks]
+        if self.keep is not None:
+            x = source.x.new_empty(n, *source.x.shape[1:]) if out is None else out
+            parts = [
+                self._judged(source, start, (seed, 0, chunk), part)
+                for start, chunk, part in zip(starts, chunks, x.split(CHUNK), strict=True)
+            ]
+            return Generated(x, *(_joined(column) for column in list(zip(*parts, strict=True))[1:]))
+        # All codes before the first sample: between two runs of the decoder, whatever else is done finds the cache cold.
+        codes = [self._codes(start, (seed, 0, chunk, 0)) for start, chunk in zip(starts, chunks, strict=True)]
+        parents, places, mean, y = (
+            _joined(column)[:n] for column in zip(*((s.parents, s.places, s.q.mean, s.y) for s in starts), strict=True)
+        )
+        made = self._decoded(source, places, mean, _joined(codes)[:n], y, out)
+        return Generated(made.cpu(), y, parents, source.confidence[places])
+
+    def _start(self, source: Parents, chunk: int) -> _Start:
         parents = source.order(chunk)
         places = parents if source.start is None else source.start(chunk, parents)
         at = places.to(source.mean.device)
         q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1, validate_args=False)
-        labels, places, parents = source.y[places], places[:n], parents[:n]
-        y, confidence = labels[:n], source.confidence[places]
-        if self.keep is None:
-            made = self._draw(source, places, q, labels, (seed, 0, chunk, 0), out=out)
-            return Generated(made.cpu(), y, parents, confidence)
-        start = source.x[places]
-        out = start if out is None else out.copy_(start)
-        judged, open_ = confidence.clone(), torch.arange(n)
+        return _Start(parents, places, q, source.y[places])
+
+    def _judged(self, source: Parents, start: _Start, chunk: tuple[int, ...], out: Tensor) -> Generated:
+        """Makes the first children of one chunk, into `out`; what the filter vetoes is drawn again, or stays its parent."""
+        assert self.keep is not None
+        n = len(out)
+        places, y = start.places[:n], start.y[:n]
+        out.copy_(source.x[places])
+        judged, open_ = source.confidence[places].clone(), torch.arange(n)
         for attempt in range(TRIES):
-            drawn = self._draw(source, places, q, labels, (seed, 0, chunk, attempt), open_)
+            rows = open_.to(source.mean.device)
+            z = self._codes(start, (*chunk, attempt))[rows]
+            drawn = self._decoded(source, places[open_], start.q.mean[rows], z, y[open_])
             keep, sure = (t.cpu() for t in self.keep.near(source.x[places[open_]])(drawn, y[open_]))
             self.tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]
             if not len(open_):
                 break
-        return Generated(out, y, parents, judged)
+        return Generated(out, y, start.parents[:n], judged)
 
-    def _draw(
-        self,
-        source: Parents,
-        parents: Tensor,
-        q: Independent,
-        labels: Tensor,
-        place: tuple[int, ...],
-        rows: Tensor | None = None,
-        out: Tensor | None = None,
+    def _codes(self, start: _Start, place: tuple[int, ...]) -> Tensor:
+        """Draws a code for each parent of a chunk, with the noise of `place`."""
+        return self.perturb(start.q, start.y, self.bank.partners, _rng.generator(*place))
+
+    def _decoded(
+        self, source: Parents, parents: Tensor, mean: Tensor, z: Tensor, y: Tensor, out: Tensor | None = None
     ) -> Tensor:
-        """Draws one child of each parent in `rows` (of all by default), with the noise of `place`."""
-        z = self.perturb(q, labels, self.bank.partners, _rng.generator(*place))
-        of = slice(len(parents)) if rows is None else rows
-        at = of if rows is None else rows.to(z.device)
-        z, y, parents = z[at], labels[of], parents[of]
+        """Returns the children that codes stand for, of parents with these means, in the range of the bank."""
         made = out
         if made is None or made.device != z.device:
             made = source.x.new_empty((len(z), *source.x.shape[1:]), device=z.device)
+        write = None if source.rest is None else source.rest(parents)
         # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-        still = None if source.rest is None else (z == q.mean[at]).all(1).cpu()
+        still = None if write is None else (z == mean).all(1).cpu()
         if still is not None and not still.any():
             still = None
 
         def finish(decoded: Tensor, block: slice) -> None:
-            child, start = made[block], parents[block]
-            if source.rest is None:
+            child = made[block]
+            if write is None:
                 child.copy_(decoded)
             else:
-                source.rest(start, child).add_(decoded)
+                write(block, child).add_(decoded)
             if still is not None:
-                child[still[block]] = source.x[start[still[block]]].to(child)
-            self.bank.clip_(child, None if source.inside else source.x[start].to(child))
+                child[still[block]] = source.x[parents[block][still[block]]].to(child)
+            self.bank.clip_(child, None if source.inside else source.x[parents[block]].to(child))
 
         self.codec.each_block(z, y, finish)
         return made if out is None or made is out else out.copy_(made)
+
+
+class _Start(NamedTuple):
+    parents: Tensor  # of a whole chunk, as `Generated` counts them
+    places: Tensor  # where its children start, in the source
+    q: Independent
+    y: Tensor
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts))
 
 
 def like(made: Generated, near: Tensor, unit: bool) -> Generated:

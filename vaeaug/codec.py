@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -11,13 +11,16 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from vaeaug import _checks
-from vaeaug.training import device_of, evaluating
+from vaeaug.training import device_of, evaluating, every_module
 from vaeaug.vae import VAE
 
 CHUNK = 256  # samples encoded, and whose noise is drawn, together
 BLOCK = 128  # samples decoded together on a CPU: their layers stay in its cache
 ROWS = 16  # of fewer or odd rows, matrix products round otherwise
 KEPT = 2**30  # bytes of rests that one bank keeps at most
+
+# Writes the rests of a slice of the samples asked for, `(B, *event)`, and returns where it wrote.
+Write = Callable[[slice, Tensor], Tensor]
 
 
 class Codec(NamedTuple):
@@ -57,7 +60,7 @@ class Codec(NamedTuple):
     def each_block(self, z: Tensor, y: Tensor, use: Callable[[Tensor, slice], None]) -> None:
         """Decodes codes a block at a time and hands each on, with its places, while it is in the cache."""
         size, filled = len(z), self._filled(z, *self._told(y, z.device))
-        block = BLOCK if isinstance(self.vae, VAE) and z.device.type == "cpu" else len(filled[0])
+        block = BLOCK if isinstance(self.vae, VAE) and z.device.type == "cpu" else CHUNK
         with self._calm(z.device):
             for first, *part in zip(range(0, size, block), *(t.split(block) for t in filled), strict=True):
                 at = slice(first, min(first + block, size))
@@ -66,7 +69,8 @@ class Codec(NamedTuple):
     @contextmanager
     def _calm(self, device: torch.device) -> Iterator[None]:
         # In full precision, also inside a training step under autocast: a sample must not depend on who asks.
-        with evaluating(self.vae), torch.autocast(device.type, enabled=False):
+        mixed = torch.is_autocast_enabled(device.type)
+        with evaluating(self.vae), torch.autocast(device.type, enabled=False) if mixed else nullcontext():
             yield
 
     @property
@@ -94,8 +98,14 @@ class Codec(NamedTuple):
         return found[0] if len(found) == 1 else torch.cat(found)
 
 
+def written(rests: Tensor, places: Tensor) -> Write:
+    """Returns what writes the rests at some places, `(B,)`, from a table of rests, `(N, *event)`."""
+    at = places.to(rests.device)
+    return lambda block, out: torch.index_select(rests, 0, at[block], out=out)
+
+
 class Rests:
-    """Creates a function that writes what the VAE does not tell of the samples at some places in a bank, `(B, *event)`.
+    """Creates a function from places in a bank to what writes the rests there: what the VAE does not tell of the samples.
 
     With a `VAE`, each is computed when it is first asked for and kept, as long as the weights stay what they are and all
     fit into 1 GB: it is half of the decoder's work.
@@ -110,10 +120,10 @@ class Rests:
         self._kept: Tensor | None = None
         self._there, self._seen, self._first = torch.zeros(0, dtype=torch.bool), -1, self._state()
 
-    def __call__(self, places: Tensor, out: Tensor) -> Tensor:
+    def __call__(self, places: Tensor) -> Write:
         state, shape, device = self._state(), self.bank.samples.x.shape, self.bank.mean.device
         if state is None or 4 * shape.numel() > KEPT:
-            return out.copy_(self._compute(places))
+            return lambda block, out: out.copy_(self._compute(places[block]))
         if self._kept is None or state != self._seen:
             # Memory is taken page by page, as the rests come.
             self._kept, self._there = torch.empty(shape, device=device), torch.zeros(shape[0], dtype=torch.bool)
@@ -123,7 +133,7 @@ class Rests:
             missing = places[~there].unique()
             self._kept[missing.to(device)] = self._compute(missing)
             self._there[missing] = True
-        return torch.index_select(self._kept, 0, places.to(device), out=out)
+        return written(self._kept, places)
 
     def find(self, x: Tensor) -> Tensor | None:
         """Returns the places of samples that are in the bank and whose codes still hold, `(B,)`; nothing unless all are."""
@@ -140,5 +150,8 @@ class Rests:
     def _state(self) -> int | None:
         """Returns a number that changes with the weights; nothing for a VAE whose bits may depend on the batch."""
         vae = self.codec.vae
-        weights = [] if not isinstance(vae, VAE) else [w for w in vae.parameters() if not w.is_inference()]
-        return sum(w._version for w in weights) if weights else None
+        if not isinstance(vae, VAE):
+            return None
+        weights = (w for m in every_module(vae) for w in m._parameters.values() if w is not None)
+        versions = [w._version for w in weights if not w.is_inference()]
+        return sum(versions) if versions else None

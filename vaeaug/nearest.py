@@ -52,6 +52,8 @@ class Search:
     def __call__(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
         near, first, there = self._kept.get(width) or self._begin(width)
         place = self._place_of(z, y)
+        if there[place].all():
+            return near[place], first[place]
         new = place[(place >= 0) & ~there[place]].unique()
         if len(new):
             near[new], first[new] = self._look(self.codes[new.to(z.device)], self.y[new], width)
@@ -67,20 +69,24 @@ class Search:
     def _begin(self, width: int) -> tuple[Tensor, Tensor, Tensor]:
         size = len(self.codes)  # memory is taken page by page, as the neighbours come
         near = torch.empty(size, width, dtype=torch.long)
-        self._kept[width] = near, torch.empty(size), torch.zeros(size, dtype=torch.bool)
+        # The last one is for the place -1.
+        self._kept[width] = near, torch.empty(size), torch.zeros(size + 1, dtype=torch.bool)
         return self._kept[width]
 
     @cached_property
     def _keys(self) -> tuple[Tensor, Tensor]:
         keys, order = key(self.codes.float()).sort()
-        return keys, order
+        return keys, torch.cat([order, order[-1:]])  # what is larger than all keys is compared with the last
 
     def _place_of(self, z: Tensor, y: Tensor) -> Tensor:
         """Returns the places of codes that are among those searched, to the last bit and with this label; else -1."""
         keys, order = self._keys
-        place = order[torch.searchsorted(keys, key(z.float())).clamp(max=len(keys) - 1)]
-        own, place = (self.codes[place] == z).all(1).cpu(), place.cpu()
-        return torch.where(own & (self.y[place] == y), place, -1)
+        place = order[torch.searchsorted(keys, key(z.float()))]
+        found, place = self.codes[place], place.cpu()
+        label = self.y[place]
+        if torch.equal(found, z) and torch.equal(label, y):
+            return place
+        return torch.where((found == z).all(1).cpu() & (label == y), place, -1)
 
     def _look(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
         near, first = torch.zeros(len(z), width, dtype=torch.long), torch.zeros(len(z))

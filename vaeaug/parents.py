@@ -11,12 +11,12 @@ from torch import Tensor
 
 from vaeaug import _checks, _rng
 from vaeaug.bank import Bank
-from vaeaug.codec import CHUNK, Rests
+from vaeaug.codec import CHUNK, Rests, Write, written
 from vaeaug.data import Scaling, as_pictures, as_tensor, unit_float
 from vaeaug.training import Shuffled
 
-# Places `(B,)` and where the rests of the samples there go, `(B, *event)`, which is returned.
-Rest = Callable[[Tensor, Tensor], Tensor]
+# Places `(B,)` -> what writes the rests of the samples there, a slice of them at a time, and returns where it wrote.
+Rest = Callable[[Tensor], Write]
 
 
 class Parents(NamedTuple):
@@ -27,7 +27,7 @@ class Parents(NamedTuple):
         confidence: How sure the labels are, `(N,)`.
         mean, stddev: Of q(z|x), each `(N, L)`.
         order: A chunk's number -> the places of its parents, `(CHUNK,)`.
-        rest: Writes x - decode(mean) of the samples at some places; None for a plain decode.
+        rest: Places -> what writes x - decode(mean) of the samples there; None for a plain decode.
         inside: Whether all samples lie in the range of the bank.
         start: A chunk's number and its parents -> where its children start, places in x: donors stand behind the parents.
     """
@@ -98,11 +98,11 @@ def given(bank: Bank, rests: Rests, n: int, near: Tensor, labels: Any, residual:
 
 
 def _kept(rests: Tensor) -> Rest:
-    return lambda places, out: torch.index_select(rests, 0, places.to(rests.device), out=out)
+    return lambda places: written(rests, places)
 
 
 def _at(bank_places: Tensor, rest: Rest) -> Rest:
-    return lambda places, out: rest(bank_places[places], out)
+    return lambda places: rest(bank_places[places])
 
 
 def with_donors(parents: Parents, bank: Bank, seed: int, rest: Rest) -> Parents:
@@ -124,12 +124,15 @@ def with_donors(parents: Parents, bank: Bank, seed: int, rest: Rest) -> Parents:
         chosen = donors.choose(home[places], u)
         return torch.where(chosen < 0, places, size + chosen)
 
-    def rests(places: Tensor, out: Tensor) -> Tensor:
+    def rests(places: Tensor) -> Write:
+        return lambda block, out: both(places[block], out)
+
+    def both(places: Tensor, out: Tensor) -> Tensor:
         itself = places < size
-        for rows, write, first in ((itself, own, 0), (~itself, rest, len(bank) - size)):
-            if write is not None and rows.any():
+        for rows, one, first in ((itself, own, 0), (~itself, rest, len(bank) - size)):
+            if one is not None and rows.any():
                 at = rows.to(out.device)
-                out[at] = write(places[rows] + first, out[at])
+                out[at] = one(places[rows] + first)(slice(None), out[at])
         return out
 
     return Parents(
