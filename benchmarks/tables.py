@@ -211,7 +211,7 @@ def _page(name: str, rows: Sequence[Result], pool: Samples, parts: Sequence[str]
     shared = {"tables": ", ".join(parts), "settings": repr(table.settings)}
     names = {table.data: pool.names}
     path = RESULTS / name / "report.html"
-    report.write(path, rows, grids, shared, focus=(*readme.OURS, "vae"), names=names)
+    report.write(path, rows, grids, shared, focus=(*readme.OURS, "vae", "tuned"), names=names)
 
 
 def main() -> None:

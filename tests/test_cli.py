@@ -78,6 +78,13 @@ def test_near_an_image_and_a_folder(capsys, model, tmp_path):
             assert made["parent"].tolist() == parents
             last = made["x"][0, 0]
     assert np.array_equal((last * 255).round(), pixels)
+    # Photos of another size, as 'fit --size' takes them.
+    Image.fromarray(pixels).resize((24, 16), Image.Resampling.NEAREST).save(tmp_path / "large.png")
+    words = ("generate", model, "-n", 1, "--near", tmp_path / "large.png", "--scale", 0, "-o", tmp_path / "o.npz")
+    assert "expected near of shape" in vaeaug(capsys, *words)[2]
+    assert vaeaug(capsys, *words, "--size", 8)[::2] == (0, "")
+    with np.load(tmp_path / "o.npz") as made, Image.open(tmp_path / "large.png") as large:
+        assert np.array_equal((made["x"][0, 0] * 255).round(), np.asarray(large.resize((8, 8))))
 
 
 def test_same_seed_same_bytes(capsys, model, tmp_path):

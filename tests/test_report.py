@@ -72,6 +72,7 @@ def test_page_is_self_contained_and_says_it_all(augmenter, tmp_path):
     links = [v for _, attrs in page.found for k, v in attrs.items() if k in ("src", "href", "xlink:href")]
     assert all(link.startswith(("data:", "#")) for link in links)
     assert "<digits>" not in text, "a user's names are escaped"
+    assert "4 seeds; networks trained for 10 steps" in page.text
     assert text.index("classical + vae helps") < text.index("<table>"), "the verdict stands on top"
     assert [tag for tag, _ in page.found].count("figure") == 6, "accuracy, two differences, cost, two grids"
     drawings = [attrs for _, attrs in page.found if attrs.get("role") == "img"]

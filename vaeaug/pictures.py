@@ -113,10 +113,10 @@ def read(path: Path, channels: int | None = None, size: int | None = None) -> Te
     _checks.refuse("an image", got, "mend the file or take it away")
 
 
-def read_images(path: str | Path, channels: int) -> Tensor:
+def read_images(path: str | Path, channels: int, size: int | None = None) -> Tensor:
     """Reads one image, or all images in a folder in the order of their names, as `(B, channels, H, W)`.
 
-    They are uint8, or float32 in 0..1 where any has 16 bits.
+    They are uint8, or float32 in 0..1 where any has 16 bits; resized to `size` x `size` pixels where that is given.
 
     Raises:
         InputError: If there is no image, if one is broken, or if they differ in size.
@@ -124,7 +124,7 @@ def read_images(path: str | Path, channels: int) -> Tensor:
     files = image_files(path)
     if channels not in MODES:
         _checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
-    return together([read(file, channels) for file in files], list(map(str, files)))
+    return together([read(file, channels, size) for file in files], list(map(str, files)))
 
 
 def image_files(path: str | Path) -> list[Path]:

@@ -105,6 +105,7 @@ def write(
     page = environment.get_template("report.html.j2").render(
         places=list(dict.fromkeys(f"{row.data}, {in_words(row.regime)}" for row in rows)),
         seeds=sorted({s.seeds for case in cases for s in case.summaries}),
+        steps=[f"{steps:,}" for steps in sorted({row.steps for row in rows} - {0})],
         cards=[(c, verdicts.sentence(c)) for c in chosen],
         few=len(chosen) <= CARDS,
         several=len(cases) > 1,

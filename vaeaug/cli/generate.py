@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from vaeaug import _checks, distributed, export, shards
 from vaeaug.augmenter import Augmenter
 from vaeaug.cli.near import start
-from vaeaug.cli.options import Device, Label, Perturb, Scale, Seed, check_device, class_numbers, scheme
+from vaeaug.cli.options import Device, Label, Perturb, Scale, Seed, Size, check_device, class_numbers, scheme
 
 FORMATS = ", ".join(shards.FORMATS)
 
@@ -39,6 +39,7 @@ def generate(
     scale: Scale = None,
     seed: Seed = 0,
     label: Label = None,
+    size: Size = None,
     device: Device = "cpu",
 ) -> None:
     """Makes synthetic samples near real ones, with their labels and parents.
@@ -48,7 +49,8 @@ def generate(
     A million, in shards: vaeaug generate model -n 1000000 --shard-size 10240 -o more
 
     A folder gets one folder per class and a manifest.csv, which names the parent of every image; without --near the parent
-    is a place in the data that the augmenter was fitted to. With shards, torchrun spreads the work over processes.
+    is a place in the data that the augmenter was fitted to. Who fitted with --size passes it with --near, too. With shards,
+    torchrun spreads the work over processes.
     """
     _checks.within("n", n, 1, whole=True)
     check_device(device)
@@ -64,16 +66,15 @@ def generate(
             export.check(output, bank.samples.event_shape)
             if world.size > 1:
                 _checks.refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
-        x, y, files = (None, wanted, None) if near is None else start(near, bank, wanted, label)
+        x, y, files = (None, wanted, None) if near is None else start(near, bank, wanted, label, size)
         if sharded:
-            size = shards.SHARD_SIZE if shard_size is None else shard_size
             kind = format or "webdataset"
             made = shards.write(
                 augmenter,
                 output,
                 n,
                 seed=seed,
-                shard_size=size,
+                shard_size=shards.SHARD_SIZE if shard_size is None else shard_size,
                 format=kind,
                 near=x,
                 labels=y,

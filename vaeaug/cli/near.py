@@ -26,8 +26,9 @@ class Start(NamedTuple):
     files: tuple[str, ...]
 
 
-def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None) -> Start:
-    """Reads the samples to start from; `wanted`, the labels that were typed, come before those of the file."""
+def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None, size: int | None) -> Start:
+    """Reads the samples to start from; `wanted`, the labels that were typed, come before those of the file. Images are
+    resized to `size` pixels a side where that is given."""
     shape, names = bank.samples.event_shape, bank.samples.names
     known: list[int] | None = None
     if path.suffix in (".npz", ".csv"):
@@ -42,7 +43,7 @@ def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None) -
     else:
         # Black to white, as a picture has it, is low to high in the data.
         low, high = bank.scaling.low[0], bank.scaling.high[0]
-        x = low + (high - low) * data.unit_float(data.read_images(path, shape[0]))
+        x = low + (high - low) * data.unit_float(data.read_images(path, shape[0], size))
         files = tuple(file.name for file in data.image_files(path))
     if wanted is not None:
         if len(wanted) not in (1, len(x)):
