@@ -122,7 +122,9 @@ def given_bound(setup: Setup) -> Rows:
 
 
 def _fewest(setup: Setup, data: Samples, held_out: Tensor, target: float, steps: int) -> int:
-    for least in [round(steps * share) for share in (0.25, 0.33, 0.4, 0.5, 0.6, 0.75, 1, 1.5, 2)]:
+    for least in [
+        round(steps * share) for share in (0.25, 0.33, 0.4, 0.5, 0.6, 0.75, 0.9, 1, 1.1, 1.25, 1.4, 1.6, 1.8, 2)
+    ]:
         kept: dict[str, VAE] = {}
         ours(Conv(), data, max(1, least), kept, "it")
         if elbo(kept["it"], held_out) >= target:

@@ -67,9 +67,10 @@ class Bank:
     def find(self, x: Tensor) -> Tensor | None:
         """Returns the places of samples that are the bank's own to the last bit, `(B,)`; nothing unless all are."""
         keys, order = self._keys
-        at = torch.searchsorted(keys, key(x)).clamp(max=len(keys) - 1)
+        wanted = key(x)
+        at = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
         places = order[at]
-        return places if torch.equal(keys[at], key(x)) and torch.equal(self.samples.x[places], x) else None
+        return places if torch.equal(keys[at], wanted) and torch.equal(self.samples.x[places], x) else None
 
     def codes(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and standard deviation of q(z|x) of the samples at `index`, each `(B, L)`."""

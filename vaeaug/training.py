@@ -104,8 +104,8 @@ def evaluating(*modules: Any) -> Iterator[None]:
 
 def device_of(module: Any) -> torch.device:
     """Returns the device of a module's weights; the CPU for what has none."""
-    parameters = module.parameters() if isinstance(module, nn.Module) else iter(())
-    return next((p.device for p in parameters), torch.device("cpu"))
+    modules = every_module(module) if isinstance(module, nn.Module) else iter(())
+    return next((p.device for m in modules for p in m._parameters.values() if p is not None), torch.device("cpu"))
 
 
 def one_cycle(step: int, steps: int, warm: float = 0.2) -> float:

@@ -18,12 +18,19 @@ from vaeaug.arms import CLASSICAL, Arm
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.evaluate import Settings, compare, splits
 from vaeaug.report import in_words
+from vaeaug.rivals import Mix
 from vaeaug.rows import Result, read
+from vaeaug.stages import Stage
 
 HERE = Path(__file__).parent
 ROWS = HERE / "rows"
 JUDGES = 1000  # images of each class that judge
 MOVES = {name: CLASSICAL[name] for name in ("fashion-mnist", "digits")}
+
+
+def with_mixup(name: str, *stages: Stage) -> Arm:
+    """Returns the arm of Fashion-MNIST with these stages, then classical augmentation and MixUp."""
+    return Arm(name, (*stages, MOVES["fashion-mnist"], Mix()))
 
 
 class Question(NamedTuple):

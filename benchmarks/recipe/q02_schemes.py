@@ -15,7 +15,7 @@ worst of 4, are the first thing to try next.
 from dataclasses import dataclass, replace
 
 import torch
-from log import MOVES, Question, answer
+from log import MOVES, Question, answer, with_mixup
 from torch import Tensor
 from torch.distributions import Independent
 
@@ -66,11 +66,6 @@ class During(Stage):
         return transform
 
 
-def with_(name: str, stage: Stage) -> Arm:
-    """Returns the arm with this stage, classical augmentation and MixUp."""
-    return Arm(name, (stage, MOVE, Mix()))
-
-
 BASE = Synthetic()
 SCHEMES = {
     "posterior 1": Posterior(1.0),
@@ -86,12 +81,12 @@ SCHEMES = {
 }
 ARMS = (
     Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    with_("extrapolate 1", BASE),
-    *(with_(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
-    with_("extrapolate 1, not residual", replace(BASE, residual=False)),
-    with_("extrapolate 1, ratio 0.25", replace(BASE, ratio=0.25)),
-    with_("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
+    with_mixup("classical + mixup"),
+    with_mixup("extrapolate 1", BASE),
+    *(with_mixup(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
+    with_mixup("extrapolate 1, not residual", replace(BASE, residual=False)),
+    with_mixup("extrapolate 1, ratio 0.25", replace(BASE, ratio=0.25)),
+    with_mixup("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
     Arm("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
 )
 

@@ -1,0 +1,32 @@
+"""At 10 images per class the recipe is level with MixUp: what would gain there?
+
+Small CNN, 10 images per class. Every arm but *classical* ends with classical augmentation and MixUp. *5 nearest* moves
+away from one of the five nearest samples of the class instead of any; *any class* adds the difference of two samples of
+any class; *half-soft* gives half of the label to a random forest (see `Distilled`).
+"""
+
+from log import MOVES, Question, answer, with_mixup
+
+from vaeaug.arms import Arm
+from vaeaug.distilled import Distilled
+from vaeaug.perturb import Difference, Extrapolate
+from vaeaug.stages import Synthetic
+
+MOVE = MOVES["fashion-mnist"]
+
+
+ARMS = (
+    Arm("classical", (MOVE,)),
+    with_mixup("classical + mixup"),
+    with_mixup("worst of 4", Synthetic(worst_of=4)),
+    with_mixup("one child", Synthetic()),
+    with_mixup("worst of 4, scale 0.5", Synthetic(Extrapolate(0.5), worst_of=4)),
+    with_mixup("worst of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), worst_of=4)),
+    with_mixup("worst of 4, ratio 0.25", Synthetic(ratio=0.25, worst_of=4)),
+    with_mixup("worst of 4, difference 1 of any class", Synthetic(Difference(donors="any"), worst_of=4)),
+    with_mixup("forest teaches", Distilled(classical=MOVE)),
+    with_mixup("half-soft, worst of 4", Distilled(Extrapolate(), 0.5, worst_of=4, weight=0.5, classical=MOVE)),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 10, range(6)),))
