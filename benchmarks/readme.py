@@ -6,14 +6,19 @@ python benchmarks/readme.py
 from pathlib import Path
 
 from vaeaug import InputError, verdicts
-from vaeaug.arms import RECIPE
+from vaeaug.arms import ANY_CLASS, RECIPE
 from vaeaug.report import in_words
 from vaeaug.rows import Result, read
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 HEADLINE = "fashion-mnist-20"  # the table that README shows
-OURS = ("classical + vae", *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")))
+OURS = (
+    "classical + vae",
+    *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")),
+    ANY_CLASS,
+    f"{ANY_CLASS}, unlabelled",
+)
 SHOWN = ("none", "classical", "classical + mixup", "vae", *OURS)
 RECIPES = ("-judged", "-longer", "-unlabelled")  # tables about the recipe alone
 APART = (*RECIPES, "-tuned", "-peers")  # tables that share cells with others
@@ -62,12 +67,14 @@ def _told(rows: list[Result]) -> list[str]:
 
 
 def _recipe(name: str) -> list[str]:
-    rows, arm = rows_of(name), f"{RECIPE}, unlabelled" if name.endswith("-unlabelled") else RECIPE
+    rows, arms = rows_of(name), (RECIPE, ANY_CLASS)
+    if name.endswith("-unlabelled"):
+        arms = tuple(f"{arm}, unlabelled" for arm in arms)
     found = verdicts.by_rival(rows).get("classical + mixup", ())
     return [
         f"- {c.data}, {in_words(c.regime)}, {rows[0].steps:,} steps, {verdicts.sentence(c)}"
         for c in found
-        if c.arm == arm
+        if c.arm in arms
     ]
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,18 @@ def test_every_number_of_the_readme_comes_from_rows():
     assert module.updated(text) == text, "run python benchmarks/readme.py"
     outside = text.split(module.BEGIN)[0] + text.split(module.END)[1]
     assert not re.search(r"\d+\.\d %|[+-]\d+\.\d|points over", outside)
+
+
+def test_figures_on_pages_stand_between_the_marks_of_their_script():
+    script = ROOT / "benchmarks" / "pages.py"
+    if not script.exists():
+        pytest.skip("benchmarks/ is not there")
+    pages = runpy.run_path(str(script))
+    marked = {page.stem: page.read_text() for page in PAGES if "<!-- measured" in page.read_text()}
+    assert set(marked) == set(pages["PAGES"])
+    for name, text in marked.items():
+        begin, end = pages["BEGIN"].format(name), pages["END"]
+        found = re.findall(r"<!-- measured.*?-->", text)
+        assert found == [begin, end] * max(1, len(found) // 2), f"the marks of {name}.md"
+        for measured in pages["marks"](name).findall(text):
+            assert re.search(r"^(    |\|).*\d", measured, re.M), f"run python benchmarks/pages.py {name}"

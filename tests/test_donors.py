@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from vaeaug import Augmenter, CrossFitted, Difference, InputError, Posterior
 from vaeaug.adopting import Adopting
 from vaeaug.adoption import adopt, as_unlabelled
-from vaeaug.arms import RECIPE, STANDARD, with_unlabelled
+from vaeaug.arms import ANY_CLASS, RECIPE, STANDARD, with_unlabelled
 from vaeaug.cells import Run, Settings
 from vaeaug.codec import Codec
 from vaeaug.data import load, subset
@@ -213,7 +213,12 @@ def test_the_benchmark_adds_arms():
     assert [row.arm for row in rows] == [*STANDARD, "vae, unlabelled", "classical + vae, unlabelled"]
     assert len({row.subset for row in rows}) == 1
     pooled = [arm.name for arm in with_unlabelled(60, "digits") if arm.suits("cnn")]
-    assert pooled == ["vae, unlabelled", "classical + vae, unlabelled", f"{RECIPE}, unlabelled"]
+    assert pooled == [
+        "vae, unlabelled",
+        "classical + vae, unlabelled",
+        f"{RECIPE}, unlabelled",
+        f"{ANY_CLASS}, unlabelled",
+    ]
     recipe = list(compare("digits", arm=with_unlabelled(60, "digits")[-1:], **(shared | {"classifier": "cnn"})))
     assert [row.arm for row in recipe] == pooled[-1:], "networks have the recipe's, too"
     assert [row.arm for row in compare("digits", **shared)] == list(STANDARD), "by default there are none"

@@ -90,6 +90,7 @@ NONE = Candidate()
 FOR_NETWORKS = (
     Candidate(Extrapolate(1.0), 0.5),
     Candidate(Extrapolate(1.0), 0.5, worst_of=4),
+    Candidate(Difference(1.0, donors="any"), 0.5, worst_of=4),
     Candidate(Extrapolate(0.5), 0.5),
     Candidate(Difference(1.0), 0.5),
     Candidate(Covariance(0.5), 0.5),
