@@ -22,7 +22,7 @@ from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 STANDARD = ("none", "classical", "vae", "classical + vae")
 # Chosen on development seeds, at 20 images per class (benchmarks/recipe).
 RECIPE = "classical + vae, worst of 4 + mixup"
-# With 10 per class it did better so (q11, q12): the few samples of a class borrow the changes of others.
+# With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
 ANY_CLASS = "classical + vae any class, worst of 4 + mixup"
 
 # Chosen by benchmarks/classical.py on development seeds.

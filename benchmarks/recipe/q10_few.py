@@ -6,7 +6,7 @@ any class; *half-soft* gives half of the label to a random forest (see `Distille
 
 Conclusion: differences of any class and the soft labels of a forest lead, by 1.7 to 1.8 over MixUp, where extrapolation
 has 1.1. How far to extrapolate, from which samples, for how much of a batch and from how many children all lie within
-0.4. Asked together, and at 20 per class, in q12.
+0.4. Asked together, and at 20 per class, in q11.
 """
 
 from log import MOVES, Question, answer, with_mixup
