@@ -32,7 +32,9 @@ def rows_of(name: str) -> list[Result]:
         found = read(path) if path.exists() else []
     except InputError:
         return []
-    return list({(row.data, row.regime, row.classifier, row.arm, row.seed): row for row in found}.values())
+    rows = list({(row.data, row.regime, row.classifier, row.arm, row.seed): row for row in found}.values())
+    kinds = list(dict.fromkeys(row.classifier for row in rows))
+    return sorted(rows, key=lambda row: kinds.index(row.classifier))  # an arm that was added later stands with its kind
 
 
 def block() -> str:
