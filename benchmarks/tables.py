@@ -94,7 +94,7 @@ TABLES = {
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, BOTH_RECIPES, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, BOTH_RECIPES, JUDGED),
     "fashion-mnist-10-longer": Table("fashion-mnist", 10, RECIPES, settings=LONGER),
-    "fashion-mnist-20-longer": Table("fashion-mnist", 20, BOTH_RECIPES, settings=LONGER),
+    "fashion-mnist-20-longer": Table("fashion-mnist", 20, RECIPES, settings=LONGER),
     "fashion-mnist-50-longer": Table("fashion-mnist", 50, RECIPES, settings=LONGER),
     "fashion-mnist-100-longer": Table("fashion-mnist", 100, RECIPES, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
