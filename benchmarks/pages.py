@@ -48,11 +48,11 @@ def missing(packages: Sequence[str]) -> list[str]:
     return [package for package in packages if not _installed(package)]
 
 
-def _installed(package: str) -> str:
+def _installed(package: str) -> bool:
     try:
-        return version(package)
+        return bool(version(package))
     except PackageNotFoundError:
-        return ""
+        return False
 
 
 def printed(name: str, text: str) -> list[str]:
@@ -86,14 +86,14 @@ def shown(output: str) -> str:
 
 def stamp(packages: Sequence[str]) -> str:
     """Returns when, on what and with what a page is measured."""
-    from speed import machine  # here, because it needs all that speed.py measures, and the names of the pages do not
+    # Imported here: it needs all that speed.py measures, and the names of the pages do not.
+    from speed import in_words, machine
 
     told = machine(1)
     changed = subprocess.run(["git", "status", "-s", "vaeaug"], capture_output=True, text=True, cwd=ROOT).stdout
-    where = f"one thread, {told['cpu']} {'with' if told['bf16'] else 'without'} bf16 instructions, load {told['load']}"
     versions = [f"vaeaug {told['commit']}{' and changes' if changed else ''}"]
-    versions += [f"{package} {version(package)}" for package in ("torch", *packages)]
-    return f"{told['when'][:10]}; {where}; {', '.join(versions)}"
+    versions += [f"{package} {version(package)}" for package in packages]
+    return f"{told['when'][:10]}; {in_words(told)}; {', '.join(versions)}"
 
 
 def measure(name: str) -> None:

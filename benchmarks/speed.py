@@ -91,6 +91,12 @@ def machine(threads: int) -> dict[str, Any]:
     }
 
 
+def in_words(m: dict[str, Any]) -> str:
+    """Returns what `machine` found, but for the commit and the time."""
+    kind = "with bf16 instructions" if m["bf16"] else "without bf16 instructions"
+    return f"{m['cpu']}, {m['threads']} of {m['cores']} cores, {kind}, torch {m['torch']}, load {m['load']}"
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Returns rows as a Markdown table; figures with three digits."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -149,9 +155,8 @@ def page(found: dict[str, Any]) -> str:
     parts = [reached(found)]
     for name, part in found.items():
         m = part["machine"]
-        kind = "with bf16 instructions" if m["bf16"] else "without bf16 instructions"
-        where = f"{m['cpu']}, {m['threads']} of {m['cores']} cores, {kind}, torch {m['torch']}, load {m['load']}"
-        parts.append(f"### {name}\n\n{part['told']}\n\n{table(part['rows'])}\n\n({where}; {m['when']}, {m['commit']})")
+        where = f"({in_words(m)}; {m['when']}, {m['commit']})"
+        parts.append(f"### {name}\n\n{part['told']}\n\n{table(part['rows'])}\n\n{where}")
     return "\n\n".join([BEGIN, *parts, END])
 
 

@@ -159,7 +159,7 @@ class Augmenter:
         # On another device there would have to be room for all of them, twice.
         span = (TOGETHER if self.bank_.mean.device == x.device else 1) * CHUNK
         parts = [
-            self._maker.make(source, i // CHUNK, seed, len(x[i : i + span]), x[i : i + span]) for i in range(0, n, span)
+            self._maker.make(source, i * span // CHUNK, seed, len(out), out) for i, out in enumerate(x.split(span))
         ]
         made = Generated(x, *(torch.cat(column) for column in list(zip(*parts, strict=True))[1:]))
         return made if near is None else like(made, near, self.bank_.scaling == Scaling())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug import _rng
 from vaeaug.bank import Bank
-from vaeaug.codec import CHUNK, Codec
+from vaeaug.codec import CHUNK, Codec, joined
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.parents import Parents
 from vaeaug.perturb import Perturbation
@@ -64,13 +63,13 @@ class Maker(NamedTuple):
                 self._judged(source, start, (seed, 0, chunk), part)
                 for start, chunk, part in zip(starts, chunks, x.split(CHUNK), strict=True)
             ]
-            return Generated(x, *(_joined(column) for column in list(zip(*parts, strict=True))[1:]))
+            return Generated(x, *(joined(column) for column in list(zip(*parts, strict=True))[1:]))
         # All codes before the first sample: between two runs of the decoder, whatever else is done finds the cache cold.
         codes = [self._codes(start, (seed, 0, chunk, 0)) for start, chunk in zip(starts, chunks, strict=True)]
         parents, places, mean, y = (
-            _joined(column)[:n] for column in zip(*((s.parents, s.places, s.q.mean, s.y) for s in starts), strict=True)
+            joined(column)[:n] for column in zip(*((s.parents, s.places, s.q.mean, s.y) for s in starts), strict=True)
         )
-        made = self._decoded(source, places, mean, _joined(codes)[:n], y, out)
+        made = self._decoded(source, places, mean, joined(codes)[:n], y, out)
         return Generated(made.cpu(), y, parents, source.confidence[places])
 
     def _start(self, source: Parents, chunk: int) -> _Start:
@@ -135,10 +134,6 @@ class _Start(NamedTuple):
     places: Tensor  # where its children start, in the source
     q: Independent
     y: Tensor
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts))
 
 
 def like(made: Generated, near: Tensor, unit: bool) -> Generated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
@@ -55,7 +55,7 @@ class Codec(NamedTuple):
         """
         parts: list[Tensor] = []
         self.each_block(z, y, lambda made, _: parts.append(made))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return joined(parts)
 
     def each_block(self, z: Tensor, y: Tensor, use: Callable[[Tensor, slice], None]) -> None:
         """Decodes codes a block at a time and hands each on, with its places, while it is in the cache."""
@@ -94,8 +94,12 @@ class Codec(NamedTuple):
     def rest(self, x: Tensor, z: Tensor, y: Tensor) -> Tensor:
         """Returns what the VAE does not tell of samples, x - decode(z), on its device, a chunk at a time."""
         parts = zip(*(t.split(CHUNK) for t in (x, z, y)), strict=True)
-        found = [x.to(z) - self.decode(z, y) for x, z, y in parts]
-        return found[0] if len(found) == 1 else torch.cat(found)
+        return joined([x.to(z) - self.decode(z, y) for x, z, y in parts])
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Returns parts as one tensor; a single part as it is, without a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts))
 
 
 def written(rests: Tensor, places: Tensor) -> Write:

@@ -17,8 +17,6 @@ from vaeaug.perturb import Difference, Extrapolate
 from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
-
-
 ARMS = (
     Arm("classical", (MOVE,)),
     with_mixup("classical + mixup"),
