@@ -14,7 +14,7 @@ from vaeaug import (
     Augmenter,
     Confident,
     Covariance,
-    Extrapolate,
+    Difference,
     InputError,
     Interpolate,
     Posterior,
@@ -433,12 +433,12 @@ def test_using_shares_what_was_fitted(augmenter):
     other = augmenter.using(perturb=Interpolate(0.5))
     assert other.vae_ is augmenter.vae_
     assert other.bank_ is augmenter.bank_
-    assert isinstance(augmenter.perturb, Extrapolate)
+    assert isinstance(augmenter.perturb, Difference)
     with pytest.raises(InputError, match="expected perturb, keep or residual, got vae"):
         augmenter.using(vae=None)
 
 
 def test_repr_is_readable():
     assert repr(Augmenter()) == (
-        "Augmenter(perturb=Extrapolate(scale=1.0, neighbours=None, uniform=True), keep=None, residual=True)"
+        "Augmenter(perturb=Difference(scale=1.0, donors='shrunk', uniform=True), keep=None, residual=True)"
     )

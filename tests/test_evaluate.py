@@ -18,9 +18,10 @@ from vaeaug import Extrapolate, InputError, regimes
 from vaeaug import _rng as rng
 from vaeaug.arms import CLASSICAL, PEERS, STANDARD, Arm, arms, every
 from vaeaug.classifiers import as_classifier
-from vaeaug.controls import Components, PixelNoise
+from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.evaluate import Settings, compare, left_out
+from vaeaug.joined import Joined
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.rows import read
 from vaeaug.stages import Synthetic
@@ -313,6 +314,28 @@ def test_worst_of_k_is_the_worst(augmenter, digits):
     assert (loss(WorstOf(moves, 8)) >= loss(moves) - 1).float().mean() > 0.8
     assert loss(WorstOf(moves, 8)).mean() > loss(moves).mean()
     assert loss(Synthetic(ratio=1.0, worst_of=8)).mean() > loss(Synthetic(ratio=1.0)).mean()
+
+
+def test_what_joins_a_batch_stands_behind_it_with_its_targets(augmenter, digits):
+    with rng.forked(0):
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    job, t = Run(digits, augmenter, network), one_hot(digits) * 2.5  # weighed
+    x, targets = Joined().fit(job)(digits.x, t, 4)
+    assert len(x) == len(targets) == 4 * len(digits)
+    assert torch.equal(x[: len(digits)], digits.x)
+    assert torch.equal(targets, t.repeat(4, 1))
+    made = x[len(digits) :].view(3, *digits.x.shape)
+    assert (made != digits.x).flatten(2).any(2).float().mean() > 0.9
+    assert not torch.equal(made[0], made[1])
+    again = Joined(Repeat(), 2).fit(job)(digits.x, t, 4)
+    assert torch.equal(again[0], digits.x.repeat(3, 1, 1, 1))
+    # For an estimator copies join the real samples anyway.
+    x, _ = Joined().fit(Run(digits, augmenter))(digits.x, t, 4)
+    assert len(x) == len(digits)
+    assert Joined(WorstOf(Classical())).networks_only
+    assert not Joined().networks_only
+    with pytest.raises(InputError, match="expected beside to be a whole number from 1 up, got 0"):
+        Joined(beside=0)
 
 
 def test_pca_control_gives_samples_back_at_scale_zero(digits):

@@ -123,6 +123,26 @@ def test_partners_are_of_the_same_class(perturb, bank):
     assert ((draw(perturb, bank) - bank.mean).abs() < 20).all(), "classes are 100 apart"
 
 
+def test_the_smaller_a_class_the_more_it_borrows(bank):
+    counts = [2, 20, 200]
+    y = torch.arange(3).repeat_interleave(torch.tensor(counts))
+    # Class c has codes that differ from each other along axis c alone: a difference tells whose it is.
+    generator = rng.generator(7)
+    mean = torch.zeros(len(y), 3)
+    mean[torch.arange(len(y)), y] = 1 + torch.rand(len(y), generator=generator)
+    samples = Samples(torch.rand(len(y), 3, generator=generator), y, ("few", "some", "many"))
+    lopsided = Bank(samples, mean, torch.ones(len(y), 3), bank.scaling)
+    for label, count in enumerate(counts):
+        wanted = torch.full((4000,), label)
+        at = torch.nonzero(y == label)[:1, 0].expand(4000)
+        moved = (
+            Difference(donors="shrunk")(lopsided.q(at), wanted, lopsided, rng.generator(label)) - lopsided.q(at).mean
+        )
+        own = (moved[:, label] != 0).float().mean().item()
+        expected = count / (count + 20) + 20 / (count + 20) * count / len(y)
+        assert abs(own - expected) < 0.03, (label, own, expected)
+
+
 def test_neighbours_are_the_nearest_and_not_the_code_itself(bank):
     z = draw(Interpolate(1.0, neighbours=2, uniform=False), bank)
     for i, label in enumerate(bank.samples.y.tolist()):
@@ -190,7 +210,7 @@ def test_search_in_parts_is_the_same(bank, monkeypatch):
         (lambda: Interpolate(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
         (lambda: Prior(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
         (lambda: Extrapolate(neighbours=0), "expected neighbours to be a whole number from 1 up, got 0"),
-        (lambda: Difference(donors="rich"), "expected donors to be one of same, any, got 'rich'"),
+        (lambda: Difference(donors="rich"), "expected donors to be one of same, any, shrunk, got 'rich'"),
         (lambda: Posterior("1"), "expected scale to be a number from 0 up, got '1'"),
         (lambda: Posterior(float("nan")), "expected scale to be a number from 0 up, got nan"),
     ],

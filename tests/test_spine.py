@@ -50,6 +50,7 @@ ROOMS = (
     "peers",
     "controls",
     "distilled",
+    "joined",
     "searched",
     "arms",
     "rows",

@@ -205,9 +205,9 @@ def test_a_loader_gives_soft_labels_as_mixup_does(augmenter, digits):
 def test_soft_labels_whatever_the_form_and_the_range_of_the_batch(augmenter, digits):
     teachers = CrossFitted.fit(digits, "logistic", folds=3)
     x, y = digits.x[:24], digits.y[:24]
-    (plain,) = AugmentedLoader([(x, y)], augmenter, teacher=teachers)
+    (plain,) = AugmentedLoader([(x, y)], augmenter, 0.5, teacher=teachers)
     normalised = {"image": (x - 0.3) / 0.5, "label": y}
-    (batch,) = AugmentedLoader([normalised], augmenter, normalize=(0.3, 0.5), teacher=teachers)
+    (batch,) = AugmentedLoader([normalised], augmenter, 0.5, normalize=(0.3, 0.5), teacher=teachers)
     assert torch.allclose(batch["label"], plain[1], atol=1e-4)
     (real,) = AugmentedLoader([(x, y)], augmenter, ratio=0, teacher=teachers)
     assert real[0] is x

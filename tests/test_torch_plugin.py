@@ -31,7 +31,7 @@ from torch.utils.data import (
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from vaeaug import Augmenter, InputError, Posterior
+from vaeaug import Augmenter, CrossFitted, InputError, Posterior
 from vaeaug.augmenter import CHUNK
 from vaeaug.classifiers import small_cnn
 from vaeaug.data import as_samples
@@ -142,7 +142,76 @@ def same(a: object, b: object) -> bool:
 
 
 def loaded(*args, batches=((X, Y),), **settings):
+    settings = settings if len(args) > 1 else {"ratio": 0.5, **settings}
     return next(iter(AugmentedLoader(batches, *args, **settings)))
+
+
+# Children that join
+
+
+def test_by_default_three_children_of_each_sample_join_the_batch(augmenter):
+    x, y, i = next(iter(AugmentedLoader(plain(), augmenter)))
+    assert x.shape == (200, 1, 8, 8)
+    assert torch.equal(x[:50], X[:50])
+    assert torch.equal(y, Y[:50].repeat(4))
+    assert torch.equal(i, torch.arange(50).repeat(4))
+    made = x[50:].view(3, 50, 1, 8, 8)
+    assert all(changed(part, X[:50]).all() for part in made)
+    assert changed(made[0], made[1]).all()
+    assert torch.equal(next(iter(AugmentedLoader(plain(), augmenter, beside=3)))[0], x)
+    assert not torch.equal(next(iter(AugmentedLoader(plain(), augmenter, seed=1)))[0], x)
+    assert len(AugmentedLoader(plain(), augmenter)) == 3
+
+
+def test_children_that_join_stand_behind_their_parents_in_any_form_of_batch(still):
+    for collate, getter in ((None, "default"), (as_batch, lambda batch: batch.labels), (as_user_dict, "default")):
+        loader = DataLoader(REAL, 50, collate_fn=collate)
+        joined = AugmentedLoader(loader, still, beside=2, labels_getter=getter)
+        for old, new in zip(loader, joined, strict=True):
+            assert type(new) is type(old)
+            pairs = [(old[k], new[k]) for k in old] if isinstance(old, UserDict) else zip(old, new, strict=True)
+            assert all(torch.equal(b, torch.cat([a] * 3)) for a, b in pairs)
+    named = DataLoader(Images(), 50)
+    batch = next(iter(AugmentedLoader(named, still, beside=2)))
+    assert batch["id"] == next(iter(named))["id"] * 3
+    two = [
+        X[:2],
+        Y[:2],
+        ["a", "b"],
+        "both",
+        np.arange(2),
+        torch.tensor(7),
+    ]  # a batch of as many samples as it has parts
+    x, y, names, word, places, number = loaded(still, beside=1, batches=[two], ratio=None)
+    assert torch.equal(x, X[:2].repeat(2, 1, 1, 1))
+    assert (y.tolist(), names, word, places.tolist()) == (Y[:2].tolist() * 2, ["a", "b"] * 2, "both", [0, 1, 0, 1])
+    assert number == 7
+    image = loaded(still, beside=1, ratio=None, batches=[(tv_tensors.Image(X), Y)])[0]
+    assert isinstance(image, tv_tensors.Image)
+    as_array = loaded(still, beside=1, ratio=None, batches=[(X.numpy(), Y.numpy())])
+    assert [type(part) for part in as_array] == [np.ndarray] * 2
+    assert np.array_equal(as_array[0], np.concatenate([X.numpy()] * 2))
+
+
+def test_children_that_join_are_the_worst_of_k_and_have_the_teachers_labels(augmenter):
+    network = small_cnn((1, 8, 8), 10).eval()
+    once = loaded(augmenter, beside=2, ratio=None)[0]
+    worst = loaded(augmenter, beside=2, ratio=None, worst_of=4, classifier=network)[0]
+    with torch.no_grad():
+        a, b = (nn.functional.cross_entropy(network(x), Y.repeat(3), reduction="none") for x in (once, worst))
+    assert torch.equal(worst[:150], X)
+    assert (b >= a - 1e-5).all()
+    assert (b > a + 1e-5).any()
+    teachers = CrossFitted.fit(DIGITS, "logistic", folds=2)
+    x, t = loaded(augmenter, beside=2, ratio=None, teacher=teachers)
+    assert torch.equal(t[:150], nn.functional.one_hot(Y, 10).float())
+    assert torch.allclose(t[150:], teachers.soft(x[150:], Y.repeat(2), X.repeat(2, 1, 1, 1)), atol=1e-6)
+
+
+def test_children_join_before_mixup(augmenter):
+    images, labels = v2.Compose([VAEAugment(augmenter, beside=2), v2.MixUp(num_classes=10)])(X, Y)
+    assert (images.shape, labels.shape) == ((450, 1, 8, 8), (450, 10))
+    assert VAEAugment(augmenter, 0.5)(X, Y)[0].shape == X.shape
 
 
 # SyntheticDataset
@@ -294,7 +363,7 @@ def test_any_loader_keeps_everything_but_the_images(augmenter, still, kind):
 
 def test_what_is_not_replaced_is_the_very_object(augmenter):
     original = [*plain()]
-    for new, old in zip(AugmentedLoader(original, augmenter), original, strict=True):
+    for new, old in zip(AugmentedLoader(original, augmenter, 0.5), original, strict=True):
         assert new[0] is not old[0]
         assert new[1] is old[1]
         assert new[2] is old[2]
@@ -314,7 +383,7 @@ def test_ratio_0_is_the_original_loader(augmenter):
 
 def test_attributes_are_those_of_the_loader(augmenter):
     loader = DataLoader(REAL, 40, shuffle=True)
-    wrapped = AugmentedLoader(loader, augmenter)
+    wrapped = AugmentedLoader(loader, augmenter, 0.5)
     assert (len(wrapped), wrapped.batch_size, wrapped.drop_last) == (4, 40, False)
     assert wrapped.dataset is REAL
     assert wrapped.sampler is loader.sampler
@@ -323,7 +392,7 @@ def test_attributes_are_those_of_the_loader(augmenter):
     with pytest.raises(AttributeError, match="sampler"):
         _ = AugmentedLoader.__new__(AugmentedLoader).sampler  # half unpickled
     with pytest.raises(TypeError, match="has no len"):
-        len(AugmentedLoader(DataLoader(Stream(), 40), augmenter))
+        len(AugmentedLoader(DataLoader(Stream(), 40), augmenter, 0.5))
     again = [copy.copy(wrapped), copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))]
     assert all(len(w) == 4 and w.ratio == 0.5 for w in again)
 
@@ -355,37 +424,37 @@ def test_only_the_replaced_are_encoded(own):
 
 def test_each_epoch_and_batch_has_its_own_draw(augmenter):
     twice = [(X[:50], Y[:50])] * 2
-    loader = AugmentedLoader(twice, augmenter, seed=2)
+    loader = AugmentedLoader(twice, augmenter, 0.5, seed=2)
     first, second = [*loader], [*loader]
     draws = [*first, *second]
     assert not any(same(a, b) for i, a in enumerate(draws) for b in draws[:i])
     loader.set_epoch(0)
     assert same([*loader], first)
     assert same([*loader], second)
-    assert same([*AugmentedLoader(twice, augmenter, seed=2)], first)
-    assert not same([*AugmentedLoader(twice, augmenter, seed=3)], first)
+    assert same([*AugmentedLoader(twice, augmenter, 0.5, seed=2)], first)
+    assert not same([*AugmentedLoader(twice, augmenter, 0.5, seed=3)], first)
 
 
 def test_set_epoch_is_handed_on(augmenter):
     sampler = DistributedSampler(REAL, num_replicas=2, rank=0)
     dataset = AugmentedDataset(REAL, augmenter)
-    AugmentedLoader(DataLoader(dataset, 40, sampler=sampler), augmenter).set_epoch(3)
+    AugmentedLoader(DataLoader(dataset, 40, sampler=sampler), augmenter, 0.5).set_epoch(3)
     assert (sampler.epoch, dataset.epoch) == (3, 3)
     loader = DataLoader(REAL, batch_sampler=BatchSampler(sampler, 40, False))
-    inner = AugmentedLoader(loader, augmenter)
-    AugmentedLoader(inner, augmenter).set_epoch(5)
+    inner = AugmentedLoader(loader, augmenter, 0.5)
+    AugmentedLoader(inner, augmenter, 0.5).set_epoch(5)
     assert (sampler.epoch, inner.epoch) == (5, 5)
-    list(AugmentedLoader(loader, augmenter))
+    list(AugmentedLoader(loader, augmenter, 0.5))
     assert sampler.epoch == 5
 
 
 @pytest.mark.parametrize("shape", [(0.5, 0.25), ([0.5], torch.tensor([0.25]))])
 def test_normalised_loaders(augmenter, shape):
-    raw = [*AugmentedLoader(plain(), augmenter)]
+    raw = [*AugmentedLoader(plain(), augmenter, 0.5)]
     normal = plain(TensorDataset((X - 0.5) / 0.25, Y))
     for normalize in (shape, (lambda x: x * 0.25 + 0.5, lambda x: (x - 0.5) / 0.25)):
         for new, old, real in zip(
-            AugmentedLoader(normal, augmenter, normalize=normalize), raw, X.split(50), strict=True
+            AugmentedLoader(normal, augmenter, 0.5, normalize=normalize), raw, X.split(50), strict=True
         ):
             assert torch.allclose(new[0], (old[0] - 0.5) / 0.25, atol=1e-4)
             kept = ~changed(old[0], real)
@@ -456,14 +525,14 @@ def test_a_classifier_alone_asks_for_the_worst_of_four(augmenter):
 
 def test_the_k_children_share_one_encoding(own):
     own.vae_.asked.clear()
-    list(AugmentedLoader(plain(), own, worst_of=3, classifier=small_cnn((1, 8, 8), 10)))
+    list(AugmentedLoader(plain(), own, 0.5, worst_of=3, classifier=small_cnn((1, 8, 8), 10)))
     assert (own.vae_.asked["encode_calls"], own.vae_.asked["encoded"]) == (3, 75)
 
 
 @pytest.mark.parametrize("persistent", [False, True])
 def test_loaders_with_workers(augmenter, persistent):
-    alone = AugmentedLoader(plain(), augmenter)
-    workers = AugmentedLoader(DataLoader(REAL, 50, num_workers=2, persistent_workers=persistent), augmenter)
+    alone = AugmentedLoader(plain(), augmenter, 0.5)
+    workers = AugmentedLoader(DataLoader(REAL, 50, num_workers=2, persistent_workers=persistent), augmenter, 0.5)
     for _ in range(2):
         assert same([*workers], [*alone])
 
@@ -543,7 +612,7 @@ def test_the_global_random_state_is_untouched(augmenter):
     _ = (
         SyntheticDataset(augmenter, 10)[3],
         AugmentedDataset(REAL, augmenter, 1.0)[3],
-        [*AugmentedLoader(batches, augmenter)],
+        [*AugmentedLoader(batches, augmenter, 0.5)],
     )
     assert states() == state
     torch.manual_seed(99)
@@ -558,7 +627,7 @@ def test_a_users_vae_is_left_as_it_is(own):
     weights = copy.deepcopy(dict(vae.state_dict()))
     where = [p.data_ptr() for p in vae.parameters()]
     _ = SyntheticDataset(own, 10)[3], AugmentedDataset(REAL, own, 1.0)[3], VAEAugment(own)(X, Y)
-    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own))
+    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own, 0.5))
     assert [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()] == kept
     assert same(dict(vae.state_dict()), weights)
     assert [p.data_ptr() for p in vae.parameters()] == where
@@ -636,6 +705,15 @@ REFUSED = {
     "worst_of alone": (
         lambda a: loaded(a, worst_of=3),
         "expected a classifier with worst_of, got none; of so many children",
+    ),
+    "both ways": (
+        lambda a: loaded(a, ratio=0.5, beside=3),
+        "expected a ratio or beside, got ratio=0.5 and beside=3; leave ratio out to add children, or beside to replace",
+    ),
+    "both ways at once": (lambda a: VAEAugment(a, 0.5, beside=3), "expected a ratio or beside, got ratio=0.5 and"),
+    "nothing beside": (
+        lambda a: loaded(a, ratio=None, beside=0),
+        "expected beside to be a whole number from 1 up, got 0",
     ),
     "worst of 1": (
         lambda a: loaded(a, worst_of=1, classifier=NETWORK),

@@ -12,15 +12,18 @@ from vaeaug.adopting import Adopting
 from vaeaug.classifiers import Classifier, as_classifier
 from vaeaug.controls import Components, PixelNoise, Repeat
 from vaeaug.distilled import Distilled
+from vaeaug.joined import Joined
 from vaeaug.peers import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
-from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
+from vaeaug.perturb import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.samples import Samples
 from vaeaug.searched import Searched
 from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 STANDARD = ("none", "classical", "vae", "classical + vae")
-# Chosen on development seeds, at 20 images per class (benchmarks/recipe).
+# Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
+JOINED = "classical + vae joined"
+# The recipe before it, chosen at 20 (q01).
 RECIPE = "classical + vae, worst of 4 + mixup"
 # With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
 ANY_CLASS = "classical + vae any class, worst of 4 + mixup"
@@ -106,6 +109,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic() if perturb is None else Synthetic(perturb)
     pca, worst = Components(vae.perturb), replace(vae, worst_of=4)
+    beside = Joined(Synthetic(perturb or DEFAULT, ratio=1.0))
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
     others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
@@ -122,6 +126,12 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical + class weights", (moves, ClassWeights())),
         Arm("smote", growth=Smote(factor=10)),
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
+        Arm("vae joined", (beside,)),
+        Arm(JOINED, (beside, moves)),
+        Arm(f"{JOINED} + mixup", (beside, moves, Mix())),
+        Arm(f"{JOINED} + class weights", (beside, moves, ClassWeights())),
+        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
+        Arm("classical, repeated", (Joined(Repeat()), moves)),
         Arm("classical + vae, worst of 4", (worst, moves)),
         Arm("classical + vae + mixup", (vae, moves, Mix())),
         Arm(RECIPE, (worst, moves, Mix())),
@@ -163,6 +173,7 @@ def with_unlabelled(
     return (
         Arm("vae, unlabelled", (vae,)),
         Arm("classical + vae, unlabelled", (vae, moves)),
+        Arm(f"{JOINED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, ratio=1.0)), moves)),
         Arm(f"{RECIPE}, unlabelled", (replace(vae, worst_of=4), moves, Mix())),
         Arm(f"{ANY_CLASS}, unlabelled", (replace(vae, perturb=Difference(donors="any"), worst_of=4), moves, Mix())),
     )

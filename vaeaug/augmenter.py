@@ -26,7 +26,7 @@ from vaeaug.donors import both
 from vaeaug.fidelity import Filter, Tally
 from vaeaug.fitting import fit_vae
 from vaeaug.parents import CHUNK, Parents, as_near, given, of_bank, with_donors
-from vaeaug.perturb import PERTURBATIONS, Extrapolate, Perturbation
+from vaeaug.perturb import DEFAULT, PERTURBATIONS, Perturbation
 from vaeaug.training import device_of
 from vaeaug.vae import VAE
 
@@ -63,7 +63,7 @@ class Augmenter:
         self,
         vae: Any = None,
         *,
-        perturb: Perturbation = Extrapolate(),  # noqa: B008 (frozen)
+        perturb: Perturbation = DEFAULT,
         keep: Filter | None = None,
         residual: bool = True,
     ) -> None:

@@ -88,6 +88,11 @@ class Bank:
         order = self.samples.y.argsort(stable=True)
         return order, counts.cumsum(0) - counts, counts
 
+    @property
+    def sizes(self) -> Tensor:
+        """The number of samples of each class, `(K,)`."""
+        return self._by_class[2]
+
     def member(self, y: Tensor, rank: Tensor) -> Tensor:
         """Returns the place of the rank-th sample of each class in `y`, counting round and round."""
         order, start, count = self._by_class

@@ -168,7 +168,7 @@ def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
 
 
 def _check_unlabelled(chosen: Sequence[Arm], pool: Samples, per_class: Regime) -> None:
-    count = max((getattr(stage, "count", 0) for arm in chosen for stage in arm.stages), default=0)
+    count = max((stage.count for arm in chosen for stage in arm.stages), default=0)
     left = len(pool) - sum(regimes.counts(per_class, len(pool.names)))
     if count > left:
         remedy = "ask for fewer, or pass more data"

@@ -87,9 +87,11 @@ class Stage(ABC):
     """Abstract: one kind of augmentation of batches. Concrete ones are frozen dataclasses.
 
     `networks_only` says that an estimator cannot use it: it mixes labels, or asks the network in training. `images_only`
-    that rows cannot. `weighs` says that its targets weigh the samples.
+    that rows cannot. `weighs` says that its targets weigh the samples. `count` is how many samples
+    without labels it asks for.
     """
 
+    count: int = 0
     networks_only = False
     images_only = False
     weighs = False

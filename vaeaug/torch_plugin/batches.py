@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
+from torchvision import tv_tensors
 
 from vaeaug import _checks
 
@@ -86,6 +87,33 @@ def put(batch: Any, old: Any, new: Any) -> Any:
         remedy = "let images_getter return one of the batch's own tensors, not a copy"
         _checks.refuse("images that are a part of the batch", describe(batch), remedy)
     return out
+
+
+def repeated(batch: Any, size: int, times: int) -> Any:
+    """Returns a batch of the same form in which every part with one entry per sample stands so many times, end to end.
+
+    Arguments:
+        batch: A tuple, list or mapping.
+        size: Its number of samples B: tensors and arrays `(B, ...)`, and lists of B names or numbers, are repeated.
+        times: How often.
+    """
+    if isinstance(batch, Tensor):
+        if not batch.ndim or len(batch) != size:
+            return batch
+        out = batch.repeat(times, *[1] * (batch.ndim - 1))
+        return tv_tensors.wrap(out, like=batch) if isinstance(batch, tv_tensors.TVTensor) else out
+    if isinstance(batch, np.ndarray):
+        return np.concatenate([batch] * times) if batch.ndim and len(batch) == size else batch
+    if isinstance(batch, MutableMapping):
+        out = copy.copy(batch)
+        out.update({key: repeated(part, size, times) for key, part in batch.items()})
+        return out
+    if not isinstance(batch, tuple | list):
+        return batch
+    if len(batch) == size and not any(isinstance(part, Tensor | np.ndarray | Mapping | tuple | list) for part in batch):
+        return type(batch)(batch * times)
+    parts = [repeated(part, size, times) for part in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
 
 
 def describe(batch: Any) -> str:

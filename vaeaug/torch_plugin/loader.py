@@ -10,22 +10,26 @@ from torch import nn
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
 from vaeaug.fidelity import Teacher
-from vaeaug.torch_plugin.replacement import Replacement
+from vaeaug.torch_plugin.replacement import BESIDE, Replacement, check_one_way
 
 
 class AugmentedLoader:
-    """Wraps a loader: in each batch, a share of the samples is replaced by children of these same samples.
+    """Wraps a loader: children of the samples of a batch join it, or take the places of some of them.
+
+    By default three children of each sample stand behind the samples, with their labels: a batch is four times as large
+    (Hoffer et al., "Augment your batch", 2020, https://arxiv.org/abs/1901.09335). docs/results.md has what that brings and
+    costs. With `ratio`, a share of the samples is replaced instead, and the size stays.
 
     The children are made after collation, in the process that iterates, on the device of the VAE; they come back in the
-    dtype and on the device of the batch. Number, order, size and labels of the batches stay, as do all other fields; batches
-    without a replaced sample are the loader's own objects. Attributes that are not listed here, such as `batch_size`,
-    `dataset` and `sampler`, are the wrapped loader's.
+    dtype and on the device of the batch. Number and order of the batches stay; all other fields are repeated along with the
+    samples, or stay where samples are replaced. Batches without a child are the loader's own objects. Attributes that are not
+    listed here, such as `batch_size` (without the children), `dataset` and `sampler`, are the wrapped loader's.
 
     Arguments:
         loader: A DataLoader, or any iterable of batches: tuples, lists or mappings with samples `(B, *event)` and labels
             `(B,)`. MixUp and CutMix come after it.
         augmenter: A fitted augmenter.
-        ratio: The share, in 0..1 (see `replace_some`), or a function from the progress of training, in 0..1, to it.
+        ratio: The share to replace, in 0..1 (see `replace_some`), or a function from the progress of training, in 0..1.
         epochs: With a function as `ratio`, the number of epochs: progress is (epoch + batch / batches) / epochs; for a
             loader without a length it moves once an epoch.
         seed: With the epoch and the number of the batch it decides everything random. Give each rank its own.
@@ -34,13 +38,13 @@ class AugmentedLoader:
         worst_of: Of so many children of a sample, 2 or more, the one on which `classifier` has the highest cross-entropy is
             kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
         classifier: The network that is being trained: an nn.Module from samples as the loader yields them to logits
-            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. Passing it is what gained most with
-            20 images per class, and lost with 100; docs/results.md has what it brings and costs.
+            `(B, K)`. It is asked in eval mode, without gradients, and left as it was.
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
         teacher: Gives soft labels, such as `vaeaug.CrossFitted`: labels are floats `(B, K)` then, as after MixUp, one-hot for
             real samples and the teacher's for children. Soft labels cannot be mixed again.
+        beside: Children of each sample that join the batch; by default 3 where there is no `ratio`.
 
     Raises:
         InputError: If a setting cannot be used or would have no effect; while iterating, if a batch has no labels, soft
@@ -51,9 +55,12 @@ class AugmentedLoader:
         >>> from torch.utils.data import DataLoader, TensorDataset
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
         >>> loader = DataLoader(TensorDataset(augmenter.bank_.samples.x, augmenter.bank_.samples.y), 64)
-        >>> loader = AugmentedLoader(loader, augmenter, ratio=0.5)
-        >>> images, labels = next(iter(loader))
-        >>> images.shape, labels.shape, len(loader), loader.batch_size
+        >>> images, labels = next(iter(AugmentedLoader(loader, augmenter)))
+        >>> images.shape, labels.shape
+        (torch.Size([256, 1, 8, 8]), torch.Size([256]))
+        >>> replaced = AugmentedLoader(loader, augmenter, ratio=0.5)
+        >>> images, labels = next(iter(replaced))
+        >>> images.shape, labels.shape, len(replaced), replaced.batch_size
         (torch.Size([64, 1, 8, 8]), torch.Size([64]), 29, 64)
     """
 
@@ -61,7 +68,7 @@ class AugmentedLoader:
         self,
         loader: Any,
         augmenter: Augmenter,
-        ratio: float | Callable[[float], float] = 0.5,
+        ratio: float | Callable[[float], float] | None = None,
         *,
         epochs: int | None = None,
         seed: int = 0,
@@ -71,16 +78,20 @@ class AugmentedLoader:
         labels_getter: Any = "default",
         images_getter: Any = None,
         teacher: Teacher | None = None,
+        beside: int | None = None,
     ) -> None:
         if not hasattr(loader, "__iter__"):
             remedy = "pass DataLoader(dataset, batch_size=...), or use AugmentedDataset"
             _checks.refuse("a DataLoader or another iterable of batches", type(loader).__name__, remedy)
+        beside = BESIDE if ratio is None and beside is None else beside
+        check_one_way(ratio, beside)
         self._replacement = Replacement(
-            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, teacher
+            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, teacher, beside
         )
         _check_schedule(ratio, epochs)
         _checks.within("seed", seed, 0, whole=True)
         self.loader, self.augmenter, self.ratio, self.epochs, self.seed = loader, augmenter, ratio, epochs, seed
+        self.beside = beside
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -96,7 +107,8 @@ class AugmentedLoader:
         return getattr(self.loader, name)
 
     def __repr__(self) -> str:
-        return f"AugmentedLoader({self.loader!r}, {self.augmenter!r}, ratio={self.ratio!r}, seed={self.seed})"
+        way = f"ratio={self.ratio!r}" if self.beside is None else f"beside={self.beside}"
+        return f"AugmentedLoader({self.loader!r}, {self.augmenter!r}, {way}, seed={self.seed})"
 
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch of the next iteration; the ones after it count up from there, as they do from 0 without this call.
@@ -121,6 +133,8 @@ class AugmentedLoader:
             yield self._replacement(batch, ratio, _rng.derive(self.seed, epoch, number))
 
     def _ratio(self, epoch: int, number: int, size: int | None) -> float:
+        if self.ratio is None:
+            return 1.0
         if not callable(self.ratio) or self.epochs is None:
             return self.ratio  # type: ignore[return-value]
         progress = min(1.0, (epoch + (number / size if size else 0)) / self.epochs)
@@ -131,7 +145,8 @@ class AugmentedLoader:
 
 def _check_schedule(ratio: Any, epochs: Any) -> None:
     if not callable(ratio):
-        _checks.within("ratio", ratio, 0, 1)
+        if ratio is not None:
+            _checks.within("ratio", ratio, 0, 1)
         if epochs is not None:
             remedy = "pass a function of progress as ratio, or leave epochs out"
             _checks.refuse("epochs only with a function as ratio", f"ratio={ratio!r} and epochs={epochs!r}", remedy)

@@ -1,4 +1,4 @@
-"""Children in the place of real samples: the one function behind the loader, the transform and the dataset."""
+"""Children in the place of real samples, or beside them: what the loader, the transform and the dataset share."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from vaeaug.torch_plugin import batches, ranges
 from vaeaug.training import device_of, evaluating
 
 WORST_OF = 4  # chosen on development seeds, at 20 images per class (benchmarks/recipe)
+
+BESIDE = 3  # chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe)
 
 Children = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -48,6 +50,21 @@ def replace_some(
     return x.index_copy(0, rows.to(x.device), made)
 
 
+def joined(x: Tensor, y: Tensor, beside: int, seed: int, children: Children) -> Tensor:
+    """Returns the batch with children of all its samples behind it, `(B (1 + beside), *event)`: each sample's first ones,
+    then their second ones, and so on.
+
+    Arguments:
+        x: Samples, `(B, *event)`.
+        y: Their labels, `(B,)`.
+        beside: Children of each sample.
+        seed: The same seed gives the same batch.
+        children: A function from samples, their labels and a seed to one child each.
+    """
+    near = x.repeat(beside, *[1] * (x.ndim - 1))
+    return torch.cat([x, children(near, torch.as_tensor(y).repeat(beside), _rng.derive(seed, 1))])
+
+
 def rows_of(size: int, ratio: float, seed: int) -> Tensor:
     """Returns the places in a batch that `replace_some` replaces."""
     generator = _rng.generator(seed, 0)
@@ -58,7 +75,7 @@ def rows_of(size: int, ratio: float, seed: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Replacement:
-    """Replaces samples in batches of any form by children of these same samples.
+    """Replaces samples in batches of any form by children of these same samples, or puts children beside them.
 
     Arguments:
         augmenter: A fitted augmenter.
@@ -68,6 +85,7 @@ class Replacement:
         classifier: An nn.Module from samples as the batches have them to logits `(B, K)`.
         labels_getter, images_getter: See `vaeaug.torch_plugin.batches`.
         teacher: What tells the labels of children; labels come back as floats `(B, K)` then, also where none is replaced.
+        beside: So many children of each sample join the batch, and none is replaced; every field of the batch is repeated.
 
     Raises:
         InputError: If a setting cannot be used, or would have no effect.
@@ -81,6 +99,7 @@ class Replacement:
     labels_getter: Any = "default"
     images_getter: Any = None
     teacher: Teacher | None = None
+    beside: int | None = None
 
     def __post_init__(self) -> None:
         check_augmenter(self.augmenter)
@@ -95,6 +114,8 @@ class Replacement:
             _checks.refuse("a classifier with worst_of", "none", remedy)
         if self.teacher is not None and not isinstance(self.teacher, Teacher):
             _checks.refuse("a teacher", type(self.teacher).__name__, "pass vaeaug.CrossFitted.fit(data), say")
+        if self.beside is not None:
+            _checks.within("beside", self.beside, 1, whole=True)
         if self.worst_of is not None:
             _checks.within("worst_of", self.worst_of, 2, whole=True)
             if not isinstance(self.classifier, nn.Module):
@@ -102,15 +123,22 @@ class Replacement:
                 _checks.refuse("classifier to be an nn.Module", type(self.classifier).__name__, remedy)
 
     def __call__(self, batch: Any, ratio: float, seed: int) -> Any:
-        """Returns the batch with the share `ratio` of its samples replaced; at 0, without a teacher, the very same object."""
+        """Returns the batch with the share `ratio` of its samples replaced, or the longer one; at 0, without a teacher, the
+        very same object."""
         if ratio == 0 and self.teacher is None:
             return batch
         found, y = self.find(batch)
         x = _tensor(found)
-        out = replace_some(self.augmenter, x, y, ratio, seed, self.children)
+        if self.beside is None:
+            out, rows = replace_some(self.augmenter, x, y, ratio, seed, self.children), rows_of(len(x), ratio, seed)
+        else:
+            out, rows = joined(x, y, self.beside, seed, self.children), torch.arange(len(x), len(x) * (1 + self.beside))
+            batch = batches.repeated(batch, len(x), 1 + self.beside)
+            found, y = self.find(batch)
+            x = _tensor(found)
         if self.teacher is not None:
             told = batches.find_labels(batch, self.labels_getter)
-            batch = batches.put(batch, told, _like(self._soft(x, out, y, rows_of(len(x), ratio, seed)), told))
+            batch = batches.put(batch, told, _like(self._soft(x, out, y, rows), told))
         return batch if out is x else batches.put(batch, found, _like(out, found))
 
     def _soft(self, x: Tensor, out: Tensor, y: Tensor, rows: Tensor) -> Tensor:
@@ -168,6 +196,13 @@ class Replacement:
 
     def _labels(self, y: Any) -> Tensor:
         return _checks.labels(y, names=self.augmenter.bank_.samples.names)
+
+
+def check_one_way(ratio: Any, beside: Any) -> None:
+    """Checks that children replace samples or join them, not both."""
+    if ratio is not None and beside is not None:
+        remedy = "leave ratio out to add children, or beside to replace samples"
+        _checks.refuse("a ratio or beside", f"ratio={ratio!r} and beside={beside!r}", remedy)
 
 
 def check_augmenter(augmenter: Any) -> None:

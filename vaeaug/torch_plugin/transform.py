@@ -10,11 +10,11 @@ from torchvision.transforms import v2
 
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
-from vaeaug.torch_plugin.replacement import Replacement
+from vaeaug.torch_plugin.replacement import Replacement, check_one_way
 
 
 class VAEAugment(v2.Transform):
-    """Replaces a share of the samples of a batch by children of these same samples.
+    """Replaces a share of the samples of a batch by children of these same samples, or adds children to it.
 
     It is called as `v2.MixUp` is, `VAEAugment(augmenter)(images, labels)`, or with a batch of any form. In a `v2.Compose` it
     stands before MixUp and CutMix, because it needs whole labels.
@@ -25,8 +25,9 @@ class VAEAugment(v2.Transform):
 
     Arguments:
         augmenter: A fitted augmenter.
-        ratio: The share, in 0..1 (see `replace_some`).
+        ratio: The share, in 0..1 (see `replace_some`); by default 0.5 where there is no `beside`.
         seed: Of everything random.
+        beside: So many children of each sample join the batch instead; what gained most was 3.
         normalize, worst_of, classifier, labels_getter, images_getter: As in `AugmentedLoader`. The getters are given the
             inputs as they came: the tuple `(images, labels)`, or the one batch.
 
@@ -46,9 +47,10 @@ class VAEAugment(v2.Transform):
     def __init__(
         self,
         augmenter: Augmenter,
-        ratio: float = 0.5,
+        ratio: float | None = None,
         seed: int = 0,
         *,
+        beside: int | None = None,
         normalize: Any = None,
         worst_of: int | None = None,
         classifier: nn.Module | None = None,
@@ -57,14 +59,18 @@ class VAEAugment(v2.Transform):
     ) -> None:
         super().__init__()
         # Held by an object that is no module: else the classifier would move, train and save along with the transform.
-        self._replacement = Replacement(augmenter, normalize, worst_of, classifier, labels_getter, images_getter)
+        check_one_way(ratio, beside)
+        self._replacement = Replacement(
+            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, beside=beside
+        )
+        ratio = (0.5 if beside is None else 1.0) if ratio is None else ratio
         _checks.within("ratio", ratio, 0, 1)
         _checks.within("seed", seed, 0, whole=True)
         self.ratio, self.seed = ratio, seed
         self._calls = 0
 
     def forward(self, *inputs: Any) -> Any:
-        """Returns the inputs in the form in which they came, with a share of the samples replaced."""
+        """Returns the inputs in the form in which they came, with children in it."""
         batch = inputs if len(inputs) > 1 else inputs[0]
         worker = get_worker_info()
         place = (0, self._calls) if worker is None else (1, worker.seed, self._calls)
