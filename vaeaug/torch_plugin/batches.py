@@ -105,9 +105,9 @@ def repeated(batch: Any, size: int, times: int) -> Any:
     if isinstance(batch, np.ndarray):
         return np.concatenate([batch] * times) if batch.ndim and len(batch) == size else batch
     if isinstance(batch, MutableMapping):
-        out = copy.copy(batch)
-        out.update({key: repeated(part, size, times) for key, part in batch.items()})
-        return out
+        longer = copy.copy(batch)
+        longer.update({key: repeated(part, size, times) for key, part in batch.items()})
+        return longer
     if not isinstance(batch, tuple | list):
         return batch
     if len(batch) == size and not any(isinstance(part, Tensor | np.ndarray | Mapping | tuple | list) for part in batch):
