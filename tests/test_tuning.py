@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
 STILL, FAR = Candidate(Posterior(0.0), 0.5), Candidate(Posterior(500.0), 0.9)
 GOOD = Candidate(Extrapolate(0.5), 0.5)
+JOINS = Candidate(Extrapolate(0.5), beside=3)
 QUICK = {"vae": {"steps": 5}, "progress": False, "budget": None}
 
 
@@ -153,8 +154,9 @@ def test_candidates_say_what_they_are():
     assert Candidate(Extrapolate(1.0, neighbours=5), 0.8, 4).name == (
         "extrapolate (scale 1.0, neighbours 5), ratio 0.8, worst of 4"
     )
+    assert JOINS.name == "extrapolate (scale 0.5), 3 beside"
     assert NONE.name == "none"
-    assert [c.cost for c in (NONE, GOOD, Candidate(Extrapolate(), 0.5, 3))] == [0, 1, 3]
+    assert [c.cost for c in (NONE, GOOD, JOINS, Candidate(Extrapolate(), 0.5, 3))] == [0, 1, 3, 3]
 
 
 def test_children_have_their_share(digits):
@@ -200,7 +202,8 @@ def test_refusals_that_depend_on_data_and_candidates(digits):
     with pytest.raises(InputError, match=r"expected at least 2 samples of every class 0\.\.9, got 1 of class 0"):
         tune(digits[torch.arange(11, 120)])
     with pytest.raises(
-        InputError, match="expected a perturbation and a ratio above 0, or neither, got perturb=None, ra"
+        InputError,
+        match="expected a perturbation and either a ratio above 0 or beside, or none of them, got perturb=None, ra",
     ):
         Candidate(None, 0.5)
     _, tuned = tune(digits, "knn", candidates=[STILL], folds=2, repeats=1, **QUICK)
@@ -208,6 +211,13 @@ def test_refusals_that_depend_on_data_and_candidates(digits):
     with pytest.raises(InputError, match=r"expected the network in training, got none; pass tuned.settings\(network\)"):
         worst.settings()
     assert worst.settings("net") == {"ratio": 0.5, "worst_of": 4, "classifier": "net"}
+    joined = tuned.__class__(**{**vars(tuned), "chosen": JOINS})
+    assert (joined.settings(), joined.ratio) == ({"beside": 3}, 0.75)
+    for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "ratio": 0.5, "beside": 3}, {"beside": 3}):
+        with pytest.raises(InputError, match="expected a perturbation and either a ratio above 0 or beside"):
+            Candidate(**wrong)
+    with pytest.raises(InputError, match="expected candidates without beside for an estimator, got .* 3 beside"):
+        tune(digits, "logistic", candidates=[JOINS])
 
 
 def chooses(candidate):
@@ -232,6 +242,19 @@ def test_where_none_is_chosen_the_arm_is_the_one_without_a_search(digits, monkey
     assert chooses.asked[2]["classical"] == classical
     assert chooses.asked[2]["steps"] == 4
     assert chooses.asked[2]["vae"] == {"steps": 5}
+
+
+@pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])
+def test_children_that_join_are_searched_and_used(digits, monkeypatch, classical):
+    _, tuned = tune(digits, "cnn", candidates=[JOINS], folds=2, repeats=1, steps=5, **QUICK)
+    assert tuned.trials[1].splits == 2
+    monkeypatch.setattr(Augmenter, "tune", chooses(JOINS))
+    run = Run(digits, 3, Settings(steps=4, vae=(("steps", 5),)))
+    run.network = torch.nn.Identity()
+    x, t = digits.x[:20], torch.nn.functional.one_hot(digits.y[:20], 10).float()
+    found, targets = Searched(classical).fit(run)(x, t, 5)
+    assert len(found) == len(targets) == 80
+    assert torch.equal(found, JOINS.arm(True, classical).fit(run)(x, t, 5)[0])
 
 
 @pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])

@@ -10,9 +10,11 @@ import torch
 
 from vaeaug import _checks, _rng
 from vaeaug.arms import Arm
-from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
+from vaeaug.joined import Joined
+from vaeaug.perturb import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.samples import Samples
 from vaeaug.stages import Growth, Job, Stage, Synthetic
+from vaeaug.torch_plugin.replacement import BESIDE
 
 
 @dataclass(frozen=True)
@@ -23,21 +25,25 @@ class Candidate:
         perturb: How to draw children.
         ratio: The share of synthetic samples, in batches or in the training set of an estimator; in [0, 1).
         worst_of: Of so many children the one with the highest loss is kept; for networks.
+        beside: So many children of each sample join a batch, in place of a ratio; for networks.
     """
 
     perturb: Perturbation | None = None
     ratio: float = 0.0
     worst_of: int | None = None
+    beside: int | None = None
 
     def __post_init__(self) -> None:
         _checks.within("ratio", self.ratio, 0, 0.99)
         if self.worst_of is not None:
             _checks.within("worst_of", self.worst_of, 2, whole=True)
-        if (self.perturb is None) != (self.ratio == 0):
-            there = f"perturb={self.perturb!r}, ratio={self.ratio!r}"
-            _checks.refuse(
-                "a perturbation and a ratio above 0, or neither", there, "pass both, or Candidate() for none"
-            )
+        if self.beside is not None:
+            _checks.within("beside", self.beside, 1, whole=True)
+        ways = (self.ratio > 0) + (self.beside is not None)
+        if ways != (self.perturb is not None):
+            there = f"perturb={self.perturb!r}, ratio={self.ratio!r}, beside={self.beside!r}"
+            remedy = "pass Candidate(Extrapolate(1.0), 0.5), say, or Candidate() for none"
+            _checks.refuse("a perturbation and either a ratio above 0 or beside, or none of them", there, remedy)
 
     @property
     def name(self) -> str:
@@ -48,18 +54,22 @@ class Candidate:
         values = [(f.name, getattr(self.perturb, f.name)) for f in fields(self.perturb)]  # type: ignore[arg-type]
         told = ", ".join(f"{n} {v}" for n, v in values if n == "scale" or v != getattr(default, n))
         worst = f", worst of {self.worst_of}" if self.worst_of else ""
-        return f"{type(self.perturb).__name__.lower()} ({told}), ratio {self.ratio:g}{worst}"
+        way = f"{self.beside} beside" if self.beside else f"ratio {self.ratio:g}"
+        return f"{type(self.perturb).__name__.lower()} ({told}), {way}{worst}"
 
     @property
     def cost(self) -> int:
-        """Children made for each one that is used."""
-        return 0 if self.perturb is None else self.worst_of or 1
+        """Children made for each sample that joins or replaces one."""
+        return 0 if self.perturb is None else (self.worst_of or 1) * (self.beside or 1)
 
     def arm(self, network: bool, classical: Stage | None = None) -> Arm:
         """Returns the arm of the benchmark that trains under this candidate."""
         after = () if classical is None else (classical,)
         if self.perturb is None:
             return Arm(self.name, after)
+        if network and self.beside:
+            every = Synthetic(self.perturb, 1.0, worst_of=self.worst_of)
+            return Arm(self.name, (Joined(every, self.beside), *after))
         if network:
             return Arm(self.name, (Synthetic(self.perturb, self.ratio, worst_of=self.worst_of), *after))
         return Arm(self.name, after, Children(self.perturb, self.ratio))
@@ -88,14 +98,12 @@ class Children(Growth):
 
 NONE = Candidate()
 FOR_NETWORKS = (
+    Candidate(DEFAULT, beside=BESIDE),
+    Candidate(DEFAULT, beside=1),
+    Candidate(DEFAULT, 0.5, worst_of=4),
+    Candidate(Extrapolate(1.0), beside=BESIDE),
     Candidate(Extrapolate(1.0), 0.5),
-    Candidate(Extrapolate(1.0), 0.5, worst_of=4),
-    Candidate(Difference(1.0, donors="any"), 0.5, worst_of=4),
-    Candidate(Extrapolate(0.5), 0.5),
-    Candidate(Difference(1.0), 0.5),
     Candidate(Covariance(0.5), 0.5),
-    Candidate(Extrapolate(2.0), 0.5),
-    Candidate(Extrapolate(1.0), 0.8),
     Candidate(Posterior(2.0), 0.5),
 )
 FOR_ESTIMATORS = (
@@ -158,8 +166,9 @@ class Tuned:
 
     @property
     def ratio(self) -> float:
-        """The share of synthetic samples to ask a loader for: 0 where none is best."""
-        return self.chosen.ratio
+        """The share of synthetic samples: 0 where none is best."""
+        beside = self.chosen.beside
+        return self.chosen.ratio if beside is None else beside / (1 + beside)
 
     @property
     def worst_of(self) -> int | None:
@@ -167,16 +176,17 @@ class Tuned:
         return self.chosen.worst_of
 
     def settings(self, network: Any = None) -> dict[str, Any]:
-        """Returns the arguments of `AugmentedLoader`, `AugmentedDataset` or `VAEAugment` that the choice comes down to.
+        """Returns the arguments of `AugmentedLoader` or `VAEAugment` that the choice comes down to.
 
         Arguments:
             network: The network in training; needed where the worst of several children is used.
         """
+        way = {"ratio": self.ratio} if self.chosen.beside is None else {"beside": self.chosen.beside}
         if self.worst_of is None:
-            return {"ratio": self.ratio}
+            return way
         if network is None:
             _checks.refuse("the network in training", "none", "pass tuned.settings(network)")
-        return {"ratio": self.ratio, "worst_of": self.worst_of, "classifier": network}
+        return {**way, "worst_of": self.worst_of, "classifier": network}
 
     @property
     def table(self) -> str:

@@ -53,11 +53,11 @@ class Searched(Stage, Growth):
         if job.network is not None:
             return job.samples
         chosen = self.choice(job)
-        return chosen.arm(network=False).grow(job) if chosen.ratio else job.samples
+        return chosen.arm(network=False).grow(job) if chosen.perturb else job.samples
 
     def fit(self, job: Job) -> Transform:
         chosen = None if job.network is None else self.choice(job)
-        if chosen is not None and chosen.ratio:
+        if chosen is not None and chosen.perturb:
             return chosen.arm(network=True, classical=self.classical).fit(job)
         if self.classical is not None:
             return self.classical.fit(job)

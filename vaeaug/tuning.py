@@ -72,7 +72,7 @@ def tune(
         progress: Whether to show a bar.
 
     Returns an augmenter fitted to all of the data with the chosen perturbation, and the report. Where none is best, the
-    augmenter has the default perturbation and `Tuned.ratio` is 0, which leaves batches as they are.
+    augmenter has the default perturbation and `Tuned.settings()` leaves batches as they are.
 
     Raises:
         InputError: If the data or a setting cannot be used.
@@ -129,8 +129,9 @@ def _check(
     for candidate in () if candidates is None else candidates:
         if not isinstance(candidate, Candidate) or candidate == NONE:
             _checks.refuse("candidates other than none", repr(candidate), "pass Candidate(Extrapolate(1.0), 0.5), say")
-        if candidate.worst_of and not classifier.is_network:
-            _checks.refuse("candidates without worst_of for an estimator", candidate.name, "leave worst_of out")
+        for name in ("worst_of", "beside"):
+            if getattr(candidate, name) and not classifier.is_network:
+                _checks.refuse(f"candidates without {name} for an estimator", candidate.name, f"leave {name} out")
     if candidates is not None and not candidates:
         _checks.refuse("at least one candidate", "none", "leave candidates out for the default ones")
 

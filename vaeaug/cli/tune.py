@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vaeaug import _files, arms, data, saving, tuning
+from vaeaug.candidates import Candidate
 from vaeaug.cli.options import Data, Label, Seed, Size, Steps
 from vaeaug.rivals import Classical
 
@@ -55,10 +56,15 @@ def tune(
         seed=seed,
     )
     augmenter.save(output)
-    content = asdict(tuned) | {"chosen": {"name": tuned.chosen.name, "ratio": tuned.ratio, "worst_of": tuned.worst_of}}
+    chosen = {name: getattr(tuned.chosen, name) for name in ("name", "ratio", "worst_of", "beside")}
+    content = asdict(tuned) | {"chosen": chosen}
     _files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
-    typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with ratio={tuned.ratio:g}")
+    typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with {_way(tuned.chosen)}")
 
 
 def _finite(trial: dict[str, object]) -> dict[str, object]:
     return {name: None if value != value else value for name, value in trial.items()}
+
+
+def _way(chosen: Candidate) -> str:
+    return f"ratio={chosen.ratio:g}" if chosen.beside is None else f"beside={chosen.beside}"
