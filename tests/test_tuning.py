@@ -216,7 +216,7 @@ def test_refusals_that_depend_on_data_and_candidates(digits):
     for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "ratio": 0.5, "beside": 3}, {"beside": 3}):
         with pytest.raises(InputError, match="expected a perturbation and either a ratio above 0 or beside"):
             Candidate(**wrong)
-    with pytest.raises(InputError, match="expected candidates without beside for an estimator, got .* 3 beside"):
+    with pytest.raises(InputError, match=r"expected candidates without beside for an estimator, got .* 3 beside"):
         tune(digits, "logistic", candidates=[JOINS])
 
 

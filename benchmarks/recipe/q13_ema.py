@@ -1,0 +1,72 @@
+"""Does it help to average the VAE's weights over its training?
+
+Small CNN, 20 images per class, classical augmentation in all arms, three children join every sample. The weights of the VAE
+are exponential moving averages over its 400 steps, with torch's `AveragedModel` formula; its learning rate ends at zero as ever.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from log import MOVES, Question, answer
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from vaeaug import _rng
+from vaeaug.arms import Arm
+from vaeaug.augmenter import Augmenter
+from vaeaug.joined import Joined
+from vaeaug.perturb import DEFAULT, Perturbation
+from vaeaug.stages import Job, Synthetic
+
+
+@dataclass(frozen=True)
+class Averaged(Synthetic):
+    """Children by a VAE whose weights are averages over its training.
+
+    Arguments:
+        perturb, ratio, residual, worst_of: See `Synthetic`.
+        decay: Of the moving average, per step.
+    """
+
+    perturb: Perturbation = DEFAULT
+    ratio: float = 1.0
+    decay: float = 0.99
+
+    def fitted(self, job: Job) -> Augmenter:
+        return job.shared(("averaged", self.decay), lambda: self._fitted(job))
+
+    def _fitted(self, job: Job) -> Augmenter:
+        averages: dict[Tensor, Tensor] = {}
+        average = get_ema_multi_avg_fn(self.decay)
+
+        def step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            weights = [p for group in optimizer.param_groups for p in group["params"]]
+            if averages:
+                average(list(averages.values()), [p.detach() for p in weights], 0)
+            else:
+                averages.update((p, p.detach().clone()) for p in weights)
+
+        hook = register_optimizer_step_post_hook(step)
+        try:
+            fitted = Augmenter().fit(
+                job.samples, seed=_rng.derive(job.seed, 1), progress=False, **dict(job.settings.vae)
+            )
+        finally:
+            hook.remove()
+        with torch.no_grad():
+            for weight, mean in averages.items():
+                weight.copy_(mean)
+        return Augmenter(fitted.vae_).fit(job.samples)
+
+
+MOVE = MOVES["fashion-mnist"]
+ARMS = (
+    Arm("classical", (MOVE,)),
+    Arm("joined", (Joined(), MOVE)),
+    *(Arm(f"joined, EMA {decay}", (Joined(Averaged(decay=decay)), MOVE)) for decay in (0.95, 0.99)),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, 20, range(4)),))
