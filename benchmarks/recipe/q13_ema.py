@@ -1,7 +1,7 @@
 """Does it help to average the VAE's weights over its training?
 
 Small CNN, 20 images per class, classical augmentation in all arms, three children join every sample. The weights of the VAE
-are exponential moving averages over its 400 steps, with torch's `AveragedModel` formula; its learning rate ends at zero as ever.
+are exponential moving averages over its 400 steps, by torch's formula; its learning rate ends at zero as ever.
 """
 
 from dataclasses import dataclass
