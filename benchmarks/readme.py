@@ -6,7 +6,7 @@ python benchmarks/readme.py
 from pathlib import Path
 
 from vaeaug import InputError, verdicts
-from vaeaug.arms import ANY_CLASS, JOINED, RECIPE
+from vaeaug.arms import ANY_CLASS, JOINED, JOINED_MIXED, RECIPE
 from vaeaug.report import in_words
 from vaeaug.rows import Result, read
 
@@ -70,7 +70,7 @@ def _told(rows: list[Result]) -> list[str]:
 
 
 def _recipe(name: str) -> list[str]:
-    rows, arms = rows_of(name), (JOINED, f"{JOINED} + mixup", RECIPE, ANY_CLASS)
+    rows, arms = rows_of(name), (JOINED, JOINED_MIXED, RECIPE, ANY_CLASS)
     if name.endswith("-unlabelled"):
         arms = tuple(f"{arm}, unlabelled" for arm in arms)
     found = verdicts.by_rival(rows).get("classical + mixup", ())

@@ -23,6 +23,7 @@ from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 STANDARD = ("none", "classical", "vae", "classical + vae")
 # Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
 JOINED = "classical + vae joined"
+JOINED_MIXED = f"{JOINED} + mixup"  # with 20 per class or fewer
 # The recipe before it, chosen at 20 (q01).
 RECIPE = "classical + vae, worst of 4 + mixup"
 # With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
@@ -128,7 +129,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
         Arm("vae joined", (beside,)),
         Arm(JOINED, (beside, moves)),
-        Arm(f"{JOINED} + mixup", (beside, moves, Mix())),
+        Arm(JOINED_MIXED, (beside, moves, Mix())),
         Arm(f"{JOINED} + class weights", (beside, moves, ClassWeights())),
         Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
         Arm("classical, repeated", (Joined(Repeat()), moves)),
