@@ -150,7 +150,7 @@ def test_bench_writes_rows_a_table_and_a_page(capsys, tmp_path):
     words = ("bench", "digits", "--per-class", 5, "--seeds", 2, "--steps", 5, "--vae-steps", 5, "-o", tmp_path / "run")
     code, out, _ = vaeaug(capsys, *words)
     assert code == 0
-    assert "| cnn        | classical + vae |" in out
+    assert "| cnn        | classical + vae joined |" in out
     assert "points over none" in out
     made = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"rows.csv", "rows.json", "report.html"} < made

@@ -20,9 +20,9 @@ from vaeaug.samples import Samples
 from vaeaug.searched import Searched
 from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
-STANDARD = ("none", "classical", "vae", "classical + vae")
 # Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
 JOINED = "classical + vae joined"
+STANDARD = ("none", "classical", "vae", JOINED)
 JOINED_MIXED = f"{JOINED} + mixup"  # with 20 per class or fewer
 # The recipe before it, chosen at 20 (q01).
 RECIPE = "classical + vae, worst of 4 + mixup"
@@ -186,8 +186,8 @@ def arms(
     classical: Classical | None = None,
     perturb: Perturbation | None = None,
 ) -> tuple[Arm, ...]:
-    """Returns arms by name: by default none, classical, vae, and both; `peers` stands for those of `vaeaug.peers`, `all` for
-    every one whose package is installed.
+    """Returns arms by name: by default none, classical, vae, and classical with what `AugmentedLoader` does; `peers` stands
+    for those of `vaeaug.peers`, `all` for every one whose package is installed.
 
     Arguments:
         data, classical, perturb: See `every`.

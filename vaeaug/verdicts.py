@@ -115,15 +115,18 @@ def span(told: Summary | Contrast) -> str:
     return f"{told.mean:{'+' if isinstance(told, Contrast) else ''}.1f}{half}"
 
 
+USUAL = ("classical + vae joined", "classical + vae", "vae")
+
+
 def focus(rows: Iterable[Result], names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Returns the arms that the words are about: those named, else classical + vae and vae, else all of the library's own.
+    """Returns the arms that the words are about: those named, else the usual ones, else all of the library's own.
 
     Arguments:
         rows: Of any cells.
         names: Those wanted; what was not run is left out.
     """
     there = list(dict.fromkeys(row.arm for row in rows))
-    usual = [arm for arm in names or ("classical + vae", "vae") if arm in there]
+    usual = [arm for arm in names or USUAL if arm in there]
     return tuple(usual or [arm for arm in there if kind(arm) == "vae"])
 
 

@@ -1,6 +1,6 @@
 """What remains with ResNet-18, of 11 million weights?
 
-20 images per class, classical augmentation in all arms, 250 steps of 64 images, 80 passes: a step takes about a second on a core.
+20 images per class, classical augmentation in all arms, 250 steps of 64 images: 80 passes. A step takes a second on a core.
 """
 
 from log import MOVES, Question, answer, with_mixup
