@@ -6,7 +6,7 @@ python benchmarks/readme.py
 from pathlib import Path
 
 from vaeaug import InputError, verdicts
-from vaeaug.arms import ANY_CLASS, JOINED, JOINED_MIXED, RECIPE
+from vaeaug.arms import ANY_CLASS, JOINED, RECIPE
 from vaeaug.report import in_words
 from vaeaug.rows import Result, read
 
@@ -20,9 +20,9 @@ OURS = (
     ANY_CLASS,
     f"{ANY_CLASS}, unlabelled",
 )
-SHOWN = ("none", "classical", "classical + mixup", "classical, repeated", "vae", *OURS)
-RECIPES = ("-judged", "-longer", "-unlabelled")  # tables about the recipe alone
-APART = (*RECIPES, "-tuned", "-peers")  # tables that share cells with others
+NOW = tuple(f"{JOINED}{more}" for more in ("", " + mixup", " + class weights", ", unlabelled"))  # what README advises
+SHOWN = ("none", "classical", "classical + mixup", "classical, repeated", "vae", *NOW)
+APART = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")  # tables that share cells with others
 BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!-- results end -->"
 
 
@@ -40,21 +40,9 @@ def rows_of(name: str) -> list[Result]:
 
 def block() -> str:
     """Returns the text between the marks."""
-    lines = (
-        [verdicts.table(rows, arms=SHOWN), "", *_told(rows)] if (rows := rows_of(HEADLINE)) else [_missing(HEADLINE)]
-    )
-    tables = [path.parent.name for path in sorted(RESULTS.glob("*/rows.csv"))]
-    every = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
-    if len({(row.data, row.regime) for row in every}) > 1:
-        lines += ["", *_everywhere(every)]
-    if apart := [line for name in tables if name.endswith(RECIPES) for line in _recipe(name)]:
-        lines += [
-            "",
-            "The recipe on more seeds, after more steps, and with 10,000 unlabelled images to hand:",
-            "",
-            *apart,
-        ]
-    return "\n".join([BEGIN, *lines, END])
+    rows = rows_of(HEADLINE)
+    lines = [verdicts.table(rows, arms=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
+    return "\n".join([BEGIN, *lines, "", *_regimes(), END])
 
 
 def _missing(name: str) -> str:
@@ -62,29 +50,42 @@ def _missing(name: str) -> str:
 
 
 def _told(rows: list[Result]) -> list[str]:
-    found = verdicts.by_rival(rows)
-    # Where the best rival has a column of its own, it is said once.
-    named = {(c.arm, c.classifier, c.against) for rival, told in found.items() for c in told if rival != verdicts.BEST}
-    told = [c for group in found.values() for c in group if c.arm in OURS]
-    return [f"- {verdicts.sentence(c)}" for c in told if not (c.best and (c.arm, c.classifier, c.against) in named)]
+    found = [c for rival in ("classical", "classical + mixup") for c in verdicts.by_rival(rows).get(rival, ())]
+    return [f"- {verdicts.sentence(c)}" for c in found if c.arm in NOW]
 
 
-def _recipe(name: str) -> list[str]:
-    rows, arms = rows_of(name), (JOINED, JOINED_MIXED, RECIPE, ANY_CLASS)
-    if name.endswith("-unlabelled"):
-        arms = tuple(f"{arm}, unlabelled" for arm in arms)
-    found = verdicts.by_rival(rows).get("classical + mixup", ())
-    return [
-        f"- {c.data}, {in_words(c.regime)}, {rows[0].steps:,} steps, {verdicts.sentence(c)}"
-        for c in found
-        if c.arm in arms
+def _regimes() -> list[str]:
+    """Returns a table: what README advises, wherever it was judged, whatever came out."""
+    lines = [("data", "steps", "arm", "seeds", "to classical", "", "to classical + mixup", "", "to the best rival", "")]
+    for name in sorted(path.parent.name for path in RESULTS.glob("*/rows.csv")):
+        rows = rows_of(name)
+        # On more seeds stands what is in both.
+        if not {row.arm for row in rows} & set(NOW) or rows_of(f"{name}-judged"):
+            continue
+        found = verdicts.by_rival(rows)
+        for arm in NOW:
+            told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == (arm, "cnn")}
+            if told:
+                one = next(iter(told.values()))
+                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", verdicts.BEST)]
+                steps = f"{max(row.steps for row in rows):,}"
+                where = f"[{one.data}, {in_words(one.regime)}](docs/results.md#{name})"
+                lines.append((where, steps, arm, str(one.seeds), *(part for cell in cells for part in cell)))
+    return ["| " + " | ".join(lines[0]) + " |", "|" + " --- |" * len(lines[0])] + [
+        f"| {' | '.join(line)} |" for line in lines[1:]
     ]
 
 
-def _everywhere(rows: list[Result]) -> list[str]:
+def _cell(told: verdicts.Contrast | None) -> tuple[str, str]:
+    return ("", "") if told is None else (f"{told.mean:+.1f} [{told.low:+.1f}, {told.high:+.1f}]", told.verdict)
+
+
+def everywhere() -> list[str]:
+    """Returns the tally of every table's verdicts on our arms, and where they lose."""
+    tables = [path.parent.name for path in sorted(RESULTS.glob("*/rows.csv"))]
+    rows = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
     found = [c for group in verdicts.by_rival(rows).values() for c in group if c.arm in OURS]
-    lines = ["Over every table that is committed ([all of them](docs/results.md)):", ""]
-    lines += [f"- {line}" for _, line in verdicts.tally(found)]
+    lines = [f"- {line}" for _, line in verdicts.tally(found)]
     worse = [c for c in found if c.verdict == "hurts"]
     return lines + [f"- Loses: {c.data}, {in_words(c.regime)}, {verdicts.sentence(c)}" for c in worse]
 

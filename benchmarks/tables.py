@@ -101,7 +101,10 @@ TABLES = {
     "fashion-mnist-100-longer": Table("fashion-mnist", 100, RECIPES, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
     "breast-cancer-20-tuned": Table("breast-cancer", 20, (("logistic", TUNED), ("forest", TUNED))),
+    "wine-10-tuned": Table("wine", 10, (("logistic", TUNED), ("forest", TUNED))),
     "digits-5-tuned": Table("digits", 5, (("forest", TUNED),)),
+    "digits-10-tuned": Table("digits", 10, (("forest", TUNED),)),
+    "fashion-mnist-10-tuned": Table("fashion-mnist", 10, (("forest", TUNED),)),
     "digits-5-judged": Table("digits", 5, FEW, JUDGED),
     "digits-10-judged": Table("digits", 10, FEW, JUDGED),
     "digits-5": Table("digits", 5, DIGITS),
@@ -198,9 +201,35 @@ def document() -> str:
         ]
         if worse:
             parts.append("\n".join(f"- Loses: {verdicts.sentence(c)}" for c in worse))
+    parts += promise()
+    parts += [
+        "## Over every table",
+        "Tables that share cells with others are left out.",
+        "\n".join(readme.everywhere()),
+    ]
     if missing:
         parts.append(f"Not run yet with this version, or not committed: {', '.join(missing)}.")
     return "\n\n".join([BEGIN, *parts, END])
+
+
+def promise() -> list[str]:
+    """Returns what became of the promise that a search does not hurt, over the tables that end in -tuned."""
+    found = [
+        c
+        for name in TABLES
+        if name.endswith("-tuned") and (rows := rows_of(name))
+        for c in verdicts.by_rival(rows)["none"]
+    ]
+    gains = {arm: [c.mean for c in found if c.arm == arm] for arm in TUNED[1:]}
+    if not found:
+        return []
+    told = "; ".join(f"{arm} {sum(means) / len(means):+.2f}" for arm, means in gains.items())
+    worse = [f"{c.data} {c.regime}, {c.classifier}" for c in found if c.arm == "tuned" and c.high < 0]
+    return [
+        "## The search, over all its tables",
+        f"Mean gain over none in {len(gains['tuned'])} cells, in points: {told}. "
+        f"Cells where *tuned* is worse than none, the interval below zero: {', '.join(worse) or 'none of them'}.",
+    ]
 
 
 def updated(text: str) -> str:
