@@ -30,7 +30,7 @@ BALANCED = (
     "classical + mixup + class weights",
     "classical + vae + class weights",
     f"{RECIPE} + class weights",
-    f"{JOINED} + class weights",
+    f"{JOINED_MIXED} + class weights",
 )
 TUNED = ("none", "vae", "tuned")
 PUBLISHED = (

@@ -23,7 +23,7 @@ from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 # Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
 JOINED = "classical + vae joined"
 STANDARD = ("none", "classical", "vae", JOINED)
-JOINED_MIXED = f"{JOINED} + mixup"  # with 20 per class or fewer
+JOINED_MIXED = f"{JOINED} + mixup"  # with some 20 per class or fewer, q12 and q15
 # The recipe before it, chosen at 20 (q01).
 RECIPE = "classical + vae, worst of 4 + mixup"
 # With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
@@ -130,8 +130,8 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("vae joined", (beside,)),
         Arm(JOINED, (beside, moves)),
         Arm(JOINED_MIXED, (beside, moves, Mix())),
-        Arm(f"{JOINED} + class weights", (beside, moves, ClassWeights())),
-        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
+        Arm(f"{JOINED_MIXED} + class weights", (beside, moves, Mix(), ClassWeights())),
+        Arm(f"{JOINED_MIXED} + oversampling", (beside, moves, Mix()), Oversample()),
         Arm("classical, repeated", (Joined(Repeat()), moves)),
         Arm("classical + vae, worst of 4", (worst, moves)),
         Arm("classical + vae + mixup", (vae, moves, Mix())),
@@ -174,7 +174,7 @@ def with_unlabelled(
     return (
         Arm("vae, unlabelled", (vae,)),
         Arm("classical + vae, unlabelled", (vae, moves)),
-        Arm(f"{JOINED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, ratio=1.0)), moves)),
+        Arm(f"{JOINED_MIXED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, ratio=1.0)), moves, Mix())),
         Arm(f"{RECIPE}, unlabelled", (replace(vae, worst_of=4), moves, Mix())),
         Arm(f"{ANY_CLASS}, unlabelled", (replace(vae, perturb=Difference(donors="any"), worst_of=4), moves, Mix())),
     )
