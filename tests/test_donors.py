@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from vaeaug import Augmenter, CrossFitted, Difference, InputError, Posterior
 from vaeaug.adopting import Adopting
 from vaeaug.adoption import adopt, as_unlabelled
-from vaeaug.arms import ANY_CLASS, JOINED, RECIPE, STANDARD, with_unlabelled
+from vaeaug.arms import ANY_CLASS, JOINED_MIXED, RECIPE, STANDARD, with_unlabelled
 from vaeaug.cells import Run, Settings
 from vaeaug.codec import Codec
 from vaeaug.data import load, subset
@@ -214,14 +214,13 @@ def test_the_benchmark_adds_arms():
         *STANDARD,
         "vae, unlabelled",
         "classical + vae, unlabelled",
-        f"{JOINED}, unlabelled",
     ]
     assert len({row.subset for row in rows}) == 1
     pooled = [arm.name for arm in with_unlabelled(60, "digits") if arm.suits("cnn")]
     assert pooled == [
         "vae, unlabelled",
         "classical + vae, unlabelled",
-        f"{JOINED}, unlabelled",
+        f"{JOINED_MIXED}, unlabelled",
         f"{RECIPE}, unlabelled",
         f"{ANY_CLASS}, unlabelled",
     ]

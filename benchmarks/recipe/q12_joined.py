@@ -33,9 +33,10 @@ if __name__ == "__main__":
     answer(
         __file__,
         (
-            Question((*ARMS, *MORE), 20, range(3)),
-            Question(ARMS, 10, range(3)),
+            Question(ARMS, 20, range(4)),
             Question(ARMS, 50, range(3)),
-            Question(ARMS, 100, range(3)),
+            Question(ARMS, 10, range(2)),
+            Question(ARMS, 100, range(2)),
+            Question(MORE, 20, range(2)),
         ),
     )
