@@ -40,6 +40,7 @@ EVERY = [
     Covariance(pooled=False),
     Interpolate(neighbours=3),
     Extrapolate(neighbours=3),
+    Difference(donors="shrunk"),
     Difference(donors="any"),
     Extrapolate(uniform=False),
 ]

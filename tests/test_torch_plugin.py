@@ -174,18 +174,22 @@ def test_children_that_join_stand_behind_their_parents_in_any_form_of_batch(stil
     named = DataLoader(Images(), 50)
     batch = next(iter(AugmentedLoader(named, still, beside=2)))
     assert batch["id"] == next(iter(named))["id"] * 3
-    two = [
-        X[:2],
-        Y[:2],
-        ["a", "b"],
-        "both",
-        np.arange(2),
-        torch.tensor(7),
-    ]  # a batch of as many samples as it has parts
-    x, y, names, word, places, number = loaded(still, beside=1, batches=[two], ratio=None)
+    meta, boxes = (
+        namedtuple("Meta", "split source")("train", "a"),
+        [{"box": torch.zeros(2, 4)}, {"box": torch.ones(2, 4)}],
+    )
+    two = [X[:2], Y[:2], ["a", "b"], "both", np.arange(2), torch.tensor(7), meta, boxes, [X[:2], X[2:4]]]
+    x, y, names, word, places, number, about, found, views = loaded(still, beside=1, batches=[two], ratio=None)
     assert torch.equal(x, X[:2].repeat(2, 1, 1, 1))
     assert (y.tolist(), names, word, places.tolist()) == (Y[:2].tolist() * 2, ["a", "b"] * 2, "both", [0, 1, 0, 1])
-    assert number == 7
+    assert (number, about) == (7, meta)
+    assert [id(one) for one in found] == [id(one) for one in boxes * 2]
+    assert [len(view) for view in views] == [4, 4]
+    named_labels = [X[:2], [str(label) for label in Y[:2].tolist()]]  # as many samples as parts
+    as_list = loaded(still, beside=1, ratio=None, batches=[named_labels])
+    assert (len(as_list[0]), as_list[1]) == (4, named_labels[1] * 2)
+    empty = (X[:0], Y[:0])
+    assert loaded(still, beside=1, ratio=None, batches=[empty]) is empty
     image = loaded(still, beside=1, ratio=None, batches=[(tv_tensors.Image(X), Y)])[0]
     assert isinstance(image, tv_tensors.Image)
     as_array = loaded(still, beside=1, ratio=None, batches=[(X.numpy(), Y.numpy())])
@@ -206,6 +210,36 @@ def test_children_that_join_are_the_worst_of_k_and_have_the_teachers_labels(augm
     x, t = loaded(augmenter, beside=2, ratio=None, teacher=teachers)
     assert torch.equal(t[:150], nn.functional.one_hot(Y, 10).float())
     assert torch.allclose(t[150:], teachers.soft(x[150:], Y.repeat(2), X.repeat(2, 1, 1, 1)), atol=1e-6)
+
+
+def test_all_children_of_a_sample_share_one_encoding(own):
+    own.vae_.asked.clear()
+    list(AugmentedLoader([(X[:75] * 0.5, Y[:75])], own, worst_of=4, classifier=small_cnn((1, 8, 8), 10)))
+    assert own.vae_.asked["encoded"] == 75
+
+
+def test_children_that_join_come_in_the_range_and_dtype_of_the_batch(augmenter):
+    whole = (X * 255).round().to(torch.uint8)
+    x, _ = loaded(augmenter, beside=2, ratio=None, batches=[(whole, Y)])
+    assert x.dtype == torch.uint8
+    assert torch.equal(x[:150], whole)
+    assert changed(x[150:300], whole).all()
+    raw = loaded(augmenter, beside=2, ratio=None)[0]
+    normal = loaded(augmenter, beside=2, ratio=None, batches=[((X - 0.3) / 0.5, Y)], normalize=(0.3, 0.5))[0]
+    assert torch.allclose(normal * 0.5 + 0.3, raw, atol=1e-4)
+
+
+def test_children_that_join_depend_on_seed_and_epoch_alone(augmenter):
+    before = states()
+    loader = AugmentedLoader([(X, Y)], augmenter, seed=2)
+    (first,), (second,) = list(loader), list(loader)
+    assert states() == before
+    assert not torch.equal(first[0], second[0])
+    loader.set_epoch(0)
+    assert same(next(iter(loader)), first)
+    assert same(next(iter(pickle.loads(pickle.dumps(AugmentedLoader([(X, Y)], augmenter, seed=2))))), first)
+    workers = AugmentedLoader(DataLoader(REAL, 50, num_workers=2), augmenter)
+    assert all(same(a, b) for a, b in zip(workers, AugmentedLoader(plain(), augmenter), strict=True))
 
 
 def test_children_join_before_mixup(augmenter):

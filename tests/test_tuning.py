@@ -12,6 +12,7 @@ from vaeaug.arms import Arm
 from vaeaug.candidates import NONE, Candidate, Children
 from vaeaug.cells import Run, Settings, fit_estimator, fit_network
 from vaeaug.classifiers import as_classifier
+from vaeaug.cli.tune import _way
 from vaeaug.data import subset
 from vaeaug.rivals import Classical
 from vaeaug.samples import Samples
@@ -156,7 +157,7 @@ def test_candidates_say_what_they_are():
     )
     assert JOINS.name == "extrapolate (scale 0.5), 3 beside"
     assert NONE.name == "none"
-    assert [c.cost for c in (NONE, GOOD, JOINS, Candidate(Extrapolate(), 0.5, 3))] == [0, 1, 3, 3]
+    assert [c.cost for c in (NONE, GOOD, JOINS, Candidate(Extrapolate(), 0.5, 3))] == [0, 1, 4, 3]
 
 
 def test_children_have_their_share(digits):
@@ -212,7 +213,7 @@ def test_refusals_that_depend_on_data_and_candidates(digits):
         worst.settings()
     assert worst.settings("net") == {"ratio": 0.5, "worst_of": 4, "classifier": "net"}
     joined = tuned.__class__(**{**vars(tuned), "chosen": JOINS})
-    assert (joined.settings(), joined.ratio) == ({"beside": 3}, 0.75)
+    assert (joined.settings(), joined.ratio, joined.beside) == ({"beside": 3}, 0, 3)
     for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "ratio": 0.5, "beside": 3}, {"beside": 3}):
         with pytest.raises(InputError, match="expected a perturbation and either a ratio above 0 or beside"):
             Candidate(**wrong)
@@ -269,6 +270,10 @@ def test_the_arm_does_what_the_search_says(digits, monkeypatch, classical):
     run.network = None
     assert torch.equal(Searched(classical).grow(run).x, GOOD.arm(False).grow(run).x)
     assert len(Searched(classical).fit(run)(x, t, 5)[0]) == (20 if classical else 0)
+
+
+def test_the_command_line_says_how_children_are_used():
+    assert (_way(JOINS), _way(GOOD), _way(NONE)) == ("beside=3", "ratio=0.5", "ratio=0")
 
 
 def test_on_the_command_line(capsys, tmp_path):

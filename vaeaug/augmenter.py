@@ -217,7 +217,7 @@ class Augmenter:
 
     @classmethod
     def tune(cls, data: Any, classifier: Any = "cnn", **settings: Any) -> tuple[Augmenter, Any]:
-        """Chooses perturbation, scale, ratio and worst-of-k, or none, for a classifier by cross-validation inside `data`.
+        """Chooses a perturbation and how to use its children, or none, for a classifier by cross-validation inside `data`.
 
         Returns a fitted augmenter and a `vaeaug.candidates.Tuned`; `vaeaug.tuning.tune` says what the settings are.
         """

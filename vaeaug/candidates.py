@@ -59,8 +59,9 @@ class Candidate:
 
     @property
     def cost(self) -> int:
-        """Children made for each sample that joins or replaces one."""
-        return 0 if self.perturb is None else (self.worst_of or 1) * (self.beside or 1)
+        """How the candidates are ordered by what they ask for: the children drawn for one that is used, and, where children
+        join, the size of the batch."""
+        return 0 if self.perturb is None else (self.worst_of or 1) * (1 + self.beside if self.beside else 1)
 
     def arm(self, network: bool, classical: Stage | None = None) -> Arm:
         """Returns the arm of the benchmark that trains under this candidate."""
@@ -166,9 +167,13 @@ class Tuned:
 
     @property
     def ratio(self) -> float:
-        """The share of synthetic samples: 0 where none is best."""
-        beside = self.chosen.beside
-        return self.chosen.ratio if beside is None else beside / (1 + beside)
+        """The share of samples to replace: 0 where none is best, and where children join (see `beside`)."""
+        return self.chosen.ratio
+
+    @property
+    def beside(self) -> int | None:
+        """How many children of each sample join a batch."""
+        return self.chosen.beside
 
     @property
     def worst_of(self) -> int | None:
@@ -181,7 +186,7 @@ class Tuned:
         Arguments:
             network: The network in training; needed where the worst of several children is used.
         """
-        way = {"ratio": self.ratio} if self.chosen.beside is None else {"beside": self.chosen.beside}
+        way = {"ratio": self.ratio} if self.beside is None else {"beside": self.beside}
         if self.worst_of is None:
             return way
         if network is None:

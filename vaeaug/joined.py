@@ -42,6 +42,10 @@ class Joined(Stage):
         return self.stage.networks_only
 
     @property
+    def weighs(self) -> bool:  # type: ignore[override]
+        return self.stage.weighs
+
+    @property
     def images_only(self) -> bool:  # type: ignore[override]
         return self.stage.images_only
 

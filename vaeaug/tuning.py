@@ -53,7 +53,7 @@ def tune(
     seed: int = 0,
     progress: bool = True,
 ) -> tuple[Augmenter, Tuned]:
-    """Chooses perturbation, scale, ratio and worst-of-k, or none, by cross-validation inside the training samples.
+    """Chooses a perturbation and how to use its children, or none, by cross-validation inside the training samples.
 
     Arguments:
         data: Labelled training data in any form that `vaeaug.data.as_samples` takes. Nothing else is looked at.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vaeaug import _files, arms, data, evaluate, gallery, regimes, verdicts
+from vaeaug import _checks, _files, arms, data, evaluate, gallery, regimes, verdicts
 from vaeaug.augmenter import Augmenter
 from vaeaug.classifiers import ESTIMATORS, NETWORKS
 from vaeaug.cli.options import Data, Label, Perturb, Scale, Size, Steps, scheme, whole
@@ -78,7 +78,11 @@ def bench(
     chosen = classifier or (["cnn"] if pool.x.ndim == 4 else ["logistic", "forest"])
     asked = _regime(per_class)
     settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
-    chosen_scheme = None if perturb is None and scale is None else scheme(perturb, scale)
+    if scale is not None and perturb is None:
+        _checks.refuse(
+            "--perturb with --scale", "none", "say --perturb difference, too: the arms have schemes of their own"
+        )
+    chosen_scheme = None if perturb is None else scheme(perturb, scale)
     moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
     conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme)
     conditions += arms.with_unlabelled(unlabelled, source, _classical(source, moves), chosen_scheme)
@@ -165,7 +169,10 @@ def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: eva
             subset = regimes.drawn(pool, asked, rows[0].seed)
             first = evaluate.augmenter_of(subset, rows[0].seed, settings)
         grids = gallery.gallery(first.using(perturb=perturb or DEFAULT))
-    shared = {"perturbation": repr(perturb), **{k: v for k, v in asdict(settings).items() if k != "vae"}}
+    shared = {
+        "perturbation": repr(perturb) if perturb else "each arm's own",
+        **{k: v for k, v in asdict(settings).items() if k != "vae"},
+    }
     shared |= {f"VAE {k}": v for k, v in settings.vae}
     report.write(path := output / "report.html", rows, grids, shared, names={rows[0].data: pool.names})
     typer.echo(f"\nThe page: {path}")

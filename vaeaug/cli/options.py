@@ -9,8 +9,7 @@ import torch
 import typer
 
 from vaeaug import _checks
-from vaeaug.augmenter import Augmenter
-from vaeaug.perturb import PERTURBATIONS, Perturbation
+from vaeaug.perturb import DEFAULT, PERTURBATIONS, Perturbation
 
 DATA = "digits, breast-cancer, wine, fashion-mnist, a folder of class folders, an .npz with x and y, or a .csv."
 Data = Annotated[str, typer.Argument(help=DATA)]
@@ -27,8 +26,8 @@ def scheme(name: str | None, scale: float | None, default: Perturbation | None =
     known = {scheme.lower(): cls for scheme, cls in PERTURBATIONS.items()}
     if name is not None:
         _checks.one_of("perturb", name.lower(), tuple(known))
-    chosen = default or Augmenter().perturb
-    if name is not None:
+    chosen = default or DEFAULT
+    if name is not None and known[name.lower()] is not type(chosen):
         chosen = known[name.lower()]()
     return chosen if scale is None else replace(chosen, scale=scale)  # type: ignore[type-var]
 

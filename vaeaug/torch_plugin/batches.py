@@ -84,36 +84,65 @@ def put(batch: Any, old: Any, new: Any) -> Any:
     """
     out = _put(batch, old, new)
     if out is batch:
-        remedy = "let images_getter return one of the batch's own tensors, not a copy"
-        _checks.refuse("images that are a part of the batch", describe(batch), remedy)
+        _not_a_part(batch)
     return out
 
 
-def repeated(batch: Any, size: int, times: int) -> Any:
+def repeated(batch: Any, size: int, times: int, instead: Mapping[int, Any]) -> Any:
     """Returns a batch of the same form in which every part with one entry per sample stands so many times, end to end.
 
     Arguments:
         batch: A tuple, list or mapping.
-        size: Its number of samples B: tensors and arrays `(B, ...)`, and lists of B names or numbers, are repeated.
+        size: Its number of samples B: tensors and arrays `(B, ...)`, and lists with one entry per sample, are repeated.
         times: How often.
+        instead: From the `id` of a part to what stands in its place.
+
+    Raises:
+        InputError: If something in `instead` is not a part of the batch.
     """
-    if isinstance(batch, Tensor):
-        if not batch.ndim or len(batch) != size:
-            return batch
-        out = batch.repeat(times, *[1] * (batch.ndim - 1))
-        return tv_tensors.wrap(out, like=batch) if isinstance(batch, tv_tensors.TVTensor) else out
-    if isinstance(batch, np.ndarray):
-        return np.concatenate([batch] * times) if batch.ndim and len(batch) == size else batch
-    if isinstance(batch, MutableMapping):
-        longer = copy.copy(batch)
-        longer.update({key: repeated(part, size, times) for key, part in batch.items()})
-        return longer
-    if not isinstance(batch, tuple | list):
-        return batch
-    if len(batch) == size and not any(isinstance(part, Tensor | np.ndarray | Mapping | tuple | list) for part in batch):
-        return type(batch)(batch * times)
-    parts = [repeated(part, size, times) for part in batch]
-    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+    met: set[int] = set()
+
+    def part(one: Any, inside: bool = True) -> Any:
+        if id(one) in instead:
+            met.add(id(one))
+            return instead[id(one)]
+        if isinstance(one, MutableMapping):
+            longer = copy.copy(one)
+            longer.update({key: part(value) for key, value in one.items()})
+            return longer
+        if isinstance(one, tuple | list):
+            if (
+                inside
+                and not hasattr(one, "_fields")
+                and len(one) == size
+                and not all(_entries(p) == size for p in one)
+            ):
+                return one * times  # one entry per sample: names, numbers, mappings, ...
+            parts = [part(value) for value in one]
+            return type(one)(*parts) if hasattr(one, "_fields") else type(one)(parts)
+        if _entries(one) != size:
+            return one
+        if isinstance(one, np.ndarray):
+            return np.concatenate([one] * times)
+        out = one.repeat(times, *[1] * (one.ndim - 1))
+        return tv_tensors.wrap(out, like=one) if isinstance(one, tv_tensors.TVTensor) else out
+
+    out = part(batch, inside=False)
+    if met != set(instead):
+        _not_a_part(batch)
+    return out
+
+
+def _entries(part: Any) -> int | None:
+    """Returns how many entries a part of a batch has; None for what has none, or is no sequence."""
+    if isinstance(part, Tensor | np.ndarray):
+        return len(part) if part.ndim else None
+    return len(part) if isinstance(part, tuple | list) else None
+
+
+def _not_a_part(batch: Any) -> None:
+    remedy = "let images_getter return one of the batch's own tensors, not a copy"
+    _checks.refuse("images that are a part of the batch", describe(batch), remedy)
 
 
 def describe(batch: Any) -> str:

@@ -27,7 +27,7 @@ class VAEAugment(v2.Transform):
         augmenter: A fitted augmenter.
         ratio: The share, in 0..1 (see `replace_some`); by default 0.5 where there is no `beside`.
         seed: Of everything random.
-        beside: So many children of each sample join the batch instead; what gained most was 3.
+        beside: So many children of each sample join the batch instead; 3 is what `AugmentedLoader` does by default.
         normalize, worst_of, classifier, labels_getter, images_getter: As in `AugmentedLoader`. The getters are given the
             inputs as they came: the tuple `(images, labels)`, or the one batch.
 
@@ -63,10 +63,11 @@ class VAEAugment(v2.Transform):
         self._replacement = Replacement(
             augmenter, normalize, worst_of, classifier, labels_getter, images_getter, beside=beside
         )
-        ratio = (0.5 if beside is None else 1.0) if ratio is None else ratio
-        _checks.within("ratio", ratio, 0, 1)
+        ratio = 0.5 if ratio is None and beside is None else ratio
+        if ratio is not None:
+            _checks.within("ratio", ratio, 0, 1)
         _checks.within("seed", seed, 0, whole=True)
-        self.ratio, self.seed = ratio, seed
+        self.ratio, self.beside, self.seed = ratio, beside, seed
         self._calls = 0
 
     def forward(self, *inputs: Any) -> Any:
@@ -75,4 +76,4 @@ class VAEAugment(v2.Transform):
         worker = get_worker_info()
         place = (0, self._calls) if worker is None else (1, worker.seed, self._calls)
         self._calls += 1
-        return self._replacement(batch, self.ratio, _rng.derive(self.seed, *place))
+        return self._replacement(batch, 1.0 if self.ratio is None else self.ratio, _rng.derive(self.seed, *place))
