@@ -13,16 +13,17 @@ from vaeaug.rows import Result, read
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 HEADLINE = "fashion-mnist-20"  # the table that README shows
+NOW = tuple(  # what README advises
+    f"{JOINED}{more}"
+    for more in ("", " + mixup", " + mixup + class weights", " + oversampling", " + mixup, unlabelled")
+)
 OURS = (
     "classical + vae",
-    *(f"{JOINED}{more}" for more in ("", " + mixup", " + mixup + class weights", " + mixup, unlabelled")),
+    *NOW,
     *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")),
     ANY_CLASS,
     f"{ANY_CLASS}, unlabelled",
 )
-NOW = tuple(
-    f"{JOINED}{more}" for more in ("", " + mixup", " + mixup + class weights", " + mixup, unlabelled")
-)  # what README advises
 SHOWN = ("none", "classical", "classical + mixup", "classical, repeated", "vae", *NOW)
 APART = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")  # tables that share cells with others
 BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!-- results end -->"
@@ -44,7 +45,7 @@ def block() -> str:
     """Returns the text between the marks."""
     rows = rows_of(HEADLINE)
     lines = [verdicts.table(rows, arms=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
-    return "\n".join([BEGIN, *lines, "", *_regimes(), END])
+    return "\n".join([BEGIN, *lines, *_regimes(), END])
 
 
 def _missing(name: str) -> str:
@@ -59,13 +60,14 @@ def _told(rows: list[Result]) -> list[str]:
 def _regimes() -> list[str]:
     """Returns a table: what README advises, wherever it was judged, whatever came out."""
     lines = [("data", "steps", "arm", "seeds", "to classical", "", "to classical + mixup", "", "to the best rival", "")]
-    for name in sorted(path.parent.name for path in RESULTS.glob("*/rows.csv")):
-        rows = rows_of(name)
-        # On more seeds stands what is in both.
-        if not {row.arm for row in rows} & set(NOW) or rows_of(f"{name}-judged"):
-            continue
+    there = {path.parent.name: rows_of(path.parent.name) for path in RESULTS.glob("*/rows.csv")}
+    for name, rows in sorted(there.items(), key=lambda one: [(row.data, row.samples, one[0]) for row in one[1][:1]]):
+        # On more seeds, or beside other arms, stands what is in two tables.
+        elsewhere = {row.arm for row in rows_of(f"{name}-judged")}
         found = verdicts.by_rival(rows)
         for arm in NOW:
+            if arm in elsewhere or name.endswith("-unlabelled") != arm.endswith("unlabelled"):
+                continue
             told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == (arm, "cnn")}
             if told:
                 one = next(iter(told.values()))
@@ -73,9 +75,10 @@ def _regimes() -> list[str]:
                 steps = f"{max(row.steps for row in rows):,}"
                 where = f"[{one.data}, {in_words(one.regime)}](docs/results.md#{name})"
                 lines.append((where, steps, arm, str(one.seeds), *(part for cell in cells for part in cell)))
-    return ["| " + " | ".join(lines[0]) + " |", "|" + " --- |" * len(lines[0])] + [
-        f"| {' | '.join(line)} |" for line in lines[1:]
-    ]
+    if len(lines) == 1:
+        return []
+    head, *told = (f"| {' | '.join(line)} |" for line in lines)
+    return ["", head, "|" + " --- |" * len(lines[0]), *told]
 
 
 def _cell(told: verdicts.Contrast | None) -> tuple[str, str]:

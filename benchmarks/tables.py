@@ -40,6 +40,7 @@ PUBLISHED = (
     "classical + mixup + oversampling",
     f"{RECIPE} + class weights",
     f"{RECIPE} + oversampling",
+    f"{JOINED} + oversampling",
 )
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
 SHORT = ("none", "classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED)
@@ -218,10 +219,10 @@ def promise() -> list[str]:
         c
         for name in TABLES
         if name.endswith("-tuned") and (rows := rows_of(name))
-        for c in verdicts.by_rival(rows)["none"]
+        for c in verdicts.by_rival(rows).get("none", ())
     ]
     gains = {arm: [c.mean for c in found if c.arm == arm] for arm in TUNED[1:]}
-    if not found:
+    if not all(gains.values()):
         return []
     told = "; ".join(f"{arm} {sum(means) / len(means):+.2f}" for arm, means in gains.items())
     worse = [f"{c.data} {c.regime}, {c.classifier}" for c in found if c.arm == "tuned" and c.high < 0]

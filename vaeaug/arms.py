@@ -131,7 +131,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm(JOINED, (beside, moves)),
         Arm(JOINED_MIXED, (beside, moves, Mix())),
         Arm(f"{JOINED_MIXED} + class weights", (beside, moves, Mix(), ClassWeights())),
-        Arm(f"{JOINED_MIXED} + oversampling", (beside, moves, Mix()), Oversample()),
+        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
         Arm("classical, repeated", (Joined(Repeat()), moves)),
         Arm("classical + vae, worst of 4", (worst, moves)),
         Arm("classical + vae + mixup", (vae, moves, Mix())),

@@ -10,6 +10,7 @@ classes, plain or variance-preserving. The encoder's own spread, interpolation a
 nothing. Without the residual decode half of the gain is gone. A share of a quarter, real samples only at the end, and
 classical augmentation first are within the noise. Extrapolation stays the default; the differences of any class, with
 worst of 4, are the first thing to try next.
+Superseded by q12: children that join a batch.
 """
 
 from dataclasses import dataclass, replace

@@ -8,6 +8,7 @@ Conclusion: at 10 per class differences of any class gain 0.7 more than extrapol
 much; both together gain no more. At 20 they are 0.2 apart, at 50 (four seeds) extrapolation is ahead by 0.4: the fewer
 samples a class has, the more it pays to borrow the changes of the others. So extrapolation stays the default, differences
 of any class are an arm of their own and a candidate of `tune`, and are judged at 10 and 20 (docs/results.md).
+Superseded by q12: children that join a batch.
 """
 
 from log import MOVES, Question, answer, with_mixup
