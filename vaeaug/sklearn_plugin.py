@@ -56,7 +56,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         random_state: An int, a RandomState, or None for numpy's global one. `estimator` keeps its own.
 
     X holds numbers: rows, a pandas frame, or images (see `grow`). Children keep its dtype: in whole-number columns they are
-    whole. A class of one sample grows, too, though what moves along its own class (Interpolate, Extrapolate) can only copy it.
+    whole. A class of one sample grows, too, though what moves along its own class, as Extrapolate does, can only copy it.
 
     After `fit`: `estimator_`, the fitted clone, which holds nothing of the VAE; `classes_`, `n_features_in_`,
     `feature_names_in_`; `event_shape_`, the shape of one sample; and `n_synthetic_`, how many children were added.
