@@ -220,6 +220,11 @@ def epoch(setup: Setup) -> Rows:
         "vaeaug, ratio 0": lambda: run(AugmentedLoader(loader, augmenter, 0.0)),
         "vaeaug, ratio 0.5": lambda: run(AugmentedLoader(loader, augmenter, 0.5)),
         "vaeaug, ratio 0.5, worst of 4": lambda: run(worst),
+        "vaeaug, one child beside each": lambda: run(AugmentedLoader(loader, augmenter, beside=1)),
+        "vaeaug, the default: three beside each": lambda: run(AugmentedLoader(loader, augmenter)),
+        "by hand: every batch repeated four times": lambda: run(
+            loader, lambda x, y: (x.repeat(4, 1, 1, 1), y.repeat(4))
+        ),
         "torchvision MixUp": lambda: run(loader, mixup),
         "by hand: two decodes of 32": lambda: run(loader, partial(decoded, 2, False)),
         "by hand: one encode and two decodes of 32": lambda: run(loader, partial(decoded, 2, True)),

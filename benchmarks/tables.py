@@ -225,10 +225,10 @@ def promise() -> list[str]:
     if not all(gains.values()):
         return []
     told = "; ".join(f"{arm} {sum(means) / len(means):+.2f}" for arm, means in gains.items())
-    worse = [f"{c.data} {c.regime}, {c.classifier}" for c in found if c.arm == "tuned" and c.high < 0]
+    worse = [f"{c.data} {c.regime}, {c.classifier}" for c in found if c.arm == TUNED[-1] and c.high < 0]
     return [
         "## The search, over all its tables",
-        f"Mean gain over none in {len(gains['tuned'])} cells, in points: {told}. "
+        f"Mean gain over none in {len(gains[TUNED[-1]])} cells, in points: {told}. "
         f"Cells where *tuned* is worse than none, the interval below zero: {', '.join(worse) or 'none of them'}.",
     ]
 

@@ -91,3 +91,36 @@ def test_every_table_names_arms_that_there_are():
         sys.path.remove(str(BENCHMARKS))
         for name in ("tables", "readme"):
             sys.modules.pop(name, None)
+
+
+def test_what_is_advised_is_told_wherever_it_was_judged_and_what_a_search_made_of_it(tables, monkeypatch, tmp_path):
+    import readme
+
+    quick = tables.Settings(steps=3, vae=(("steps", 3),))
+    small = {"seeds": (0, 1), "settings": quick}
+    told = (("cnn", ("none", "classical", "classical + mixup", tables.JOINED)),)
+    searched = (("logistic", ("none", "vae", "duplicates")),)
+    chosen = {
+        "digits-2": tables.Table("digits", 2, told, **small),
+        "digits-3": tables.Table("digits", 3, (("cnn", ("none", "classical")),), **small),
+        "digits-3-judged": tables.Table("digits", 3, told, **small),
+        "wine-4-tuned": tables.Table("wine", 4, searched, **small),
+    }
+    monkeypatch.setattr(tables, "TABLES", chosen)
+    monkeypatch.setattr(tables, "TUNED", ("none", "vae", "duplicates"))
+    monkeypatch.setattr(readme, "HEADLINE", "digits-2")
+    main(tables, monkeypatch, *chosen, "--jobs", "1")
+    front = (tmp_path / "README.md").read_text().splitlines()
+    (head,) = (i for i, line in enumerate(front) if line.startswith("| data | steps | arm |"))
+    rows = [line.split(" | ") for line in front[head + 2 :] if line.startswith("|")]
+    assert [(row[0].split("#")[1].rstrip(")"), *row[1:4]) for row in rows] == [
+        ("digits-2", "3", tables.JOINED, "2"),
+        ("digits-3-judged", "3", tables.JOINED, "2"),
+    ]
+    contrast = readme.verdicts.by_rival(readme.rows_of("digits-2"))["classical"]
+    (mean,) = (c.mean for c in contrast if c.arm == tables.JOINED)
+    assert f"{mean:+.1f} [" in rows[0][4]
+    gains = readme.verdicts.by_rival(readme.rows_of("wine-4-tuned"))["none"]
+    doc = (tmp_path / "results.md").read_text()
+    words = "; ".join(f"{arm} {next(c.mean for c in gains if c.arm == arm):+.2f}" for arm in ("vae", "duplicates"))
+    assert f"Mean gain over none in 1 cells, in points: {words}." in doc
