@@ -16,7 +16,7 @@ from vaeaug import _checks
 from vaeaug.bank import Bank
 
 DONORS = ("same", "any", "shrunk")
-BORROWED = 20  # samples that the other classes count for beside a class's own, with donors="shrunk"
+BORROWED = 20  # samples that the other classes count for with donors="shrunk"; no other number was tried
 
 
 class Perturbation(ABC):
