@@ -69,4 +69,4 @@ ARMS = (
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, 20, range(3)),))
+    answer(__file__, (Question(ARMS, 20, range(2)),))
