@@ -22,8 +22,8 @@ from vaeaug.stages import Growth, Job, Stage, Synthetic, Transform
 
 # Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
 JOINED = "classical + vae joined"
-STANDARD = ("none", "classical", "vae", JOINED)
 JOINED_MIXED = f"{JOINED} + mixup"  # with some 20 per class or fewer, q12 and q15
+STANDARD = ("none", "classical", "vae", JOINED)
 # The recipe before it, chosen at 20 (q01).
 RECIPE = "classical + vae, worst of 4 + mixup"
 # With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
