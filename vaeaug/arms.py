@@ -110,7 +110,6 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic() if perturb is None else Synthetic(perturb)
     pca, worst = Components(vae.perturb), replace(vae, worst_of=4)
-    beside = Joined(Synthetic(perturb or DEFAULT, ratio=1.0))
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
     others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
@@ -127,12 +126,7 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("classical + class weights", (moves, ClassWeights())),
         Arm("smote", growth=Smote(factor=10)),
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
-        Arm("vae joined", (beside,)),
-        Arm(JOINED, (beside, moves)),
-        Arm(JOINED_MIXED, (beside, moves, Mix())),
-        Arm(f"{JOINED_MIXED} + class weights", (beside, moves, Mix(), ClassWeights())),
-        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
-        Arm("classical, repeated", (Joined(Repeat()), moves)),
+        *_joined(moves, perturb or DEFAULT),
         Arm("classical + vae, worst of 4", (worst, moves)),
         Arm("classical + vae + mixup", (vae, moves, Mix())),
         Arm(RECIPE, (worst, moves, Mix())),
@@ -155,6 +149,19 @@ def every(data: str = "", classical: Classical | None = None, perturb: Perturbat
         Arm("duplicates", (Repeat(),)),
         *(Arm(name, (), peer) for name, peer in PEERS.items()),
         *(Arm(f"classical + {name}", (moves,), peer) for name, peer in PEERS.items()),
+    )
+
+
+def _joined(moves: Classical, perturb: Perturbation) -> tuple[Arm, ...]:
+    """Returns the arms in which children join a batch, and their control."""
+    beside = Joined(Synthetic(perturb, ratio=1.0))
+    return (
+        Arm("vae joined", (beside,)),
+        Arm(JOINED, (beside, moves)),
+        Arm(JOINED_MIXED, (beside, moves, Mix())),
+        Arm(f"{JOINED_MIXED} + class weights", (beside, moves, Mix(), ClassWeights())),
+        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
+        Arm("classical, repeated", (Joined(Repeat()), moves)),
     )
 
 

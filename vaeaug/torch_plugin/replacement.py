@@ -114,16 +114,15 @@ class Replacement:
         found, y = self.find(batch)
         x = _tensor(found)
         if self.beside is not None:
-            return self._joined(batch, found, x, y, seed) if len(x) else batch
+            return self._joined(batch, found, x, y, seed, self.beside) if len(x) else batch
         out = replace_some(self.augmenter, x, y, ratio, seed, self.children)
         if self.teacher is not None:
             told = batches.find_labels(batch, self.labels_getter)
             batch = batches.put(batch, told, _like(self._soft(x, out, y, rows_of(len(x), ratio, seed)), told))
         return batch if out is x else batches.put(batch, found, _like(out, found))
 
-    def _joined(self, batch: Any, found: Any, x: Tensor, y: Tensor, seed: int) -> Any:
+    def _joined(self, batch: Any, found: Any, x: Tensor, y: Tensor, seed: int, beside: int) -> Any:
         """Returns the batch with children behind its samples: of each the first, of each the second, and so on."""
-        beside = self.beside or 1
         out = torch.cat([x, self.children(x, y, _rng.derive(seed, 1), beside)])
         instead = {id(found): _like(out, found)}
         if self.teacher is not None:
