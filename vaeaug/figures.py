@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ COLOURS = {"helps": GOOD, "hurts": BAD}
 MARKERS = {"helps": "^", "hurts": "v"}
 KINDS = {"vae": GOOD, "rival": BLUE, "control": GREY, "peer": "#b8862b"}
 LINES = (GREY, BLUE, "#b8862b", GOOD, BAD, "#8a63d2", "#1f9e9e", "#c2569b")
-WIDTH, LINE = 4.8, 0.21  # inches: of a drawing, and of a line of letters in it
+WIDTH, ROW, LINE = 4.8, 0.2, 0.14  # inches: the width of a drawing, the height of a row, of a line of its name above it
+LETTERS = 62  # of a name in a line
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,12 @@ class Picture:
 
 def accuracies(rows: Sequence[Result], told: Sequence[Summary]) -> Picture:
     """Draws what the arms of one case reach: each seed a dot, the mean with its interval."""
-    figure, axes = _rows_of(len(told))
+    name = verdicts.METRICS[told[0].metric]
+    figure, axes = _rows_of([s.arm for s in told], f"test {name}, %")
     for place, s in enumerate(told):
         values = [100 * getattr(row, s.metric) for row in rows if row.arm == s.arm]
-        axes.plot(values, [place + 0.25] * len(values), ".", color=GREY, alpha=0.7, markersize=3.5)
+        axes.plot(values, [place + 0.2] * len(values), ".", color=GREY, alpha=0.7, markersize=3.5)
         _whisker(axes, place, s, BLUE, "o")
-    name = verdicts.METRICS[told[0].metric]
-    _label_rows(axes, [s.arm for s in told], f"test {name}, %")
     text = "; ".join(f"{s.arm} {s.mean:.1f}" for s in told)
     return Picture(
         f"{name.capitalize()}: a dot per seed, mean and interval", _svg(figure), f"Mean {name} in %: {text}."
@@ -67,11 +68,10 @@ def accuracies(rows: Sequence[Result], told: Sequence[Summary]) -> Picture:
 
 def forest(found: Sequence[Contrast], labels: Sequence[str], rival: str) -> Picture:
     """Draws paired differences with their intervals around zero; triangles point up and down where a verdict is given."""
-    figure, axes = _rows_of(len(found))
+    figure, axes = _rows_of(labels, f"points over {rival}")
     axes.axvline(0, color=INK, linewidth=0.8)
     for place, c in enumerate(found):
         _whisker(axes, place, c, COLOURS.get(c.verdict, GREY), MARKERS.get(c.verdict, "o"))
-    _label_rows(axes, labels, f"points over {rival}")
     text = "; ".join(f"{label} {c.mean:+.1f}, {c.verdict}" for label, c in zip(labels, found, strict=True))
     return Picture(f"Difference to {rival}", _svg(figure), f"Paired differences to {rival} in points: {text}.")
 
@@ -101,7 +101,7 @@ def cost(told: Sequence[Summary], gains: dict[str, Contrast], against: str) -> P
     """Draws what every arm of a case gains over `against` and the seconds that it takes."""
     shown = sorted((s for s in told if s.arm in gains), key=lambda s: -gains[s.arm].mean)
     figure = Figure(figsize=(WIDTH, max(2.6, 0.7 + 0.17 * len(shown))), layout="constrained")
-    axes, names = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
+    axes, names = figure.subplots(1, 2, width_ratios=(1, 1), sharey=True)
     x, y = [max(s.seconds, 0.01) for s in shown], [gains[s.arm].mean for s in shown]
     low, high = min([*y, 0.0]), max([*y, 0.0])
     margin = 0.08 * ((high - low) or 1.0)
@@ -113,10 +113,10 @@ def cost(told: Sequence[Summary], gains: dict[str, Contrast], against: str) -> P
         colour = KINDS[kind(s.arm)]
         axes.plot([across], [up], "o", color=colour, markersize=5)
         axes.plot([across, max(x) * 1.6], [up, spot], color=colour, alpha=0.4, linewidth=0.6)
-        names.text(0, spot, s.arm, fontsize=8, va="center", color=INK)
+        names.text(0, spot, s.arm, fontsize=7.5, va="center", color=INK)
     axes.set_xlim(min(x) / 1.3, max(x) * 1.6)
     names.axis("off")
-    _plain(axes, "seconds per seed, VAE and classifier", f"points over {against}")
+    _plain(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(x) < 30 * min(x) else (1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
@@ -165,23 +165,28 @@ def _apart(y: Sequence[float], gap: float, lowest: float) -> list[float]:
     return spots
 
 
-def _rows_of(count: int) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH, 0.75 + LINE * count), layout="constrained")
-    return figure, figure.add_subplot()
+def _rows_of(labels: Sequence[str], title: str) -> tuple[Figure, Any]:
+    """Returns a drawing with a row for each of these, whose name stands above it: it may be longer than half of the width."""
+    names = [textwrap.fill(label, LETTERS) for label in labels]
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    height = ROW + LINE * lines
+    figure = Figure(figsize=(WIDTH, 0.75 + height * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, name in enumerate(names):
+        where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
+        axes.text(0, place - 0.06 / height, name, fontsize=8.5, color=INK, **where)
+    axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE * lines) / height)
+    _plain(axes, title)
+    axes.set_yticks([])
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    return figure, axes
 
 
 def _whisker(axes: Any, place: float, told: Summary | Contrast, colour: str, marker: str) -> None:
     axes.plot([told.mean], [place], marker, color=colour, markersize=5.5)
     if math.isfinite(told.low):
         axes.plot([told.low, told.high], [place, place], color=colour, linewidth=1.8)
-
-
-def _label_rows(axes: Any, labels: Sequence[str], title: str) -> None:
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    _plain(axes, title)
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
 
 
 def _plain(axes: Any, across: str, up: str = "") -> None:
