@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import vaeaug.cells as room
-from vaeaug import Extrapolate, InputError, regimes
+from vaeaug import Extrapolate, InputError, Interpolate, regimes
 from vaeaug import _rng as rng
 from vaeaug.arms import CLASSICAL, PEERS, STANDARD, Arm, arms, every
 from vaeaug.classifiers import as_classifier
@@ -237,6 +237,25 @@ def test_every_arm_runs(classifier):
     if classifier == "logistic":
         assert accuracy["duplicates"] == pytest.approx(accuracy["none"], abs=0.1)
         assert accuracy["class weights"] != accuracy["none"]
+
+
+def test_children_fill_the_rarer_classes():
+    run_ = room.Run(load("digits")[torch.arange(60)], 0, QUICK)
+    (arm,) = arms("digits", ["vae oversampling"])
+    grown, real = arm.grow(run_), run_.samples
+    assert set(grown.counts) == {max(real.counts)}
+    assert torch.equal(grown.x[: len(real)], real.x)
+    assert torch.equal(grown.y[: len(real)], real.y)
+    assert len(grown.x.unique(dim=0)) > len(real)
+    level = room.Run(subset(load("digits"), 3, 0), 0, QUICK)
+    assert arm.grow(level) is level.samples
+
+
+def test_rows_and_images_have_perturbations_of_their_own():
+    stages = [arms("wine", ["vae"], images=images)[0].stages for images in (True, False)]
+    assert stages == [(Synthetic(Extrapolate()),), (Synthetic(Interpolate()),)]
+    named = {row.arm: row.confusion for row in run("wine", classifier="knn", arm=arms("wine", ["vae"], images=False))}
+    assert named == {row.arm: row.confusion for row in run("wine", classifier="knn") if row.arm == "vae"}
 
 
 def test_arms_by_name():

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks as sklearn_checks
 
-from vaeaug import Extrapolate, InputError, Posterior
+from vaeaug import Difference, Extrapolate, InputError, Posterior
 
 pytest.importorskip("imblearn", reason="needs imbalanced-learn")
 
@@ -163,6 +163,15 @@ def test_frames_in_frames_out():
     parents = frame.iloc[ours.sample_indices_].reset_index(drop=True)
     assert near[["count", "flag"]].equals(parents[["count", "flag"]])
     assert (near["a"] != parents["a"]).any()
+
+
+def test_rare_classes_borrow_from_the_others():
+    usual, named, own = (
+        sampler(**s).fit_resample(X, Y)[0]
+        for s in ({}, {"perturb": Difference(donors="shrunk")}, {"perturb": Difference()})
+    )
+    np.testing.assert_array_equal(usual, named)
+    assert not np.array_equal(usual, own)
 
 
 @pytest.mark.usefixtures("random_state_untouched")

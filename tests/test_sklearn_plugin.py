@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.distributions import Independent, Normal
 
-from vaeaug import Confident, Covariance, Extrapolate, InputError, Posterior
+from vaeaug import Confident, Covariance, Extrapolate, InputError, Interpolate, Posterior
 from vaeaug.sklearn_plugin import AugmentedClassifier
 
 X, Y = (a[::3] for a in load_wine(return_X_y=True))
@@ -116,6 +116,21 @@ def test_filter_and_plain_decode_are_passed_on():
         fitted = augmented(keep=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
     # Each child was vetoed, and its parent stands in for it.
     assert set(map(tuple, fitted._fit_X.astype(np.float32))) == set(map(tuple, X.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "scheme", "other"),
+    [(X, Y, Interpolate(), Extrapolate()), (IMAGES, DIGIT, Extrapolate(), Interpolate())],
+    ids=["rows", "images"],
+)
+def test_the_shape_of_a_sample_decides_how_children_are_drawn(x, y, scheme, other):
+    usual, named, different = (
+        augmented(**s).fit(x, y).estimator_._fit_X for s in ({}, {"perturb": scheme}, {"perturb": other})
+    )
+    np.testing.assert_array_equal(usual, named)
+    assert not np.array_equal(usual, different)
+    halved = augmented(scale=0.5).fit(x, y).estimator_._fit_X
+    np.testing.assert_array_equal(halved, augmented(perturb=type(scheme)(0.5)).fit(x, y).estimator_._fit_X)
 
 
 @pytest.mark.usefixtures("random_state_untouched")
@@ -299,7 +314,7 @@ def test_quiet_unless_asked(capsys):
         ({"ratio": -0.1}, "expected ratio to be a number from 0 to 1, got -0.1"),
         ({"ratio": 1.0}, "expected ratio below 1, got 1.0; pass ratio=0.9 for nine children"),
         ({"perturb": "Posterior"}, "expected a perturbation .*got 'Posterior'"),
-        ({"scale": -1}, "expected scale to be a number from 0 up, got -1"),
+        ({"scale": -1}, "expected scale to be a number from 0 to 1, got -1"),
         ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
         ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),
         ({"latent": 0}, "expected latent to be a whole number from 1 up, got 0"),

@@ -101,11 +101,11 @@ NONE = Candidate()
 FOR_NETWORKS = (
     Candidate(DEFAULT, beside=BESIDE),
     Candidate(DEFAULT, beside=1),
-    Candidate(DEFAULT, 0.5, worst_of=4),
+    Candidate(DEFAULT, beside=1, worst_of=4),
     Candidate(Extrapolate(1.0), beside=BESIDE),
     Candidate(Extrapolate(1.0), 0.5),
+    Candidate(Interpolate(1.0), beside=BESIDE),
     Candidate(Covariance(0.5), 0.5),
-    Candidate(Posterior(2.0), 0.5),
 )
 FOR_ESTIMATORS = (
     Candidate(Extrapolate(1.0), 0.9),

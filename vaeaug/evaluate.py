@@ -79,9 +79,9 @@ def compare(
     _check_amounts(pool, per_class, halved=test is None and not _official(data))
     _checks.within("jobs", jobs, 1, whole=True)
     _checks.within("unlabelled", unlabelled, 0, whole=True)
-    chosen = (*(arms(name) if arm is None else arm), *with_unlabelled(unlabelled, name))
-    _check_unlabelled(chosen, pool, per_class)
     images = pool.x.ndim == 4
+    chosen = (*(arms(name, images=images) if arm is None else arm), *with_unlabelled(unlabelled, name))
+    _check_unlabelled(chosen, pool, per_class)
     conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:
         _checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")

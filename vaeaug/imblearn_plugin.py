@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from vaeaug import _checks
 from vaeaug.fidelity import Filter
-from vaeaug.perturb import Extrapolate, Perturbation
+from vaeaug.perturb import DEFAULT, Perturbation
 from vaeaug.resample import grow, whole_numbers
 
 try:
@@ -32,7 +32,7 @@ class VAEOverSampler(BaseOverSampler):
             float (the ratio of minority to majority after resampling, two classes only); a dict from class to its count
             after resampling; or a function from y to such a dict.
         random_state: An int, a RandomState, or None for numpy's global one.
-        perturb: How to draw children; see `vaeaug.perturb`.
+        perturb: How to draw children; see `vaeaug.perturb`. By default rare classes borrow from the others how samples vary.
         scale: Takes the place of the perturbation's own scale, so that a search can reach it.
         keep: A filter that vetoes children (see `vaeaug.fidelity`); it sees labels as places among the sorted classes. It
             must not have seen samples that the resampled data is judged on.
@@ -65,7 +65,7 @@ class VAEOverSampler(BaseOverSampler):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        perturb: Perturbation = Extrapolate(),  # noqa: B008 (frozen)
+        perturb: Perturbation = DEFAULT,
         scale: float | None = None,
         keep: Filter | None = None,
         residual: bool = True,

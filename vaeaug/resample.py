@@ -18,16 +18,17 @@ from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
 from vaeaug.data import as_samples
 from vaeaug.fidelity import Filter
-from vaeaug.perturb import Perturbation
+from vaeaug.perturb import Perturbation, for_estimators
 from vaeaug.samples import SMALLEST_SIDE
 
 CHANNELS = (1, 3, 4)
+AUTO = "auto"  # as perturb: by the shape of the samples
 
 
 class Settings(Protocol):
     """The parameters that the classifier and the sampler share; `AugmentedClassifier` says what they mean."""
 
-    perturb: Perturbation | None
+    perturb: Perturbation | str | None
     scale: float | None
     keep: Filter | None
     residual: bool
@@ -67,7 +68,7 @@ def grow(settings: Settings, X: np.ndarray, y: np.ndarray, wanted: Mapping[Any, 
     alone = np.flatnonzero(np.bincount(codes)[codes] == 1)
     places = np.concatenate([np.arange(len(X)), alone])
     samples = as_samples((_as_event(X)[places], codes[places]), names=tuple(map(str, classes)))
-    augmenter = _augmenter(settings).fit(samples, seed=_rng.derive(seed, 0), **_training(settings))
+    augmenter = _augmenter(settings, samples.event_shape).fit(samples, seed=_rng.derive(seed, 0), **_training(settings))
     made = augmenter.generate(len(labels), labels=torch.as_tensor(labels), seed=_rng.derive(seed, 1))
     return Grown(_like(made.x.numpy(), X, whole), places[made.parent.numpy()], augmenter)
 
@@ -82,8 +83,8 @@ def whole_numbers(X: Any, numbers: np.ndarray) -> Any:
     return np.array([dtype.kind in "iub" for dtype in X.dtypes])
 
 
-def _augmenter(settings: Settings) -> Augmenter:
-    perturb = settings.perturb
+def _augmenter(settings: Settings, event_shape: tuple[int, ...]) -> Augmenter:
+    perturb = for_estimators(len(event_shape) == 3) if settings.perturb == AUTO else settings.perturb
     if settings.scale is not None and isinstance(perturb, Perturbation):
         perturb = replace(perturb, scale=settings.scale)  # type: ignore[type-var]
     return Augmenter(settings.vae, perturb=perturb, keep=settings.keep, residual=settings.residual)  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaeaug import _checks
 from vaeaug.fidelity import Filter
-from vaeaug.perturb import Extrapolate, Perturbation
-from vaeaug.resample import grow, whole_numbers
+from vaeaug.perturb import Perturbation
+from vaeaug.resample import AUTO, grow, whole_numbers
 
 
 def _delegated(name: str) -> Callable[[Any], bool]:
@@ -39,7 +39,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     Arguments:
         estimator: The classifier.
-        perturb: How to draw children (see `vaeaug.perturb`); None adds none, and gives `estimator`'s own result.
+        perturb: How to draw children (see `vaeaug.perturb`); "auto" takes `Extrapolate()` for images and `Interpolate()` for
+            rows, to which children beyond their class do harm; None adds none, and gives `estimator`'s own result.
         scale: Takes the place of the perturbation's own scale, so that a search can reach it.
         ratio: The share of synthetic samples in the expanded set, in [0, 1): 0.5 is one child per real sample, 0.75 three,
             0.9 nine. Every class grows by the same factor.
@@ -56,7 +57,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         random_state: An int, a RandomState, or None for numpy's global one. `estimator` keeps its own.
 
     X holds numbers: rows, a pandas frame, or images (see `grow`). Children keep its dtype: in whole-number columns they are
-    whole. A class of one sample grows, too, though what moves along its own class, as Extrapolate does, can only copy it.
+    whole. A class of one sample grows, too, though what moves along its own class, as Interpolate does, can only copy it.
 
     After `fit`: `estimator_`, the fitted clone, which holds nothing of the VAE; `classes_`, `n_features_in_`,
     `feature_names_in_`; `event_shape_`, the shape of one sample; and `n_synthetic_`, how many children were added.
@@ -74,7 +75,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self,
         estimator: Any,
         *,
-        perturb: Perturbation | None = Extrapolate(),  # noqa: B008 (frozen)
+        perturb: Perturbation | str | None = AUTO,
         scale: float | None = None,
         ratio: float = 0.5,
         keep: Filter | None = None,

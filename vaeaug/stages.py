@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from vaeaug import _checks
+from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
-from vaeaug.perturb import Extrapolate, Perturbation
+from vaeaug.perturb import DEFAULT, Extrapolate, Perturbation
 from vaeaug.samples import Samples
 from vaeaug.torch_plugin.replacement import Replacement, replace_some
 
@@ -134,3 +135,24 @@ class Synthetic(Stage):
         children = Replacement(augmenter, worst_of=self.worst_of, classifier=network).children
         ratio = 1.0 if job.network is None else self.ratio
         return lambda x, t, seed: (replace_some(augmenter, x, t.argmax(1), ratio, seed, children), t)
+
+
+@dataclass(frozen=True)
+class Fill(Growth):
+    """Grows the rarer classes by children until every class has as many samples as the richest: what `VAEOverSampler` does.
+
+    Arguments:
+        perturb: How to draw the children.
+    """
+
+    perturb: Perturbation = DEFAULT
+
+    def grow(self, job: Job) -> Samples:
+        samples = job.samples
+        missing = max(samples.counts) - torch.tensor(samples.counts)
+        labels = torch.arange(len(missing)).repeat_interleave(missing)
+        if not len(labels):
+            return samples
+        augmenter = job.augmenter().using(perturb=self.perturb)
+        made = augmenter.generate(len(labels), labels=labels, seed=_rng.derive(job.seed, 14))
+        return Samples(torch.cat([samples.x, made.x]), torch.cat([samples.y, made.y]), samples.names)
