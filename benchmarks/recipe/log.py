@@ -4,7 +4,7 @@ python benchmarks/recipe/q01_recipe.py [--jobs 2]    runs or resumes the cells o
 python benchmarks/recipe/log.py                      writes README.md from the scripts' conclusions and the rows there are
 
 The 60,000 training images of Fashion-MNIST are halved: subsets are drawn from one half, 10,000 images of the other judge.
-digits is halved as the benchmark does it, then the first half once more, so that its test half is not touched either.
+Other sets are halved as the benchmark does it, then the first half once more, so that the test half is not touched either.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Question(NamedTuple):
     Arguments:
         arms: What is compared.
         per_class, seeds, classifier, settings: As `vaeaug.compare` takes them.
-        data: `fashion-mnist` or `digits`.
+        data: The name of a set.
     """
 
     arms: Sequence[Arm]
@@ -52,7 +52,7 @@ class Question(NamedTuple):
 
 def development(data: str) -> tuple[Samples, Samples]:
     """Returns what subsets are drawn from and what judges: training images, all of them."""
-    if data == "digits":
+    if data != "fashion-mnist":
         return split(splits(data)[0], 0.5, seed=1)
     pool, rest = split(load(data), 0.5, seed=1)
     return pool, subset(rest, JUDGES, 0)

@@ -2,6 +2,9 @@
 
 20 images per class, 150 steps of 64 images, which is 48 passes: a step takes a second on a core, so that more did not fit.
 One child joins every sample; classical augmentation in all arms.
+
+Conclusion: two seeds. The gain is larger than that of the small network: 2.0 and 2.9 over MixUp, 2.1 and 4.2 over
+classical augmentation, after 48 passes. Not judged on other seeds.
 """
 
 from log import MOVES, Question, answer, with_mixup

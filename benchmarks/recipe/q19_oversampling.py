@@ -1,0 +1,35 @@
+"""Lopsided sets and a random forest: children of which kind, where they bring every class up to the largest?
+
+300/180/110/66/40/24/14/9/6/4 images, the classes permuted by seed, balanced accuracy. *fill* does what `VAEOverSampler` does.
+
+Conclusion: four seeds. Here it pays to go far and to borrow: with differences that a rare class borrows from the others the
+forest is 3.0 above class weights and 4.3 above SMOTE, with the former default, extrapolation, 0.2 below and 1.1 above: a
+class of four has nothing of its own to extrapolate by. Tried beside the rows, eight seeds each: on breast-cancer with 6
+samples of a class and 60 or 50 of the other, forest and support vectors gain some 5 points over SMOTE by it, on wine nobody
+gains or loses. So this is the default of `VAEOverSampler`, for rows, too. Judged in docs/results.md.
+"""
+
+from log import Question, answer
+
+from vaeaug.arms import Arm
+from vaeaug.perturb import Difference, Extrapolate, Interpolate
+from vaeaug.rivals import ClassWeights, Oversample, Smote
+from vaeaug.stages import Fill
+
+SCHEMES = {
+    "extrapolate": Extrapolate(),
+    "interpolate": Interpolate(),
+    "difference": Difference(),
+    "any class": Difference(donors="any"),
+    "shrunk": Difference(donors="shrunk"),
+}
+ARMS = (
+    Arm("none"),
+    Arm("class weights", (ClassWeights(),)),
+    Arm("oversampling", growth=Oversample()),
+    Arm("smote, balanced", growth=Smote()),
+    *(Arm(f"fill, {name}", growth=Fill(scheme)) for name, scheme in SCHEMES.items()),
+)
+
+if __name__ == "__main__":
+    answer(__file__, (Question(ARMS, "lopsided-small", range(4), ("forest",)),))
