@@ -15,10 +15,20 @@ RESULTS = ROOT / "benchmarks" / "results"
 HEADLINE = "fashion-mnist-20"  # the table that README shows
 NOW = tuple(  # what README advises
     f"{JOINED}{more}"
-    for more in ("", " + mixup", " + mixup + class weights", " + oversampling", " + mixup, unlabelled")
+    for more in (
+        "",
+        " + mixup",
+        " by one, worst of 4 + mixup",
+        " + mixup + class weights",
+        " + oversampling",
+        " + mixup, unlabelled",
+    )
 )
+FILLS = "vae oversampling"  # what VAEOverSampler does
 OURS = (
     "classical + vae",
+    FILLS,
+    f"classical + {FILLS}",
     *NOW,
     *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling", ", unlabelled")),
     ANY_CLASS,
@@ -65,16 +75,18 @@ def _regimes() -> list[str]:
         # On more seeds, or beside other arms, stands what is in two tables.
         elsewhere = {row.arm for row in rows_of(f"{name}-judged")}
         found = verdicts.by_rival(rows)
-        for arm in NOW:
+        for arm, classifier in (*((arm, "cnn") for arm in NOW), (FILLS, "forest")):
             if arm in elsewhere or name.endswith("-unlabelled") != arm.endswith("unlabelled"):
                 continue
-            told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == (arm, "cnn")}
+            kinds = (arm, classifier)
+            told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == kinds}
             if told:
                 one = next(iter(told.values()))
                 cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", verdicts.BEST)]
-                steps = f"{max(row.steps for row in rows):,}"
+                steps = f"{max(row.steps for row in rows):,}" if classifier == "cnn" else ""
                 where = f"[{one.data}, {in_words(one.regime)}](docs/results.md#{name})"
-                lines.append((where, steps, arm, str(one.seeds), *(part for cell in cells for part in cell)))
+                called = arm if classifier == "cnn" else f"{classifier}: {arm}"
+                lines.append((where, steps, called, str(one.seeds), *(part for cell in cells for part in cell)))
     if len(lines) == 1:
         return []
     head, *told = (f"| {' | '.join(line)} |" for line in lines)

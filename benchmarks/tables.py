@@ -13,20 +13,30 @@ import readme
 from readme import RESULTS, ROOT, rows_of
 
 from vaeaug import evaluate, gallery, regimes, report, verdicts
-from vaeaug.arms import ANY_CLASS, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
+from vaeaug.arms import ANY_CLASS, HARDEST_MIXED, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
 from vaeaug.data import Samples
 from vaeaug.evaluate import Settings
 from vaeaug.rows import Result, append
 
 RIVALS = ("none", "classical", "mixup", "cutmix", "classical + mixup", "smote", "classical, worst of 4")
 CONTROLS = ("reconstruction only", "pixel noise", "pca", "classical, repeated")
-OURS = ("vae", "classical + vae", RECIPE, ANY_CLASS, JOINED, JOINED_MIXED, "classical + vae, distilled + mixup")
+OURS = (
+    "vae",
+    "classical + vae",
+    RECIPE,
+    ANY_CLASS,
+    JOINED,
+    JOINED_MIXED,
+    HARDEST_MIXED,
+    "classical + vae, distilled + mixup",
+)
 CORE = ("none", "classical", "classical + mixup", "classical + vae", RECIPE, ANY_CLASS, JOINED_MIXED)
 BALANCED = (
     "none",
     "classical",
     "classical + oversampling",
     "classical + class weights",
+    "classical + vae oversampling",
     "classical + mixup + class weights",
     "classical + vae + class weights",
     f"{RECIPE} + class weights",
@@ -44,7 +54,15 @@ PUBLISHED = (
 )
 FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
 SHORT = ("none", "classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED)
-LOPSIDED_FOREST = ("none", "oversampling", "class weights", "smote", "vae")
+LOPSIDED_FOREST = (
+    "none",
+    "oversampling",
+    "class weights",
+    "smote",
+    "smote, balanced",
+    "vae",
+    "vae oversampling",
+)
 DIGITS = (("cnn", (*CORE, "smote", "pca")), ("forest", FOREST))
 PEERS = (
     "none",
@@ -80,8 +98,11 @@ class Table:
     unlabelled: int = 0
 
 
-RECIPES = (("cnn", ("classical", "classical + mixup", RECIPE)),)
-FEW = (("cnn", ("classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED_MIXED)),)
+# Longer training; MixUp after children that join only where classes are small.
+LONG = (("cnn", ("classical", "classical + mixup", RECIPE, JOINED)),)
+LONG_MANY = (("cnn", ("classical", "classical + mixup", JOINED)),)
+LONG_FEW = (("cnn", ("classical", "classical + mixup", RECIPE, JOINED_MIXED)),)
+FEW = (("cnn", ("classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED_MIXED, HARDEST_MIXED)),)
 EVERY_RECIPE = (("cnn", (*FEW[0][1], JOINED)),)
 
 TABLES = {
@@ -96,10 +117,10 @@ TABLES = {
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, FEW, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, EVERY_RECIPE, JUDGED),
-    "fashion-mnist-10-longer": Table("fashion-mnist", 10, RECIPES, settings=LONGER),
-    "fashion-mnist-20-longer": Table("fashion-mnist", 20, RECIPES, settings=LONGER),
-    "fashion-mnist-50-longer": Table("fashion-mnist", 50, RECIPES, settings=LONGER),
-    "fashion-mnist-100-longer": Table("fashion-mnist", 100, RECIPES, settings=LONGER),
+    "fashion-mnist-10-longer": Table("fashion-mnist", 10, LONG_FEW, settings=LONGER),
+    "fashion-mnist-20-longer": Table("fashion-mnist", 20, LONG_FEW, settings=LONGER),
+    "fashion-mnist-50-longer": Table("fashion-mnist", 50, LONG, settings=LONGER),
+    "fashion-mnist-100-longer": Table("fashion-mnist", 100, LONG_MANY, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
     "breast-cancer-20-tuned": Table("breast-cancer", 20, (("logistic", TUNED), ("forest", TUNED))),
     "wine-10-tuned": Table("wine", 10, (("logistic", TUNED), ("forest", TUNED))),
@@ -137,7 +158,7 @@ def run(name: str, jobs: int) -> None:
             name=table.data,
             per_class=table.per_class,
             classifier=(classifier,),
-            arm=(*arms(table.data, names), *pooled),
+            arm=(*arms(table.data, names, images=pool.x.ndim == 4), *pooled),
             seeds=table.seeds,
             settings=table.settings,
             rows=RESULTS / name / "rows.csv",
