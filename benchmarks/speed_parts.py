@@ -215,12 +215,14 @@ def epoch(setup: Setup) -> Rows:
         return x, y
 
     worst = AugmentedLoader(loader, augmenter, 0.5, worst_of=4, classifier=classifier)
+    hardest = AugmentedLoader(loader, augmenter, beside=1, worst_of=4, classifier=classifier)
     cases: dict[str, Callable[[], None]] = {
         "plain": lambda: run(loader),
         "vaeaug, ratio 0": lambda: run(AugmentedLoader(loader, augmenter, 0.0)),
         "vaeaug, ratio 0.5": lambda: run(AugmentedLoader(loader, augmenter, 0.5)),
         "vaeaug, ratio 0.5, worst of 4": lambda: run(worst),
         "vaeaug, one child beside each": lambda: run(AugmentedLoader(loader, augmenter, beside=1)),
+        "vaeaug, the hardest of four beside each": lambda: run(hardest),
         "vaeaug, the default: three beside each": lambda: run(AugmentedLoader(loader, augmenter)),
         "by hand: every batch repeated four times": lambda: run(
             loader, lambda x, y: (x.repeat(4, 1, 1, 1), y.repeat(4))

@@ -32,7 +32,7 @@ from vaeaug.stages import Fill, Growth, Job, Stage, Synthetic, Transform
 # Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
 JOINED = "classical + vae joined"
 JOINED_MIXED = f"{JOINED} + mixup"  # with some 20 per class or fewer, q12 and q15
-# One child beside each sample, the hardest of four, at 10 and 20 per class (q18): a little better, but it asks the network.
+# One child beside each sample, the hardest of four: at 20 per class a little better (q18), but it asks the network.
 HARDEST = f"{JOINED} by one, worst of 4"
 HARDEST_MIXED = f"{HARDEST} + mixup"
 STANDARD = ("none", "classical", "vae", JOINED)
@@ -120,7 +120,8 @@ def every(
         data: The name of the data set; known sets have a classical augmentation of their own.
         classical: Another classical augmentation.
         perturb: Another perturbation for the arms named after the VAE.
-        images: Whether the samples are images: rows have another perturbation by default.
+        images: Whether the samples are images: of rows, the arms named after the VAE interpolate where they extrapolate of
+            images.
     """
     moves = classical or CLASSICAL.get(data, Classical())
     vae = Synthetic(perturb or for_estimators(images))
@@ -187,18 +188,22 @@ def _joined(moves: Classical, perturb: Perturbation) -> tuple[Arm, ...]:
 
 
 def with_unlabelled(
-    count: int, data: str = "", classical: Classical | None = None, perturb: Perturbation | None = None
+    count: int,
+    data: str = "",
+    classical: Classical | None = None,
+    perturb: Perturbation | None = None,
+    images: bool = True,
 ) -> tuple[Arm, ...]:
     """Returns the arms whose VAE has `count` samples without labels to hand; none where there are none.
 
     Arguments:
         count: How many, of those that are not in the training subset.
-        data, classical, perturb: See `every`.
+        data, classical, perturb, images: See `every`.
     """
     if count == 0:
         return ()
     moves = classical or CLASSICAL.get(data, Classical())
-    vae = Adopting(count=count) if perturb is None else Adopting(perturb, count=count)
+    vae = Adopting(perturb or for_estimators(images), count=count)
     return (
         Arm("vae, unlabelled", (vae,)),
         Arm("classical + vae, unlabelled", (vae, moves)),

@@ -60,7 +60,8 @@ def compare(
         classifier: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
             estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
             samples standardised by the moments of the training subset.
-        arm: The arms; by default those of `vaeaug.arms.arms`. Those that do not suit a classifier are left out: `left_out`.
+        arm: The arms; by default those of `vaeaug.arms.arms` (for rows of your own choice, `arms(..., images=False)`).
+            Those that do not suit a classifier are left out: `left_out`.
         seeds: How many, or which.
         settings: What the arms share.
         rows: A CSV file that keeps the rows; the cells that it already has are not run again.
@@ -80,7 +81,7 @@ def compare(
     _checks.within("jobs", jobs, 1, whole=True)
     _checks.within("unlabelled", unlabelled, 0, whole=True)
     images = pool.x.ndim == 4
-    chosen = (*(arms(name, images=images) if arm is None else arm), *with_unlabelled(unlabelled, name))
+    chosen = (*(arms(name, images=images) if arm is None else arm), *with_unlabelled(unlabelled, name, images=images))
     _check_unlabelled(chosen, pool, per_class)
     conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:

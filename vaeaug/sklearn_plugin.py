@@ -40,8 +40,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     Arguments:
         estimator: The classifier.
         perturb: How to draw children (see `vaeaug.perturb`); "auto" takes `Extrapolate()` for images and `Interpolate()` for
-            rows, to which children beyond their class do harm; None adds none, and gives `estimator`'s own result.
-        scale: Takes the place of the perturbation's own scale, so that a search can reach it.
+            rows, where children beyond their class can do harm; None adds none, and gives `estimator`'s own result.
+        scale: Takes the place of the perturbation's own scale, so that a search can reach it; with "auto" in 0..1 for rows.
         ratio: The share of synthetic samples in the expanded set, in [0, 1): 0.5 is one child per real sample, 0.75 three,
             0.9 nine. Every class grows by the same factor.
         keep: A filter that vetoes children (see `vaeaug.fidelity`); it sees labels as places in `classes_`. It must not have

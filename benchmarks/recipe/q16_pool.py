@@ -2,6 +2,11 @@
 
 Small CNN, 20 labelled images per class and 10,000 without labels, classical augmentation and MixUp in all arms. As in q08 the
 VAE trains on the pool, and children start also from images of it that a teacher takes for the class.
+
+Conclusion: two seeds. Nothing tells the ways apart: children that join 2.9 over MixUp, with MixUp or without, by
+extrapolation the same; half of the batch replaced by the hardest of four 2.6; differences of the class alone and networks
+among the teachers somewhat less. On the judging seeds the former recipe is ahead (docs/results.md). Tried beside the rows
+and not better: three times as many neighbours that may be adopted, and teachers whose labels are brought to equal shares.
 """
 
 from log import MOVES, Question, answer, with_mixup

@@ -85,7 +85,7 @@ def bench(
     chosen_scheme = None if perturb is None else scheme(perturb, scale)
     moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
     conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme, pool.x.ndim == 4)
-    conditions += arms.with_unlabelled(unlabelled, source, _classical(source, moves), chosen_scheme)
+    conditions += arms.with_unlabelled(unlabelled, source, _classical(source, moves), chosen_scheme, pool.x.ndim == 4)
     rows = list(
         evaluate.compare(
             pool,
