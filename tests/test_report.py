@@ -1,4 +1,5 @@
 import re
+import textwrap
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,8 +9,9 @@ import torch
 
 from vaeaug import Augmenter, InputError, gallery, report
 from vaeaug.confusions import changes, shares
+from vaeaug.contrasts import summaries
 from vaeaug.data import load, subset
-from vaeaug.figures import _apart
+from vaeaug.figures import LETTERS, _apart, accuracies
 from vaeaug.perturb import PERTURBATIONS, Interpolate
 from vaeaug.rows import Result
 
@@ -63,6 +65,16 @@ class Page(HTMLParser):
 def page_of(tmp_path, *args, **options):
     report.write(tmp_path / "page.html", *args, **options)
     return Page((tmp_path / "page.html").read_text())
+
+
+def test_names_longer_than_a_drawing_leave_room_for_it(recwarn):
+    long = "classical + a peer of a name that is much longer than any of ours, worst of 4 + mixup + class weights"
+    found = rows((*ARMS, long))
+    drawing = accuracies(found, summaries(found)).svg
+    assert not recwarn.list  # such as matplotlib's that the axes collapsed
+    lines = textwrap.wrap(long, LETTERS)
+    assert len(lines) > 1
+    assert all(f">{line}</text>" in drawing for line in lines)
 
 
 def test_page_is_self_contained_and_says_it_all(augmenter, tmp_path):

@@ -313,7 +313,7 @@ def test_quiet_unless_asked(capsys):
         ({"estimator": LinearRegression()}, "expected a classifier as estimator, got LinearRegression"),
         ({"ratio": -0.1}, "expected ratio to be a number from 0 to 1, got -0.1"),
         ({"ratio": 1.0}, "expected ratio below 1, got 1.0; pass ratio=0.9 for nine children"),
-        ({"perturb": "Posterior"}, "expected a perturbation, \"auto\" or None, got 'Posterior'"),
+        ({"perturb": "Posterior"}, "expected a perturbation or \"auto\", got 'Posterior'"),
         ({"scale": -1}, "expected scale to be a number from 0 to 1, got -1"),
         ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
         ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),

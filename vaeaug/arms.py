@@ -136,14 +136,8 @@ def every(
         Arm("mixup", (Mix(),)),
         Arm("cutmix", (Mix(cut=True, alpha=1.0),)),
         Arm("classical + mixup", (moves, Mix())),
-        Arm("oversampling", growth=Oversample()),
-        Arm("classical + oversampling", (moves,), Oversample()),
-        Arm("class weights", (ClassWeights(),)),
-        Arm("classical + class weights", (moves, ClassWeights())),
+        *_balanced(moves, perturb or DEFAULT),
         Arm("smote", growth=Smote(factor=10)),
-        Arm("smote, balanced", growth=Smote()),
-        Arm("vae oversampling", growth=Fill(perturb or DEFAULT)),
-        Arm("classical + vae oversampling", (moves,), Fill(perturb or DEFAULT)),
         *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
         *_joined(moves, perturb or DEFAULT),
         Arm("classical + vae, worst of 4", (worst, moves)),
@@ -168,6 +162,19 @@ def every(
         Arm("duplicates", (Repeat(),)),
         *(Arm(name, (), peer) for name, peer in PEERS.items()),
         *(Arm(f"classical + {name}", (moves,), peer) for name, peer in PEERS.items()),
+    )
+
+
+def _balanced(moves: Classical, perturb: Perturbation) -> tuple[Arm, ...]:
+    """Returns the arms that level the classes."""
+    return (
+        Arm("oversampling", growth=Oversample()),
+        Arm("classical + oversampling", (moves,), Oversample()),
+        Arm("class weights", (ClassWeights(),)),
+        Arm("classical + class weights", (moves, ClassWeights())),
+        Arm("smote, balanced", growth=Smote()),
+        Arm("vae oversampling", growth=Fill(perturb)),
+        Arm("classical + vae oversampling", (moves,), Fill(perturb)),
     )
 
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import torch
-
 from vaeaug import _checks, _rng
 from vaeaug.arms import Arm
 from vaeaug.joined import Joined
 from vaeaug.perturb import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
 from vaeaug.samples import Samples
-from vaeaug.stages import Growth, Job, Stage, Synthetic
+from vaeaug.stages import Growth, Job, Stage, Synthetic, with_children
 from vaeaug.torch_plugin.replacement import BESIDE
 
 
@@ -93,8 +91,7 @@ class Children(Growth):
         size = round(len(samples) * self.ratio / (1 - self.ratio))
         if size == 0:
             return samples
-        made = augmenter.generate(size, samples.x, samples.y, _rng.derive(job.seed, 11))
-        return Samples(torch.cat([samples.x, made.x]), torch.cat([samples.y, made.y]), samples.names)
+        return with_children(samples, augmenter.generate(size, samples.x, samples.y, _rng.derive(job.seed, 11)))
 
 
 NONE = Candidate()

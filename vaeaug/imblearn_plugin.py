@@ -32,7 +32,8 @@ class VAEOverSampler(BaseOverSampler):
             float (the ratio of minority to majority after resampling, two classes only); a dict from class to its count
             after resampling; or a function from y to such a dict.
         random_state: An int, a RandomState, or None for numpy's global one.
-        perturb: How to draw children; see `vaeaug.perturb`. By default rare classes borrow from the others how samples vary.
+        perturb: How to draw children; see `vaeaug.perturb`. By default rare classes borrow from the others how samples vary;
+            "auto" is what `AugmentedClassifier` does.
         scale: Takes the place of the perturbation's own scale, so that a search can reach it.
         keep: A filter that vetoes children (see `vaeaug.fidelity`); it sees labels as places among the sorted classes. It
             must not have seen samples that the resampled data is judged on.
@@ -65,7 +66,7 @@ class VAEOverSampler(BaseOverSampler):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        perturb: Perturbation = DEFAULT,
+        perturb: Perturbation | str = DEFAULT,
         scale: float | None = None,
         keep: Filter | None = None,
         residual: bool = True,

@@ -86,7 +86,7 @@ def whole_numbers(X: Any, numbers: np.ndarray) -> Any:
 def _augmenter(settings: Settings, event_shape: tuple[int, ...]) -> Augmenter:
     perturb = for_estimators(len(event_shape) == 3) if settings.perturb == AUTO else settings.perturb
     if isinstance(perturb, str):
-        _checks.refuse(f'a perturbation, "{AUTO}" or None', repr(perturb), "pass vaeaug.Interpolate(), say")
+        _checks.refuse(f'a perturbation or "{AUTO}"', repr(perturb), "pass vaeaug.Interpolate(), say")
     if settings.scale is not None and isinstance(perturb, Perturbation):
         perturb = replace(perturb, scale=settings.scale)  # type: ignore[type-var]
     return Augmenter(settings.vae, perturb=perturb, keep=settings.keep, residual=settings.residual)  # type: ignore[arg-type]

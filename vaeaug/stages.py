@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vaeaug import _checks, _rng
 from vaeaug.augmenter import Augmenter
+from vaeaug.children import Generated
 from vaeaug.perturb import DEFAULT, Extrapolate, Perturbation
 from vaeaug.samples import Samples
 from vaeaug.torch_plugin.replacement import Replacement, replace_some
@@ -77,6 +78,11 @@ class Growth(ABC):
     @abstractmethod
     def grow(self, job: Job) -> Samples:
         """Returns the training subset with synthetic or repeated samples behind it."""
+
+
+def with_children(samples: Samples, made: Generated) -> Samples:
+    """Returns samples with their children behind them."""
+    return Samples(torch.cat([samples.x, made.x]), torch.cat([samples.y, made.y]), samples.names)
 
 
 def goal(counts: Sequence[int], factor: int) -> int:
@@ -154,5 +160,4 @@ class Fill(Growth):
         if not len(labels):
             return samples
         augmenter = job.augmenter().using(perturb=self.perturb)
-        made = augmenter.generate(len(labels), labels=labels, seed=_rng.derive(job.seed, 14))
-        return Samples(torch.cat([samples.x, made.x]), torch.cat([samples.y, made.y]), samples.names)
+        return with_children(samples, augmenter.generate(len(labels), labels=labels, seed=_rng.derive(job.seed, 14)))

@@ -39,7 +39,7 @@ class AugmentedLoader:
             kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
         classifier: The network that is being trained: an nn.Module from samples as the loader yields them to logits
             `(B, K)`. It is asked in eval mode, without gradients, and left as it was. With `ratio=0.5` and MixUp this is the
-            recipe that docs/results.md calls *worst of 4*; with children that join it was tried for one of each alone.
+            recipe that docs/results.md calls *worst of 4*, with `beside=1` what it calls *joined by one, worst of 4*.
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
