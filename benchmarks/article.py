@@ -28,14 +28,15 @@ from torch.distributions import Independent
 from torchvision.transforms.v2.functional import gaussian_blur
 from tqdm.auto import tqdm
 
-from vaeaug import VAE, Augmenter, Generated, _files, _rng, fit_vae
-from vaeaug.bank import Bank
-from vaeaug.classifiers import small_cnn
+from vaeaug import VAE, Augmenter, Generated, fit_vae
 from vaeaug.data import Samples, load, subset
-from vaeaug.fidelity import probabilities
-from vaeaug.networks import MLP
+from vaeaug.filters.base import probabilities
+from vaeaug.models.classifiers import small_cnn
+from vaeaug.models.networks import MLP
+from vaeaug.models.training import Shuffled, evaluating, train
 from vaeaug.perturb import Perturbation
-from vaeaug.training import Shuffled, evaluating, train
+from vaeaug.perturb.bank import Bank
+from vaeaug.runtime import files, seeds
 
 HERE = Path(__file__).parent
 LEAST_ACCURACY = 0.88
@@ -103,9 +104,9 @@ def fit_vaes(data: Samples, setting: Setting, progress: bool = True) -> tuple[VA
 
 def fit_judge(data: Samples, setting: Setting, progress: bool = True) -> nn.Module:
     """Trains the independent classifier: on real images alone."""
-    with _rng.forked(setting.seed, 1):
+    with seeds.forked(setting.seed, 1):
         judge = small_cnn(data.event_shape, len(data.names)).to(memory_format=torch.channels_last)
-    order = Shuffled(len(data), setting.judge_batch, _rng.derive(setting.seed, 2))
+    order = Shuffled(len(data), setting.judge_batch, seeds.derive(setting.seed, 2))
 
     def loss(step: int) -> Tensor:
         places = order(step)
@@ -190,7 +191,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 def noised(x: Tensor, noise: float, seed: int) -> Tensor:
     """Returns images with Gaussian noise, kept within 0..1 as a camera would."""
-    return (x + noise * torch.randn(x.shape, generator=_rng.generator(seed, 3))).clamp(0, 1)
+    return (x + noise * torch.randn(x.shape, generator=seeds.generator(seed, 3))).clamp(0, 1)
 
 
 def reconstruction(vaes: tuple[VAE, VAE], given: Tensor, x: Tensor) -> dict[str, float]:
@@ -276,10 +277,10 @@ def measure(
 def publish(numbers: dict[str, Any], material: Material, results: Path, page: Path) -> None:
     """Writes the figures, the numbers and the page's numbers, each file whole."""
     for name, draw in article_pictures.PICTURES.items():
-        with _files.beside(results / "article" / f"{name}.png") as new:
+        with files.beside(results / "article" / f"{name}.png") as new:
             article_pictures.save(draw(material, numbers), new)
-    _files.save_json(results / "article.json", numbers)
-    with _files.beside(page) as new:
+    files.save_json(results / "article.json", numbers)
+    with files.beside(page) as new:
         new.write_text(article_page.fill(page.read_text(), numbers))
 
 

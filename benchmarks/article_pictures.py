@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaeaug import VAE
 from vaeaug.data import Samples
-from vaeaug.training import evaluating
+from vaeaug.models.training import evaluating
 
 WIDTH, DPI = 8.0, 110
 PALETTES, LIMIT = (256, 128, 64, 32), 145_000  # colours to try, and bytes

@@ -6,7 +6,7 @@ Coordinate by coordinate: each value of the grid is tried on top of the best fou
 its cells is higher. Development seeds 0-3, two of them at each size; judged on a part of the official *training* images
 that no cell trains on, so that the test images choose nothing. 15 configurations in all, 4 cells each.
 Rows are kept in results/classical.csv as they come, and a search that was cut off goes on; results/classical.json gets the
-winners, which `vaeaug.arms.CLASSICAL` repeats and a test compares.
+winners, which `vaeaug.bench.methods.CLASSICAL` repeats and a test compares.
 """
 
 import json
@@ -14,11 +14,11 @@ import statistics
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from vaeaug import _files
-from vaeaug.arms import Arm
+from vaeaug.bench.compare import Settings, compare, splits
+from vaeaug.bench.stages.method import Arm
 from vaeaug.data import Samples, load, split
-from vaeaug.evaluate import Settings, compare, splits
-from vaeaug.rivals import Classical
+from vaeaug.data.classical import Classical
+from vaeaug.runtime import files
 
 ROWS = Path(__file__).parent / "results" / "classical.csv"
 WINNERS = ROWS.with_suffix(".json")
@@ -130,5 +130,5 @@ if __name__ == "__main__":
     kept = {}
     for name in SEARCHES:
         kept[name] = search(name)
-        _files.save_json(WINNERS, kept)
+        files.save_json(WINNERS, kept)
     print(json.dumps({name: found["moves"] for name, found in kept.items()}))

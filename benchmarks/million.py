@@ -25,8 +25,9 @@ from typing import Any
 
 import torch
 
-from vaeaug import Augmenter, _files
+from vaeaug import Augmenter
 from vaeaug.data import load, subset
+from vaeaug.runtime import files
 
 RESULT = Path(__file__).parent / "results" / "million.json"
 FORMATS = {"npz": "npz", "webdataset": "tar"}
@@ -53,7 +54,7 @@ def main() -> None:
         found = measure(Path(place), asked)
     print(found)
     if asked.samples >= 1_000_000:
-        _files.save_json(RESULT, found)
+        files.save_json(RESULT, found)
         write_page(found)
 
 

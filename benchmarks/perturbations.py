@@ -6,7 +6,8 @@ python benchmarks/perturbations.py
 from dataclasses import replace
 from pathlib import Path
 
-from vaeaug import Augmenter, gallery, report
+from vaeaug import Augmenter
+from vaeaug.bench.report import gallery, page
 from vaeaug.data import load, subset
 from vaeaug.perturb import PERTURBATIONS
 
@@ -20,4 +21,4 @@ if __name__ == "__main__":
         scales = (0.25, 0.5, 1.0) if name in ("Interpolate", "Prior") else (0.5, 1.0, 2.0)
         unit = fitted.using(perturb=replace(scheme(), scale=1.0))
         family, _ = gallery.gallery(unit, scales=scales, seed=SEED)
-        report.save_png(family, OUT / f"{name.lower()}.png")
+        page.save_png(family, OUT / f"{name.lower()}.png")

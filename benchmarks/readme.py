@@ -5,10 +5,11 @@ python benchmarks/readme.py
 
 from pathlib import Path
 
-from vaeaug import InputError, verdicts
-from vaeaug.arms import ANY_CLASS, JOINED, RECIPE
-from vaeaug.report import in_words
-from vaeaug.rows import Result, read
+from vaeaug import InputError
+from vaeaug.bench.methods import ANY_CLASS, JOINED, RECIPE
+from vaeaug.bench.report import wording
+from vaeaug.bench.report.page import in_words
+from vaeaug.bench.results import Result, read
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -48,7 +49,7 @@ def rows_of(name: str) -> list[Result]:
 def block() -> str:
     """Returns the text between the marks."""
     rows = rows_of(HEADLINE)
-    lines = [verdicts.table(rows, arms=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
+    lines = [wording.table(rows, arms=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
     return "\n".join([BEGIN, *lines, *_regimes(), END])
 
 
@@ -57,8 +58,8 @@ def _missing(name: str) -> str:
 
 
 def _told(rows: list[Result]) -> list[str]:
-    found = [c for rival in ("classical", "classical + mixup") for c in verdicts.by_rival(rows).get(rival, ())]
-    return [f"- {verdicts.sentence(c)}" for c in found if c.arm in NOW]
+    found = [c for rival in ("classical", "classical + mixup") for c in wording.by_rival(rows).get(rival, ())]
+    return [f"- {wording.sentence(c)}" for c in found if c.arm in NOW]
 
 
 def _regimes() -> list[str]:
@@ -68,7 +69,7 @@ def _regimes() -> list[str]:
     for name, rows in sorted(there.items(), key=lambda one: [(row.data, row.samples, one[0]) for row in one[1][:1]]):
         # On more seeds, or beside other arms, stands what is in two tables.
         elsewhere = {row.arm for row in rows_of(f"{name}-judged")}
-        found = verdicts.by_rival(rows)
+        found = wording.by_rival(rows)
         for arm, classifier in (*((arm, "cnn") for arm in (*NOW, f"classical + {FILLS}")), (FILLS, "forest")):
             if arm in elsewhere or name.endswith("-unlabelled") != arm.endswith("unlabelled"):
                 continue
@@ -76,7 +77,7 @@ def _regimes() -> list[str]:
             told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == kinds}
             if told:
                 one = next(iter(told.values()))
-                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", verdicts.BEST)]
+                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", wording.BEST)]
                 steps = f"{max(row.steps for row in rows):,}" if classifier == "cnn" else ""
                 where = f"[{one.data}, {in_words(one.regime)}](docs/results.md#{name})"
                 called = arm if classifier == "cnn" else f"{classifier}: {arm}"
@@ -87,7 +88,7 @@ def _regimes() -> list[str]:
     return ["", head, "|" + " --- |" * len(lines[0]), *told]
 
 
-def _cell(told: verdicts.Contrast | None) -> tuple[str, str]:
+def _cell(told: wording.Contrast | None) -> tuple[str, str]:
     return ("", "") if told is None else (f"{told.mean:+.1f} [{told.low:+.1f}, {told.high:+.1f}]", told.verdict)
 
 
@@ -95,10 +96,10 @@ def everywhere() -> list[str]:
     """Returns the tally of every table's verdicts on our arms, and where they lose."""
     tables = [path.parent.name for path in sorted(RESULTS.glob("*/rows.csv"))]
     rows = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
-    found = [c for group in verdicts.by_rival(rows).values() for c in group if c.arm in OURS]
-    lines = [f"- {line}" for _, line in verdicts.tally(found)]
+    found = [c for group in wording.by_rival(rows).values() for c in group if c.arm in OURS]
+    lines = [f"- {line}" for _, line in wording.tally(found)]
     worse = [c for c in found if c.verdict == "hurts"]
-    return lines + [f"- Loses: {c.data}, {in_words(c.regime)}, {verdicts.sentence(c)}" for c in worse]
+    return lines + [f"- Loses: {c.data}, {in_words(c.regime)}, {wording.sentence(c)}" for c in worse]
 
 
 def updated(readme: str) -> str:

@@ -15,10 +15,11 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import v2
 
-from vaeaug import VAE, AugmentedLoader, Augmenter, _rng, fit_vae
-from vaeaug.classifiers import small_cnn
+from vaeaug import VAE, AugmentedLoader, Augmenter, fit_vae
 from vaeaug.data import Samples, load
-from vaeaug.networks import MLP, Body, Conv
+from vaeaug.models.classifiers import small_cnn
+from vaeaug.models.networks import MLP, Body, Conv
+from vaeaug.runtime import seeds
 
 Rows = list[dict[str, Any]]
 BATCH = 64
@@ -55,7 +56,7 @@ class Setup:
 
 
 def network(body: Body) -> VAE:
-    with _rng.forked(0):
+    with seeds.forked(0):
         return VAE((1, 28, 28), likelihood="bernoulli", body=body)
 
 
@@ -194,7 +195,7 @@ def epoch(setup: Setup) -> Rows:
     data = setup.images(setup.of(3200, 128))
     augmenter = Augmenter().fit(data, steps=setup.of(200, 2), progress=False)
     loader = DataLoader(TensorDataset(data.x, data.y), BATCH, shuffle=True)
-    with _rng.forked(0):
+    with seeds.forked(0):
         classifier = small_cnn((1, 28, 28), 10)
     optimizer = torch.optim.AdamW(classifier.parameters(), 1e-3)
     mixup = v2.MixUp(num_classes=10)

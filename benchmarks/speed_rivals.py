@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from vaeaug.networks import Body
-from vaeaug.vae import VAE
+from vaeaug.models.networks import Body
+from vaeaug.models.vae import VAE
 
 BATCH = 64  # of pythae's sampler
 

@@ -14,11 +14,12 @@ import torch
 from speed_parts import BATCH, Rows, Setup, bare, best_seconds, network
 from torch import Tensor, nn
 
-from vaeaug import VAE, Augmenter, Extrapolate, _rng, fit_vae
-from vaeaug.bank import Bank
+from vaeaug import VAE, Augmenter, Extrapolate, fit_vae
 from vaeaug.data import Samples, Scaling
-from vaeaug.fitting import default_steps
-from vaeaug.networks import Conv
+from vaeaug.models.fitting import default_steps
+from vaeaug.models.networks import Conv
+from vaeaug.perturb.bank import Bank
+from vaeaug.runtime import seeds
 
 
 def memory(setup: Setup) -> Rows:
@@ -65,7 +66,7 @@ def growth(setup: Setup) -> Rows:
 def _grown(size: int, steps: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     x, y = torch.rand(BATCH, 1, 28, 28, generator=generator), torch.arange(BATCH) % 10
-    with _rng.forked(0):
+    with seeds.forked(0):
         vae = VAE((1, 28, 28)).eval()
     mean = torch.randn(size, 16, generator=generator)
     # One image stands for all: the codes are what is searched.

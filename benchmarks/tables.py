@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import readme
 from readme import RESULTS, ROOT, rows_of
 
-from vaeaug import evaluate, gallery, regimes, report, verdicts
-from vaeaug.arms import ANY_CLASS, HARDEST_MIXED, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
+from vaeaug.bench import compare, regimes
+from vaeaug.bench.compare import Settings
+from vaeaug.bench.methods import ANY_CLASS, HARDEST_MIXED, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
+from vaeaug.bench.report import gallery, page, wording
+from vaeaug.bench.results import Result, append
 from vaeaug.data import Samples
-from vaeaug.evaluate import Settings
-from vaeaug.rows import Result, append
 
 RIVALS = ("none", "classical", "mixup", "cutmix", "classical + mixup", "smote", "classical, worst of 4")
 CONTROLS = ("reconstruction only", "pixel noise", "pca", "classical, repeated")
@@ -84,7 +85,7 @@ class Table:
     """The settings of one table.
 
     Arguments:
-        data, per_class, seeds: What is run; see `vaeaug.evaluate.compare`.
+        data, per_class, seeds: What is run; see `vaeaug.bench.compare.compare`.
         cells: Each classifier with its arms.
         settings: What the arms share.
         unlabelled: Adds the recipe with so many unlabelled samples to hand.
@@ -145,14 +146,14 @@ BEGIN, END = "<!-- tables: benchmarks/tables.py writes what follows -->", "<!-- 
 def run(name: str, jobs: int) -> None:
     """Runs the cells of a table that are not there yet, and writes its page."""
     table, start = TABLES[name], time.perf_counter()
-    pool, test = evaluate.splits(table.data)
+    pool, test = compare.splits(table.data)
     pooled = [
         arm for arm in with_unlabelled(table.unlabelled, table.data) if arm.name.startswith((RECIPE, ANY_CLASS, JOINED))
     ]
     borrow(name)
     rows: list[Result] = []
     for classifier, names in table.cells:
-        rows += evaluate.compare(
+        rows += compare.compare(
             pool,
             test=test,
             name=table.data,
@@ -184,10 +185,10 @@ def borrow(name: str) -> None:
 
 def pages(names: Sequence[str]) -> None:
     """Writes the pages of several tables that have one of these in them."""
-    for page, parts in PAGES.items():
+    for name, parts in PAGES.items():
         rows = [row for part in parts for row in ordered(rows_of(part))]
         if set(parts) & set(names) and len({row.regime for row in rows}) > 1:
-            _page(page, rows, evaluate.splits(TABLES[parts[0]].data)[0], parts)
+            _page(name, rows, compare.splits(TABLES[parts[0]].data)[0], parts)
 
 
 def ordered(rows: Sequence[Result]) -> list[Result]:
@@ -206,23 +207,23 @@ def document() -> str:
             continue
         seeds = sorted({row.seed for row in rows})
         steps = "" if table.settings == Settings() else f", {table.settings.steps:,} steps"
-        head = f"{report.in_words(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
-        rivals = verdicts.rivals_named(rows)
+        head = f"{page.in_words(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
+        rivals = wording.rivals_named(rows)
         parts += [
             f"## {name}",
             f"{table.data}, {head}: [rows](../benchmarks/results/{name}/rows.csv), "
             f"[page](../benchmarks/results/{name}/report.html).",
             *([rivals] if rivals else []),
-            verdicts.table(rows),
+            wording.table(rows),
         ]
         worse = [
             c
-            for found in verdicts.by_rival(rows).values()
+            for found in wording.by_rival(rows).values()
             for c in found
             if c.arm in readme.OURS and c.verdict == "hurts"
         ]
         if worse:
-            parts.append("\n".join(f"- Loses: {verdicts.sentence(c)}" for c in worse))
+            parts.append("\n".join(f"- Loses: {wording.sentence(c)}" for c in worse))
     parts += promise()
     parts += [
         "## Over every table",
@@ -240,7 +241,7 @@ def promise() -> list[str]:
         c
         for name in TABLES
         if name.endswith("-tuned") and (rows := rows_of(name))
-        for c in verdicts.by_rival(rows).get("none", ())
+        for c in wording.by_rival(rows).get("none", ())
     ]
     gains = {arm: [c.mean for c in found if c.arm == arm] for arm in TUNED[1:]}
     if not all(gains.values()):
@@ -265,11 +266,11 @@ def _page(name: str, rows: Sequence[Result], pool: Samples, parts: Sequence[str]
     grids = []
     if pool.x.ndim == 4:
         first = regimes.drawn(pool, table.per_class, rows[0].seed)
-        grids = gallery.gallery(evaluate.augmenter_of(first, rows[0].seed, table.settings))
+        grids = gallery.gallery(compare.augmenter_of(first, rows[0].seed, table.settings))
     shared = {"tables": ", ".join(parts), "settings": repr(table.settings)}
     names = {table.data: pool.names}
     path = RESULTS / name / "report.html"
-    report.write(path, rows, grids, shared, focus=(*readme.OURS, "vae", "tuned"), names=names)
+    page.write(path, rows, grids, shared, focus=(*readme.OURS, "vae", "tuned"), names=names)
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from vaeaug import Augmenter, Extrapolate, InputError, Posterior
-from vaeaug.adapters import from_diffusers, from_functions, from_pythae
-from vaeaug.training import device_of
+from vaeaug.models.adapters import from_diffusers, from_functions, from_pythae
+from vaeaug.models.training import device_of
 
 
 class Linear(nn.Module):
@@ -188,8 +188,8 @@ def test_diffusers_in_half_precision(autoencoder, digits):
 def test_other_libraries_are_not_imported(monkeypatch):
     for name in ("pythae", "diffusers"):
         monkeypatch.setitem(sys.modules, name, None)  # an import of it now fails
-    monkeypatch.delitem(sys.modules, "vaeaug.adapters")
-    runpy.run_module("vaeaug.adapters")
+    monkeypatch.delitem(sys.modules, "vaeaug.models.adapters")
+    runpy.run_module("vaeaug.models.adapters")
 
 
 def test_functions_are_checked():

@@ -8,22 +8,11 @@ from torch import nn
 from torch.distributions import Independent, Normal
 from torch.utils.data import TensorDataset
 
-import vaeaug.augmenter as room
-from vaeaug import (
-    VAE,
-    Augmenter,
-    Confident,
-    Covariance,
-    Difference,
-    InputError,
-    Interpolate,
-    Posterior,
-    Prior,
-    fit_vae,
-)
-from vaeaug import _rng as rng
+import vaeaug.augmenter.augmenter as room
+from vaeaug import VAE, Augmenter, Confident, Covariance, Difference, InputError, Interpolate, Posterior, Prior, fit_vae
 from vaeaug.data import Samples, load, subset
 from vaeaug.perturb import PERTURBATIONS
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

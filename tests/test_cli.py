@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from vaeaug import Augmenter, __version__, cli
+from vaeaug.bench.results import read
 from vaeaug.data import load
-from vaeaug.rows import read
 
 
 def vaeaug(capsys, *words):

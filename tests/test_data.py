@@ -38,7 +38,7 @@ def test_fashion_mnist_has_its_official_parts():
 
 
 def test_fashion_mnist_missing_names_both_remedies(monkeypatch, tmp_path):
-    import vaeaug.data as room
+    import vaeaug.data.loading as room
 
     def offline(*args, **kwargs):
         raise RuntimeError("Error downloading")

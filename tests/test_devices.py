@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vaeaug import VAE, Augmenter, fitting, stream
-from vaeaug.codec import CHUNK, Codec
-from vaeaug.fidelity import Tally
-from vaeaug.parents import Parents, _kept, in_turn
+from vaeaug import VAE, Augmenter
+from vaeaug.augmenter.parents import Parents, _kept, in_turn
+from vaeaug.data import streaming
+from vaeaug.filters.base import Tally
+from vaeaug.models import fitting
+from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.perturb import PERTURBATIONS
 
 CUDA = torch.device("cuda:0")
@@ -26,7 +28,7 @@ def there(device=CUDA, **settings):
 @pytest.mark.parametrize("device", ["cuda:0", "meta"])
 @pytest.mark.parametrize("settings", [{}, {"classes": 10}, {"likelihood": "bernoulli"}, {"body": "mlp"}], ids=str)
 def test_a_step_of_fitting(digits, settings, device):
-    share = stream.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    share = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
     with FakeTensorMode(allow_non_fake_inputs=True):
         vae = there(device, **settings).train()
         log_likelihood, divergence = vae.terms(*fitting._noisy(share, vae, 0.1, 0, 0))

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from vaeaug import Augmenter, InputError, distributed, fit_vae, shards, stream, training
-from vaeaug.distributed import ALONE, World, joined
+from vaeaug import Augmenter, InputError, fit_vae
+from vaeaug.data import streaming
+from vaeaug.export import shards
+from vaeaug.models import training
+from vaeaug.runtime import distributed
+from vaeaug.runtime.distributed import ALONE, World, joined
 
 STEPS = 24
 TOLERANCE = 1e-3  # of the loss of every step, relative, in fp32
@@ -131,7 +135,7 @@ def test_a_batch_for_every_process(digits):
     with pytest.raises(InputError, match="expected batch to be a whole number from 4 up, got 3"):
         fit_vae(digits, steps=1, batch=3, world=World(0, 4))
     loader = torch.utils.data.DataLoader(list(zip(digits.x, digits.y, strict=True))[:9], batch_size=4)
-    batch = stream.streamed(loader, 0, lambda samples: None, World(1, 2))
+    batch = streaming.streamed(loader, 0, lambda samples: None, World(1, 2))
     assert torch.equal(batch(0).x, digits.x[2:4])
     assert batch(1)[2:] == (2, 4)
     with pytest.raises(InputError, match=r"expected batches of 2 samples or more, got one of 1; pass .*drop_last=True"):

@@ -7,16 +7,16 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from vaeaug import Augmenter, CrossFitted, Difference, InputError, Posterior
-from vaeaug.adopting import Adopting
-from vaeaug.adoption import adopt, as_unlabelled
-from vaeaug.arms import ANY_CLASS, JOINED_MIXED, RECIPE, STANDARD, with_unlabelled
-from vaeaug.cells import Run, Settings
-from vaeaug.codec import Codec
+from vaeaug.augmenter.unlabelled import adopt, as_unlabelled
+from vaeaug.bench.compare import compare
+from vaeaug.bench.methods import ANY_CLASS, JOINED_MIXED, RECIPE, STANDARD, with_unlabelled
+from vaeaug.bench.runs import Run, Settings
+from vaeaug.bench.stages.unlabelled import Adopting
 from vaeaug.data import load, subset
-from vaeaug.donors import Donors
-from vaeaug.evaluate import compare
-from vaeaug.lookup import Lookup
-from vaeaug.samples import Samples
+from vaeaug.data.lookup import Lookup
+from vaeaug.data.samples import Samples
+from vaeaug.models.codec import Codec
+from vaeaug.perturb.pseudo_labelled import Donors
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

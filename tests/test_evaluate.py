@@ -13,19 +13,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-import vaeaug.cells as room
-from vaeaug import Extrapolate, InputError, Interpolate, regimes
-from vaeaug import _rng as rng
-from vaeaug.arms import CLASSICAL, PEERS, STANDARD, Arm, arms, every
-from vaeaug.classifiers import as_classifier
-from vaeaug.controls import Components, PixelNoise, Repeat
+import vaeaug.bench.runs as room
+from vaeaug import Extrapolate, InputError, Interpolate
+from vaeaug.bench import regimes
+from vaeaug.bench.compare import Settings, compare, left_out
+from vaeaug.bench.methods import CLASSICAL, PEERS, STANDARD, arms, every
+from vaeaug.bench.results import read
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample, Smote, WorstOf
+from vaeaug.bench.stages.controls import Components, PixelNoise, Repeat
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 from vaeaug.data import Samples, load, split, subset
-from vaeaug.evaluate import Settings, compare, left_out
-from vaeaug.joined import Joined
-from vaeaug.rivals import Classical, ClassWeights, Mix, Oversample, Smote, WorstOf
-from vaeaug.rows import read
-from vaeaug.stages import Synthetic
-from vaeaug.workers import spread
+from vaeaug.data.classical import Classical
+from vaeaug.models.classifiers import as_classifier
+from vaeaug.runtime import seeds as rng
+from vaeaug.runtime.parallel import spread
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

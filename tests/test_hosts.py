@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from vaeaug import Posterior
-from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset
+from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset
 
 # Lightning's: about torch's trees, and about loaders without workers.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers")

@@ -10,8 +10,8 @@ import torch
 
 import vaeaug
 from vaeaug import VAE, Augmenter, Confident, Covariance, InputError, Interpolate, Posterior
-from vaeaug.adapters import from_functions
 from vaeaug.data import Samples, load
+from vaeaug.models.adapters import from_functions
 from vaeaug.perturb import PERTURBATIONS, Perturbation
 
 
@@ -97,7 +97,7 @@ def test_a_failed_save_leaves_the_earlier_one(fitted, folder, monkeypatch):
     def full(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("vaeaug.saving._files.save_json", full)
+    monkeypatch.setattr("vaeaug.augmenter.saving.files.save_json", full)
     with pytest.raises(InputError, match=r"room to write .*No space left"):
         fitted.using(perturb=Posterior(0.1)).save(folder)
     assert same(fitted, Augmenter.load(folder))
@@ -247,7 +247,7 @@ def test_the_card_tells_what_is_not_inside(digits, tmp_path):
 @pytest.fixture
 def hub():
     pytest.importorskip("huggingface_hub", reason="needs the extra hub")
-    return pytest.importorskip("vaeaug.hub")
+    return pytest.importorskip("vaeaug.plugins.hub")
 
 
 @pytest.fixture
@@ -324,6 +324,6 @@ def test_the_card_is_one_for_the_hub(hub, folder):
 
 def test_without_huggingface_hub(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    monkeypatch.delitem(sys.modules, "vaeaug.hub", raising=False)
+    monkeypatch.delitem(sys.modules, "vaeaug.plugins.hub", raising=False)
     with pytest.raises(ImportError, match=r"needs huggingface_hub; install it with pip install 'vaeaug\[hub\]'"):
-        import vaeaug.hub  # noqa: F401
+        import vaeaug.plugins.hub  # noqa: F401

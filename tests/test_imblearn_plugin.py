@@ -21,8 +21,8 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from imblearn.utils.estimator_checks import parametrize_with_checks as imblearn_checks
 
-from vaeaug import imblearn_plugin
-from vaeaug.imblearn_plugin import VAEOverSampler
+from vaeaug.plugins import imblearn
+from vaeaug.plugins.imblearn import VAEOverSampler
 
 X, Y = load_wine(return_X_y=True)
 # 40 of class 0, 20 of class 1, 12 of class 2, mixed.
@@ -268,13 +268,13 @@ def test_quiet_unless_asked(capsys):
 def test_without_imbalanced_learn_the_error_names_the_extra(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "imblearn"]:
         monkeypatch.setitem(sys.modules, name, None)
-    spec = importlib.util.spec_from_file_location("again", imblearn_plugin.__file__)
+    spec = importlib.util.spec_from_file_location("again", imblearn.__file__)
     with pytest.raises(ImportError, match=r"needs imbalanced-learn; run: pip install 'vaeaug\[imblearn\]'"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_the_library_does_not_import_imbalanced_learn():
-    folder = Path(imblearn_plugin.__file__).parent
+    folder = Path(imblearn.__file__).parent
     for file in folder.rglob("*.py"):
         if file.name == "imblearn_plugin.py":
             continue

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from vaeaug import InputError
-from vaeaug.arms import PEERS, Arm, arms
-from vaeaug.cells import Run
+from vaeaug.bench.compare import Settings, compare
+from vaeaug.bench.methods import PEERS, arms
+from vaeaug.bench.runs import Run
+from vaeaug.bench.stages.base import Growth, goal
+from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE, between
+from vaeaug.bench.stages.method import Arm
 from vaeaug.data import load, subset
-from vaeaug.evaluate import Settings, compare
-from vaeaug.peers import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE, between
-from vaeaug.stages import Growth, goal
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -94,7 +95,7 @@ def test_the_arms_of_a_seed_share_what_a_peer_made(monkeypatch):
 
 def test_a_peer_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyraug", None)
-    monkeypatch.setattr("vaeaug.stages.find_spec", lambda name: None if name == "pyraug" else name)
+    monkeypatch.setattr("vaeaug.bench.stages.base.find_spec", lambda name: None if name == "pyraug" else name)
     chosen = arms("digits", ["peers"])
     assert {arm.growth for arm in chosen} == set(PEERS.values())
     assert {arm.growth for arm in arms("digits", ["all"])} & set(PEERS.values()) == set(PEERS.values()) - {

@@ -6,10 +6,10 @@ import torch
 from torch.distributions import Independent, Normal
 
 from vaeaug import Covariance, Difference, Extrapolate, InputError, Interpolate, Posterior, Prior
-from vaeaug import _rng as rng
-from vaeaug.bank import Bank
 from vaeaug.data import Samples, Scaling
 from vaeaug.perturb import PERTURBATIONS
+from vaeaug.perturb.bank import Bank
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -154,7 +154,7 @@ def test_neighbours_are_the_nearest_and_not_the_code_itself(bank):
 
 
 def test_neighbours_that_were_kept_are_those_that_a_search_finds(bank, monkeypatch):
-    import vaeaug.nearest as room
+    import vaeaug.perturb.neighbours as room
 
     scheme, fresh = Extrapolate(neighbours=3), replace(bank)
     first = draw(scheme, fresh)
@@ -195,7 +195,7 @@ def test_classify_asks_the_nearest_codes(bank):
 
 
 def test_search_in_parts_is_the_same(bank, monkeypatch):
-    import vaeaug.nearest as room
+    import vaeaug.perturb.neighbours as room
 
     whole = bank.classify(bank.mean + 30, 7), draw(Extrapolate(neighbours=4), replace(bank))
     monkeypatch.setattr(room, "SPAN", 5)

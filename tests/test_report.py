@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from vaeaug import Augmenter, InputError, gallery, report
-from vaeaug.confusions import changes, shares
-from vaeaug.contrasts import summaries
+from vaeaug import Augmenter, InputError
+from vaeaug.bench.analysis.comparisons import summaries
+from vaeaug.bench.analysis.confusion import changes, shares
+from vaeaug.bench.report import gallery
+from vaeaug.bench.report import page as report
+from vaeaug.bench.report.figures import LETTERS, _apart, accuracies
+from vaeaug.bench.results import Result
 from vaeaug.data import load, subset
-from vaeaug.figures import LETTERS, _apart, accuracies
 from vaeaug.perturb import PERTURBATIONS, Interpolate
-from vaeaug.rows import Result
 
 ROW = Result("<digits>", "5", "cnn", "none", 0, 0.5, 0.5, 0.5, 0.0, 10, 1.0, 0.0, 50, "abc", "def", "1 1/1 1")
 ARMS = ("none", "classical", "vae", "classical + vae")

@@ -15,12 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
-from vaeaug import Augmenter, InputError, Prior, shards
-from vaeaug.children import Maker
-from vaeaug.codec import CHUNK
+from vaeaug import Augmenter, InputError, Prior
+from vaeaug.augmenter.generation import Maker
 from vaeaug.data import load
-from vaeaug.distributed import World
-from vaeaug.donors import Donors
+from vaeaug.export import shards
+from vaeaug.models.codec import CHUNK
+from vaeaug.perturb.pseudo_labelled import Donors
+from vaeaug.runtime.distributed import World
 
 
 def write(augmenter, folder, n=600, **settings):

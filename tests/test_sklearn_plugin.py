@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.distributions import Independent, Normal
 
 from vaeaug import Confident, Covariance, Extrapolate, InputError, Interpolate, Posterior
-from vaeaug.sklearn_plugin import AugmentedClassifier
+from vaeaug.plugins.sklearn import AugmentedClassifier
 
 X, Y = (a[::3] for a in load_wine(return_X_y=True))
 DIGITS = load_digits()

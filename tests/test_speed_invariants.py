@@ -6,14 +6,14 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-import vaeaug.augmenter as augmenter_room
-import vaeaug.codec as room
+import vaeaug.augmenter.augmenter as augmenter_room
+import vaeaug.models.codec as room
 from vaeaug import VAE, Augmenter, Confident, InputError
-from vaeaug import _rng as rng
-from vaeaug.codec import Codec
 from vaeaug.data import Samples
-from vaeaug.fitting import default_steps
-from vaeaug.networks import Conv
+from vaeaug.models.codec import Codec
+from vaeaug.models.fitting import default_steps
+from vaeaug.models.networks import Conv
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

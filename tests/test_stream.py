@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, RandomSampler, TensorDataset
 
-from vaeaug import Augmenter, InputError, fit_vae, stream, training
-from vaeaug.data import Samples, Scaling, as_samples
-from vaeaug.distributed import World
+from vaeaug import Augmenter, InputError, fit_vae
+from vaeaug.data import Samples, Scaling, as_samples, streaming
+from vaeaug.models import training
+from vaeaug.runtime.distributed import World
 
 BATCH = 16
 
@@ -60,7 +61,7 @@ def test_a_loader_is_never_held(random_state_untouched):
 
 
 def test_the_range_of_a_stream_comes_from_its_first_samples(monkeypatch):
-    monkeypatch.setattr(stream, "FIRST", 60)
+    monkeypatch.setattr(streaming, "FIRST", 60)
     x = torch.rand(200, 1, 8, 8) * 4 - 2
     fitted = few(loader(TensorDataset(x, torch.arange(200) % 10)))
     assert (float(fitted.low), float(fitted.high)) == (float(x[:64].min()), float(x[:64].max()))
@@ -89,7 +90,7 @@ def test_a_reservoir_is_uniform():
     data, found = Made(400), torch.zeros(400)
     data.__class__ = type("Numbers", (Made,), {"__getitem__": lambda self, i: (torch.full((2,), float(i)), i % 2)})
     for seed in range(60):
-        _, samples, _ = stream.reservoir(loader(data), 100, seed)
+        _, samples, _ = streaming.reservoir(loader(data), 100, seed)
         assert len(samples.x[:, 0].unique()) == 100
         found[samples.x[:, 0].long()] += 1
     early, late = found[:200].sum(), found[200:].sum()
@@ -102,12 +103,12 @@ def test_a_reservoir_is_uniform():
 def test_the_range_of_a_reservoir_is_that_of_all(shape):
     x = torch.randn(333, *shape) * 3 + 5
     x[:, 0] = 4 if len(shape) == 1 else x[:, 0]
-    _, _, span = stream.reservoir(loader(TensorDataset(x, torch.arange(333) % 2)), 50, 0)
+    _, _, span = streaming.reservoir(loader(TensorDataset(x, torch.arange(333) % 2)), 50, 0)
     whole = Scaling.fit(x)
     for name in ("offset", "gain", "low", "high"):
         assert getattr(span, name) == pytest.approx(getattr(whole, name), rel=1e-5), name
     unit = torch.rand(40, 1, 8, 8)
-    assert stream.reservoir(loader(TensorDataset(unit, torch.arange(40) % 2)), 50, 0)[2] == Scaling()
+    assert streaming.reservoir(loader(TensorDataset(unit, torch.arange(40) % 2)), 50, 0)[2] == Scaling()
 
 
 def test_the_seed_decides_order_and_transforms():
@@ -139,7 +140,7 @@ def test_every_process_of_a_distributed_sampler_has_its_own():
     seen = []
     for rank in range(2):
         sampler = DistributedSampler(data, 2, rank, shuffle=False)
-        batch = stream.streamed(loader(data, sampler=sampler, batch_size=4), 0, lambda samples: None, World(rank, 2))
+        batch = streaming.streamed(loader(data, sampler=sampler, batch_size=4), 0, lambda samples: None, World(rank, 2))
         x, _, first, size = batch(0)
         assert (len(x), first, size) == (4, 4 * rank, 8)
         seen += x[:, 0].tolist()

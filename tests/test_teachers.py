@@ -8,15 +8,16 @@ from sklearn.svm import LinearSVC
 from torch import nn
 
 from vaeaug import AugmentedLoader, Confident, CrossFitted, Extrapolate, InputError, Posterior
-from vaeaug import _rng as rng
-from vaeaug.arms import Arm
-from vaeaug.cells import Run, Settings, fit_estimator, fit_network
-from vaeaug.distilled import Distilled, worst
-from vaeaug.fidelity import Teacher
-from vaeaug.lookup import Lookup
-from vaeaug.rivals import Classical, Mix
-from vaeaug.samples import Samples
-from vaeaug.teachers import Training, _dealt
+from vaeaug.bench.runs import Run, Settings, fit_estimator, fit_network
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.distillation import Distilled, worst
+from vaeaug.bench.stages.method import Arm
+from vaeaug.data.classical import Classical
+from vaeaug.data.lookup import Lookup
+from vaeaug.data.samples import Samples
+from vaeaug.filters.base import Teacher
+from vaeaug.filters.cross_fitted import Training, _dealt
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

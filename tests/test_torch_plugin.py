@@ -32,10 +32,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from vaeaug import Augmenter, CrossFitted, InputError, Posterior
-from vaeaug.augmenter import CHUNK
-from vaeaug.classifiers import small_cnn
 from vaeaug.data import as_samples
-from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment, datasets, replace_some
+from vaeaug.models.classifiers import small_cnn
+from vaeaug.models.codec import CHUNK
+from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment, datasets, replace_some
 
 # Python 3.12 warns of every fork beside threads; torch's own threads are among them.
 pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\).*:DeprecationWarning")

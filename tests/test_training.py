@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from vaeaug import VAE, Diverged, InputError, fit_vae
-from vaeaug import _rng as rng
 from vaeaug.data import load, subset
-from vaeaug.networks import MLP
-from vaeaug.training import Shuffled, evaluating, one_cycle, train
+from vaeaug.models.networks import MLP
+from vaeaug.models.training import Shuffled, evaluating, one_cycle, train
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -54,7 +54,7 @@ def cut_after(monkeypatch, steps, error):
 
 @pytest.mark.parametrize(("conditional", "body"), [(None, MLP((32,))), (10, MLP((32,))), (None, "conv")])
 def test_resume_goes_on_exactly(digits, tmp_path, monkeypatch, conditional, body):
-    import vaeaug.training as room
+    import vaeaug.models.training as room
 
     whole = fit(digits, classes=conditional, body=body)
     monkeypatch.setattr(room.train, "__kwdefaults__", {**room.train.__kwdefaults__, "every": 10})
@@ -68,7 +68,7 @@ def test_resume_goes_on_exactly(digits, tmp_path, monkeypatch, conditional, body
 
 
 def test_ctrl_c_keeps_a_checkpoint(digits, tmp_path, monkeypatch):
-    import vaeaug.training as room
+    import vaeaug.models.training as room
 
     made = room.one_cycle
 

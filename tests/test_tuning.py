@@ -8,17 +8,17 @@ import torch
 from test_cli import vaeaug
 
 from vaeaug import Augmenter, Extrapolate, InputError, Posterior
-from vaeaug.arms import Arm
-from vaeaug.candidates import NONE, Candidate, Children
-from vaeaug.cells import Run, Settings, fit_estimator, fit_network
-from vaeaug.classifiers import as_classifier
+from vaeaug.bench.runs import Run, Settings, fit_estimator, fit_network
+from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.tuning.candidates import NONE, Candidate, Children
+from vaeaug.bench.tuning.search import tune
+from vaeaug.bench.tuning.stage import Searched
+from vaeaug.bench.tuning.trials import Trials
 from vaeaug.cli.tune import _way
 from vaeaug.data import subset
-from vaeaug.rivals import Classical
-from vaeaug.samples import Samples
-from vaeaug.searched import Searched
-from vaeaug.trials import Trials
-from vaeaug.tuning import tune
+from vaeaug.data.classical import Classical
+from vaeaug.data.samples import Samples
+from vaeaug.models.classifiers import as_classifier
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -71,7 +71,7 @@ def test_a_better_candidate_is_chosen_by_its_standard_error(digits, trials):
     d = np.r_[np.ones(20), np.zeros(100)]
     assert gain == pytest.approx(d.mean())
     assert error == pytest.approx(d.std(ddof=1) / 120**0.5)
-    room = __import__("vaeaug.tuning", fromlist=["_choice"])
+    room = __import__("vaeaug.bench.tuning.search", fromlist=["_choice"])
     chosen, sentence = room._choice(trials, [GOOD, FAR], 1.0)
     assert chosen == GOOD
     assert sentence == f"Use {GOOD.name}: +16.7 points over none in 8 splits (standard error 3.4)."
@@ -86,7 +86,7 @@ def test_the_simpler_of_two_that_are_alike_is_chosen(digits, trials):
     more[60] = 1
     most = some.copy()
     most[60:90] = 1
-    room = __import__("vaeaug.tuning", fromlist=["_choice"])
+    room = __import__("vaeaug.bench.tuning.search", fromlist=["_choice"])
     assert room._choice(rigged(trials, {NONE: none, GOOD: some, costly: more}), [costly, GOOD], 1.0)[0] == GOOD
     assert room._choice(rigged(trials, {NONE: none, GOOD: some, costly: most}), [costly, GOOD], 1.0)[0] == costly
 

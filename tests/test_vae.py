@@ -5,9 +5,9 @@ import torch
 from torch.distributions import Normal
 
 from vaeaug import VAE, InputError
-from vaeaug import _rng as rng
 from vaeaug.data import Scaling
-from vaeaug.networks import MLP, Body, Conv
+from vaeaug.models.networks import MLP, Body, Conv
+from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 

@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from vaeaug import InputError
-from vaeaug.contrasts import best_rivals, by_rival, contrasts, kind, lopsided, summaries, to_best
-from vaeaug.curves import learning_curves, worths
-from vaeaug.rows import Result
-from vaeaug.statistics import holm, interval, invert, rising, signed_rank, t_test
-from vaeaug.verdicts import focus, rivals_named, sentence, table, tally, worth
+from vaeaug.bench.analysis.comparisons import best_rivals, by_rival, contrasts, kind, lopsided, summaries, to_best
+from vaeaug.bench.analysis.learning_curves import learning_curves, worths
+from vaeaug.bench.analysis.statistics import holm, interval, invert, rising, signed_rank, t_test
+from vaeaug.bench.report.wording import focus, rivals_named, sentence, table, tally, worth
+from vaeaug.bench.results import Result
 
 ROW = Result("digits", "5", "cnn", "none", 0, 0.5, 0.5, 0.5, 0.0, 10, 1.0, 0.0, 50, "abc", "def", "1 1/1 1")
 

@@ -1,21 +1,55 @@
-"""Data augmentation for classifiers, out of a variational autoencoder."""
+"""Data augmentation for classifiers with a variational autoencoder.
 
-from typing import Any
+Names are imported when they are first used, so `import vaeaug` is cheap and loads neither torch nor the benchmark.
+"""
 
-from vaeaug._checks import InputError
-from vaeaug.augmenter import Augmenter, Generated
-from vaeaug.data import load
-from vaeaug.evaluate import compare
-from vaeaug.fidelity import Confident
-from vaeaug.fitting import fit_vae
-from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
-from vaeaug.sklearn_plugin import AugmentedClassifier
-from vaeaug.teachers import CrossFitted
-from vaeaug.torch_plugin import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
-from vaeaug.training import Diverged
-from vaeaug.vae import VAE
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vaeaug._version import __version__
+
+if TYPE_CHECKING:
+    from vaeaug.augmenter import Augmenter, Generated
+    from vaeaug.bench.compare import compare
+    from vaeaug.data import load
+    from vaeaug.filters.base import Confident
+    from vaeaug.filters.cross_fitted import CrossFitted
+    from vaeaug.models.fitting import fit_vae
+    from vaeaug.models.training import Diverged
+    from vaeaug.models.vae import VAE
+    from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
+    from vaeaug.plugins.imblearn import VAEOverSampler
+    from vaeaug.plugins.sklearn import AugmentedClassifier
+    from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
+    from vaeaug.runtime.checks import InputError
+
+# Where each public name lives.
+_HOMES = {
+    "VAE": "models.vae",
+    "AugmentedClassifier": "plugins.sklearn",
+    "AugmentedDataset": "plugins.torch",
+    "AugmentedLoader": "plugins.torch",
+    "Augmenter": "augmenter",
+    "Confident": "filters.base",
+    "Covariance": "perturb",
+    "CrossFitted": "filters.cross_fitted",
+    "Difference": "perturb",
+    "Diverged": "models.training",
+    "Extrapolate": "perturb",
+    "Generated": "augmenter",
+    "InputError": "runtime.checks",
+    "Interpolate": "perturb",
+    "Posterior": "perturb",
+    "Prior": "perturb",
+    "SyntheticDataset": "plugins.torch",
+    "VAEAugment": "plugins.torch",
+    "VAEOverSampler": "plugins.imblearn",
+    "compare": "bench.compare",
+    "fit_vae": "models.fitting",
+    "load": "data",
+}
+_FOLDERS = ("augmenter", "bench", "cli", "data", "export", "filters", "models", "perturb", "plugins", "runtime")
+
 __all__ = [
     "VAE",
     "AugmentedClassifier",
@@ -35,6 +69,8 @@ __all__ = [
     "Prior",
     "SyntheticDataset",
     "VAEAugment",
+    "VAEOverSampler",
+    "__version__",
     "compare",
     "fit_vae",
     "load",
@@ -42,9 +78,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Needs the extra `imblearn`, which importing vaeaug must not.
-    if name == "VAEOverSampler":
-        from vaeaug.imblearn_plugin import VAEOverSampler
+    if name in _HOMES:
+        value = getattr(import_module(f"vaeaug.{_HOMES[name]}"), name)
+    elif name in _FOLDERS:
+        value = import_module(f"vaeaug.{name}")
+    else:
+        raise AttributeError(f"module 'vaeaug' has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
-        return VAEOverSampler
-    raise AttributeError(f"module 'vaeaug' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_FOLDERS})

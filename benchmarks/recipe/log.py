@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaeaug import verdicts
-from vaeaug.arms import CLASSICAL, Arm
+from vaeaug.bench.compare import Settings, compare, splits
+from vaeaug.bench.methods import CLASSICAL
+from vaeaug.bench.report import wording
+from vaeaug.bench.report.page import in_words
+from vaeaug.bench.results import Result, read
+from vaeaug.bench.stages.base import Stage
+from vaeaug.bench.stages.baselines import ClassicalAugmentation, Mix
+from vaeaug.bench.stages.method import Arm
 from vaeaug.data import Samples, load, split, subset
-from vaeaug.evaluate import Settings, compare, splits
-from vaeaug.report import in_words
-from vaeaug.rivals import Mix
-from vaeaug.rows import Result, read
-from vaeaug.stages import Stage
 
 HERE = Path(__file__).parent
 ROWS = HERE / "rows"
 JUDGES = 1000  # images of each class that judge
-MOVES = {name: CLASSICAL[name] for name in ("fashion-mnist", "digits")}
+MOVES = {name: ClassicalAugmentation(CLASSICAL[name]) for name in ("fashion-mnist", "digits")}
 
 
 def with_mixup(name: str, *stages: Stage) -> Arm:
@@ -101,7 +102,7 @@ def write() -> None:
             # Of arms that were run together; a seed that was cut off would be compared with nothing.
             told = sorted(rows, key=lambda row: row.seed)
             trained = f", {steps:,} steps" if steps else ""
-            parts += ["", f"{data}, {in_words(regime)}{trained}", "", verdicts.table(told)]
+            parts += ["", f"{data}, {in_words(regime)}{trained}", "", wording.table(told)]
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 

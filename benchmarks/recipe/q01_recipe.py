@@ -17,16 +17,16 @@ from dataclasses import replace
 
 from log import MOVES, Question, answer
 
-from vaeaug.arms import Arm
-from vaeaug.distilled import Distilled
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Mix, WorstOf
+from vaeaug.bench.stages.distillation import Distilled
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference, Extrapolate
-from vaeaug.rivals import Mix, WorstOf
-from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 WORST = Synthetic(worst_of=4)
-FOREST = Distilled(classical=MOVE)
-HALF = Distilled(classical=MOVE, weight=0.5, ratio=0.5)
+FOREST = Distilled(classical=MOVE.classical)
+HALF = Distilled(classical=MOVE.classical, weight=0.5, ratio=0.5)
 ARMS = (
     Arm("none"),
     Arm("classical", (MOVE,)),

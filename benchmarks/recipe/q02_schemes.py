@@ -20,11 +20,11 @@ from log import MOVES, Question, answer, with_mixup
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaeaug.arms import Arm
-from vaeaug.bank import Bank
+from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior, Prior
-from vaeaug.rivals import Mix
-from vaeaug.stages import Job, Stage, Synthetic, Transform
+from vaeaug.perturb.bank import Bank
 
 MOVE = MOVES["fashion-mnist"]
 

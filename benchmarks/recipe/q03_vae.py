@@ -16,13 +16,13 @@ import torch
 from log import MOVES, Question, answer
 from torch import nn
 
-from vaeaug import _rng
-from vaeaug.arms import Arm
 from vaeaug.augmenter import Augmenter
-from vaeaug.fitting import fit_vae
-from vaeaug.rivals import Mix
-from vaeaug.samples import Samples
-from vaeaug.stages import Job, Stage, Synthetic
+from vaeaug.bench.stages.base import Job, Stage, Synthetic
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.method import Arm
+from vaeaug.data.samples import Samples
+from vaeaug.models.fitting import fit_vae
+from vaeaug.runtime import seeds
 
 MOVE = MOVES["fashion-mnist"]
 
@@ -42,15 +42,15 @@ class Trained(Synthetic):
     move: Stage = MOVE
 
     def fitted(self, job: Job) -> Augmenter:
-        samples, seed = job.samples, _rng.derive(job.seed, 1)
+        samples, seed = job.samples, seeds.derive(job.seed, 1)
         x, y = [samples.x], [samples.y]
         for copy in range(self.jitter):
             hard = nn.functional.one_hot(samples.y).float()
-            x.append(self.move.fit(job)(samples.x, hard, _rng.derive(seed, copy))[0])
+            x.append(self.move.fit(job)(samples.x, hard, seeds.derive(seed, copy))[0])
             y.append(samples.y)
         data = Samples(torch.cat(x), torch.cat(y), samples.names)
         asked = {"steps": job.vae_steps, **dict(self.settings)}
-        vae = fit_vae(data, seed=_rng.derive(seed, 0), progress=False, **asked)
+        vae = fit_vae(data, seed=seeds.derive(seed, 0), progress=False, **asked)
         return Augmenter(vae).fit(samples)
 
 

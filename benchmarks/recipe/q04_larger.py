@@ -18,11 +18,11 @@ from dataclasses import replace
 from log import MOVES, Question, answer
 from q02_schemes import During
 
-from vaeaug.arms import Arm
-from vaeaug.evaluate import Settings
+from vaeaug.bench.compare import Settings
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Extrapolate
-from vaeaug.rivals import Mix
-from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 LITE, WORST = Synthetic(), Synthetic(worst_of=4)

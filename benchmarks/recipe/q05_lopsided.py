@@ -17,10 +17,10 @@ import torch
 from log import MOVES, Question, answer
 from torch import Tensor
 
-from vaeaug.arms import Arm
+from vaeaug.bench.stages.base import Job, Synthetic, Transform
+from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference
-from vaeaug.rivals import ClassWeights, Mix, Oversample
-from vaeaug.stages import Job, Synthetic, Transform
 
 MOVE = MOVES["fashion-mnist"]
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 from log import MOVES, Question, answer
 from q03_vae import Trained
 
-from vaeaug.arms import Arm
-from vaeaug.distilled import Distilled
-from vaeaug.rivals import Mix, WorstOf
-from vaeaug.stages import Synthetic
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Mix, WorstOf
+from vaeaug.bench.stages.distillation import Distilled
+from vaeaug.bench.stages.method import Arm
 
 MOVE = MOVES["digits"]
-BOTH = Distilled(classical=MOVE, teachers=("cnn", "forest"))
+BOTH = Distilled(classical=MOVE.classical, teachers=("cnn", "forest"))
 JITTERED = Trained(settings=(("steps", 1000),), jitter=9, move=MOVE)
 ARMS = (
     Arm("none"),
@@ -29,7 +29,7 @@ ARMS = (
     Arm("extrapolate 1, worst of 4", (Synthetic(worst_of=4), MOVE)),
     Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
     Arm("extrapolate 1, worst of 4 + mixup", (Synthetic(worst_of=4), MOVE, Mix())),
-    Arm("half-soft + mixup", (Distilled(classical=MOVE, weight=0.5, ratio=0.5), MOVE, Mix())),
+    Arm("half-soft + mixup", (Distilled(classical=MOVE.classical, weight=0.5, ratio=0.5), MOVE, Mix())),
     Arm("network and forest teach + mixup", (BOTH, MOVE, Mix())),
     Arm("no VAE: they teach classical copies + mixup", (replace(BOTH, copies=MOVE), MOVE, Mix())),
     Arm("VAE of 9 jittered copies", (JITTERED, MOVE)),

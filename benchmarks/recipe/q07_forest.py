@@ -13,11 +13,11 @@ from dataclasses import replace
 from log import Question, answer
 from q02_schemes import Preserving
 
-from vaeaug.arms import Arm
-from vaeaug.controls import Components
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Smote
+from vaeaug.bench.stages.controls import Components
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior
-from vaeaug.rivals import Smote
-from vaeaug.stages import Synthetic
 
 BASE = Synthetic()
 SCHEMES = {

@@ -11,10 +11,10 @@ forest, trained on all of the pool with their soft labels. Two seeds only; judge
 
 from log import MOVES, Question, answer
 
-from vaeaug.adopting import Adopting
-from vaeaug.arms import Arm
-from vaeaug.rivals import Mix
-from vaeaug.stages import Synthetic
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.unlabelled import Adopting
 
 MOVE = MOVES["fashion-mnist"]
 POOL = 10_000

@@ -14,13 +14,13 @@ import torch
 from log import MOVES, Question, answer
 from torch import Tensor, nn
 
-from vaeaug import _rng
-from vaeaug.arms import Arm
-from vaeaug.rivals import Mix
-from vaeaug.samples import Samples
-from vaeaug.stages import Job, Stage, Synthetic, Transform
-from vaeaug.torch_plugin.replacement import hardest, rows_of
-from vaeaug.training import Shuffled, train
+from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
+from vaeaug.bench.stages.baselines import Mix
+from vaeaug.bench.stages.method import Arm
+from vaeaug.data.samples import Samples
+from vaeaug.models.training import Shuffled, train
+from vaeaug.plugins.torch.replacement import hardest, rows_of
+from vaeaug.runtime import seeds
 
 MOVE = MOVES["digits"]
 
@@ -60,12 +60,12 @@ def partners(y: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
 def fit_pairs(samples: Samples, latent: int, beta: float, steps: int, seed: int) -> Pairs:
     """Trains the two halves on pairs of one class."""
     x, y = samples.x.flatten(1), samples.y
-    with _rng.forked(seed, 0):
+    with seeds.forked(seed, 0):
         pairs = Pairs(x.shape[1], latent)
-    order = Shuffled(len(x), 64, _rng.derive(seed, 1))
+    order = Shuffled(len(x), 64, seeds.derive(seed, 1))
 
     def loss(step: int) -> Tensor:
-        generator = _rng.generator(seed, 2, step)
+        generator = seeds.generator(seed, 2, step)
         a = order(step)
         b = partners(y[a], y, generator)
         mean, log = pairs.change(x[a], x[b])
@@ -100,12 +100,12 @@ class Changes(Stage):
     def fit(self, job: Job) -> Transform:
         samples, network = job.samples, job.network
         pairs, x = (
-            fit_pairs(samples, self.latent, self.beta, self.steps, _rng.derive(job.seed, 20)),
+            fit_pairs(samples, self.latent, self.beta, self.steps, seeds.derive(job.seed, 20)),
             samples.x.flatten(1),
         )
 
         def children(near: Tensor, y: Tensor, seed: int) -> Tensor:
-            generator = _rng.generator(seed)
+            generator = seeds.generator(seed)
             a, b = (partners(y, samples.y, generator) for _ in range(2))
             mean, log = pairs.change(x[a], x[b])
             code = mean + log.exp() * torch.randn(mean.shape, generator=generator)
@@ -115,7 +115,7 @@ class Changes(Stage):
             rows = rows_of(len(batch), self.ratio, seed)
             near, y = batch[rows], t[rows].argmax(1)
             with torch.no_grad(), torch.autocast("cpu", enabled=False):
-                made = torch.stack([children(near, y, _rng.derive(seed, i)) for i in range(self.worst_of or 1)])
+                made = torch.stack([children(near, y, seeds.derive(seed, i)) for i in range(self.worst_of or 1)])
             chosen = made[0] if self.worst_of is None or network is None else hardest(made, y, network)
             return batch.index_copy(0, rows, chosen), t
 

@@ -11,10 +11,10 @@ has 1.1. How far to extrapolate, from which samples, for how much of a batch and
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.arms import Arm
-from vaeaug.distilled import Distilled
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.distillation import Distilled
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference, Extrapolate
-from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 ARMS = (
@@ -26,8 +26,8 @@ ARMS = (
     with_mixup("worst of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), worst_of=4)),
     with_mixup("worst of 4, ratio 0.25", Synthetic(ratio=0.25, worst_of=4)),
     with_mixup("worst of 4, difference 1 of any class", Synthetic(Difference(donors="any"), worst_of=4)),
-    with_mixup("forest teaches", Distilled(classical=MOVE)),
-    with_mixup("half-soft, worst of 4", Distilled(Extrapolate(), 0.5, worst_of=4, weight=0.5, classical=MOVE)),
+    with_mixup("forest teaches", Distilled(classical=MOVE.classical)),
+    with_mixup("half-soft, worst of 4", Distilled(Extrapolate(), 0.5, worst_of=4, weight=0.5, classical=MOVE.classical)),
 )
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ Superseded by q12: children that join a batch.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.arms import Arm
-from vaeaug.distilled import Distilled
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.distillation import Distilled
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference
-from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 ANY, FURTHER = Difference(donors="any"), Difference(1.5, donors="any")
@@ -25,11 +25,11 @@ ARMS = (
     with_mixup("classical + mixup"),
     with_mixup("worst of 4", Synthetic(worst_of=4)),
     with_mixup("worst of 4, any", Synthetic(ANY, worst_of=4)),
-    with_mixup("forest", Distilled(classical=MOVE)),
-    with_mixup("forest, any", Distilled(ANY, classical=MOVE)),
-    with_mixup("forest, any, 1.5", Distilled(FURTHER, classical=MOVE)),
-    with_mixup("forest, any, worst of 4, half of the batch", Distilled(ANY, 0.5, worst_of=4, classical=MOVE)),
-    with_mixup("half-soft, any, worst of 4", Distilled(ANY, 0.5, worst_of=4, weight=0.5, classical=MOVE)),
+    with_mixup("forest", Distilled(classical=MOVE.classical)),
+    with_mixup("forest, any", Distilled(ANY, classical=MOVE.classical)),
+    with_mixup("forest, any, 1.5", Distilled(FURTHER, classical=MOVE.classical)),
+    with_mixup("forest, any, worst of 4, half of the batch", Distilled(ANY, 0.5, worst_of=4, classical=MOVE.classical)),
+    with_mixup("half-soft, any, worst of 4", Distilled(ANY, 0.5, worst_of=4, weight=0.5, classical=MOVE.classical)),
 )
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ student sees, mixing codes in place of pixels, differences of 1.5.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.arms import Arm
-from vaeaug.controls import Repeat
-from vaeaug.joined import Joined
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.controls import Repeat
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
-from vaeaug.stages import Synthetic
 
 MOVE = MOVES["fashion-mnist"]
 ANY = Difference(donors="any")

@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from vaeaug import _rng
-from vaeaug.arms import Arm
 from vaeaug.augmenter import Augmenter
-from vaeaug.joined import Joined
+from vaeaug.bench.stages.base import Job, Synthetic
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import DEFAULT, Perturbation
-from vaeaug.stages import Job, Synthetic
+from vaeaug.runtime import seeds
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Averaged(Synthetic):
         hook = register_optimizer_step_post_hook(step)
         try:
             fitted = Augmenter().fit(
-                job.samples, seed=_rng.derive(job.seed, 1), progress=False, **dict(job.settings.vae)
+                job.samples, seed=seeds.derive(job.seed, 1), progress=False, **dict(job.settings.vae)
             )
         finally:
             hook.remove()

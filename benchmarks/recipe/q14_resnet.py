@@ -9,9 +9,9 @@ classical augmentation, after 48 passes. Not judged on other seeds.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.arms import Arm
-from vaeaug.evaluate import Settings
-from vaeaug.joined import Joined
+from vaeaug.bench.compare import Settings
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 
 MOVE = MOVES["fashion-mnist"]
 ARMS = (

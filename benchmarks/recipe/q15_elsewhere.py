@@ -10,9 +10,9 @@ four on lopsided sets. Judged in docs/results.md.
 
 from log import MOVES, Question, answer
 
-from vaeaug.arms import Arm
-from vaeaug.joined import Joined
-from vaeaug.rivals import ClassWeights, Mix, Oversample
+from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 
 DIGITS, FASHION = MOVES["digits"], MOVES["fashion-mnist"]
 WEIGHTS = ClassWeights()

@@ -11,9 +11,9 @@ and not better: three times as many neighbours that may be adopted, and teachers
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.adopting import Adopting
-from vaeaug.arms import Arm
-from vaeaug.joined import Joined
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.unlabelled import Adopting
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
 
 POOL = 10_000

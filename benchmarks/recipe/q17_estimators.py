@@ -15,11 +15,11 @@ costs half a point at the most on these seeds, and brings the network 1.1 and 1.
 
 from log import Question, answer
 
-from vaeaug.arms import Arm
-from vaeaug.joined import Joined
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.baselines import Mix, Smote
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior
-from vaeaug.rivals import Mix, Smote
-from vaeaug.stages import Synthetic
 
 SCHEMES = {
     "extrapolate": Extrapolate(),

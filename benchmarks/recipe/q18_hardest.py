@@ -12,10 +12,10 @@ children, each the hardest of four.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.arms import Arm
-from vaeaug.joined import Joined
+from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.stages.joined import Joined
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import DEFAULT
-from vaeaug.stages import Synthetic
 
 
 def hardest(of):

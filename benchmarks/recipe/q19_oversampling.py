@@ -11,10 +11,10 @@ gains or loses. So this is the default of `VAEOverSampler`, for rows, too. Judge
 
 from log import Question, answer
 
-from vaeaug.arms import Arm
+from vaeaug.bench.stages.base import Fill
+from vaeaug.bench.stages.baselines import ClassWeights, Oversample, Smote
+from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference, Extrapolate, Interpolate
-from vaeaug.rivals import ClassWeights, Oversample, Smote
-from vaeaug.stages import Fill
 
 SCHEMES = {
     "extrapolate": Extrapolate(),

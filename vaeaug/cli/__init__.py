@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from vaeaug import __version__, _checks
+from vaeaug._version import __version__
 from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
 from vaeaug.cli.tune import tune
-from vaeaug.distributed import Lost
-from vaeaug.training import Diverged
+from vaeaug.models.training import Diverged
+from vaeaug.runtime import checks
+from vaeaug.runtime.distributed import Lost
 
 app = typer.Typer(
     help="Data augmentation for classifiers, out of a variational autoencoder.\n\n"
@@ -49,6 +50,6 @@ def main() -> None:
     """Runs the command line: bad input is one line and exit code 2."""
     try:
         app()
-    except (_checks.InputError, Diverged, Lost) as error:
+    except (checks.InputError, Diverged, Lost) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from vaeaug import _checks, _files, arms, data, evaluate, gallery, regimes, verdicts
-from vaeaug.augmenter import Augmenter
-from vaeaug.classifiers import ESTIMATORS, NETWORKS
+from vaeaug import data
+from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.bench import compare, methods, regimes
+from vaeaug.bench.report import gallery, wording
+from vaeaug.bench.results import Result
 from vaeaug.cli.options import Data, Label, Perturb, Scale, Size, Steps, scheme, whole
-from vaeaug.perturb import DEFAULT
-from vaeaug.rivals import Classical
-from vaeaug.rows import Result
+from vaeaug.data.classical import Classical
+from vaeaug.models.classifiers import ESTIMATORS, NETWORKS
+from vaeaug.perturb.schemes import DEFAULT
+from vaeaug.runtime import checks, files
 
 Flip = Annotated[bool | None, typer.Option("--flip/--no-flip", help="Classical: mirror half of the images.")]
 Shift = Annotated[
@@ -77,17 +80,21 @@ def bench(
     pool, judged = _read(source, test, label, size)
     chosen = classifier or (["cnn"] if pool.x.ndim == 4 else ["logistic", "forest"])
     asked = _regime(per_class)
-    settings = evaluate.Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
+    settings = compare.Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
     if scale is not None and perturb is None:
-        _checks.refuse(
+        checks.refuse(
             "--perturb with --scale", "none", "say --perturb difference, too: the arms have schemes of their own"
         )
     chosen_scheme = None if perturb is None else scheme(perturb, scale)
     moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
-    conditions = arms.arms(source, arm or arms.STANDARD, _classical(source, moves), chosen_scheme, pool.x.ndim == 4)
-    conditions += arms.with_unlabelled(unlabelled, source, _classical(source, moves), chosen_scheme, pool.x.ndim == 4)
+    conditions = methods.arms(
+        source, arm or methods.STANDARD, _classical(source, moves), chosen_scheme, pool.x.ndim == 4
+    )
+    conditions += methods.with_unlabelled(
+        unlabelled, source, _classical(source, moves), chosen_scheme, pool.x.ndim == 4
+    )
     rows = list(
-        evaluate.compare(
+        compare.compare(
             pool,
             test=judged,
             per_class=asked,
@@ -104,11 +111,11 @@ def bench(
     _tell(output, _ordered(rows, chosen, conditions), f"{name}, {per_class} training samples per class, {seeds} seeds")
     for line in _left_out(chosen, conditions, pool.x.ndim == 4):
         typer.echo(line)
-    trained_on = pool if judged is not None else evaluate.splits(pool)[0]
+    trained_on = pool if judged is not None else compare.splits(pool)[0]
     _page(output, rows, trained_on, asked, settings, chosen_scheme)
 
 
-def _ordered(rows: list[Result], classifier: Sequence[str], conditions: Sequence[arms.Arm]) -> list[Result]:
+def _ordered(rows: list[Result], classifier: Sequence[str], conditions: Sequence[methods.Arm]) -> list[Result]:
     """Puts rows into the order of the cells, whatever order they came in."""
     order = {(one, a.name): place for place, (one, a) in enumerate(itertools.product(classifier, conditions))}
     rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
@@ -117,12 +124,12 @@ def _ordered(rows: list[Result], classifier: Sequence[str], conditions: Sequence
 
 def _tell(output: Path, rows: Sequence[Result], title: str) -> None:
     """Keeps the rows as JSON, and prints their table and what it says of the VAE's arms."""
-    _files.save_json(output / "rows.json", [asdict(row) for row in rows])
-    typer.echo(f"{title}\n\n{verdicts.table(rows)}\n")
-    for found in verdicts.by_rival(rows).values():
+    files.save_json(output / "rows.json", [asdict(row) for row in rows])
+    typer.echo(f"{title}\n\n{wording.table(rows)}\n")
+    for found in wording.by_rival(rows).values():
         for contrast in found:
             if "vae" in contrast.arm:
-                typer.echo(verdicts.sentence(contrast))
+                typer.echo(wording.sentence(contrast))
 
 
 def _read(source: str, test: str | None, label: str | None, size: int | None) -> tuple[data.Samples, Any]:
@@ -130,7 +137,7 @@ def _read(source: str, test: str | None, label: str | None, size: int | None) ->
     if test is not None:
         return data.load(source, label=label, size=size), data.load(test, label=label, size=size)
     if source == "fashion-mnist":
-        return evaluate.splits(source)
+        return compare.splits(source)
     return data.load(source, label=label, size=size), None
 
 
@@ -143,36 +150,36 @@ def _regime(words: str) -> Any:
 
 def _classical(source: str, moves: dict[str, Any]) -> Classical | None:
     given = {name: value for name, value in moves.items() if value is not None}
-    return replace(arms.CLASSICAL.get(source, Classical()), **given) if given else None
+    return replace(methods.CLASSICAL.get(source, Classical()), **given) if given else None
 
 
-def _left_out(classifier: list[str], conditions: Sequence[arms.Arm], images: bool) -> list[str]:
+def _left_out(classifier: list[str], conditions: Sequence[methods.Arm], images: bool) -> list[str]:
     """Returns lines that say which arms a classifier was not trained under, and why."""
     found: dict[tuple[str, str], list[str]] = {}
-    for one, name, why in evaluate.left_out(classifier, conditions, images):
+    for one, name, why in compare.left_out(classifier, conditions, images):
         found.setdefault((one, why), []).append(name)
     return [f"{one}: left out {', '.join(names)}: {why}." for (one, why), names in found.items()]
 
 
-def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: evaluate.Settings, perturb: Any) -> None:
+def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: compare.Settings, perturb: Any) -> None:
     try:
-        from vaeaug import report
+        from vaeaug.bench.report import page
     except ImportError:
         typer.echo("\nFor a page with pictures: pip install 'vaeaug[report]'")
         return
     grids = []
     if pool.x.ndim == 4:
-        place = evaluate.kept(output, rows[0].subset, settings)
+        place = compare.kept(output, rows[0].subset, settings)
         if place.exists():
             first = Augmenter.load(place)
         else:
             subset = regimes.drawn(pool, asked, rows[0].seed)
-            first = evaluate.augmenter_of(subset, rows[0].seed, settings)
+            first = compare.augmenter_of(subset, rows[0].seed, settings)
         grids = gallery.gallery(first.using(perturb=perturb or DEFAULT))
     shared = {
         "perturbation": repr(perturb) if perturb else "each arm's own",
         **{k: v for k, v in asdict(settings).items() if k != "vae"},
     }
     shared |= {f"VAE {k}": v for k, v in settings.vae}
-    report.write(path := output / "report.html", rows, grids, shared, names={rows[0].data: pool.names})
+    page.write(path := output / "report.html", rows, grids, shared, names={rows[0].data: pool.names})
     typer.echo(f"\nThe page: {path}")

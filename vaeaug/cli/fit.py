@@ -10,9 +10,11 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms.v2.functional import pil_to_tensor
 
-from vaeaug import _checks, data, distributed, saving
-from vaeaug.augmenter import Augmenter
+from vaeaug import data
+from vaeaug.augmenter import saving
+from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.cli.options import Data, Device, Label, Perturb, Scale, Seed, Size, Steps, check_device, scheme
+from vaeaug.runtime import checks, distributed
 
 
 def fit(
@@ -57,8 +59,8 @@ def fit(
 
 def _stream(source: str, size: int | None, batch: int) -> DataLoader:
     if not Path(source).is_dir():
-        _checks.refuse("a folder of class folders with --bank", repr(source), "leave --bank out")
+        checks.refuse("a folder of class folders with --bank", repr(source), "leave --bank out")
     if size is None:
-        _checks.refuse("--size with --bank", "none", "pass --size 64, say")
+        checks.refuse("--size with --bank", "none", "pass --size 64, say")
     found = ImageFolder(source, lambda image: pil_to_tensor(image.resize((size, size))))
     return DataLoader(found, batch_size=batch, shuffle=True)

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from tqdm.auto import tqdm
 
-from vaeaug import _checks, distributed, export, shards
-from vaeaug.augmenter import Augmenter
+from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.cli.near import start
 from vaeaug.cli.options import Device, Label, Perturb, Scale, Seed, Size, check_device, class_numbers, scheme
+from vaeaug.export import formats, shards
+from vaeaug.runtime import checks, distributed
 
 FORMATS = ", ".join(shards.FORMATS)
 
@@ -52,7 +53,7 @@ def generate(
     is a place in the data that the augmenter was fitted to. Who fitted with --size passes it with --near, too. With shards,
     torchrun spreads the work over processes.
     """
-    _checks.within("n", n, 1, whole=True)
+    checks.within("n", n, 1, whole=True)
     check_device(device)
     with distributed.joined(device, training=False) as world:
         augmenter = Augmenter.load(model)
@@ -63,9 +64,9 @@ def generate(
         wanted = None if labels is None else class_numbers(labels, bank.samples.names)
         sharded = shard_size is not None or format is not None
         if not sharded:
-            export.check(output, bank.samples.event_shape)
+            formats.check(output, bank.samples.event_shape)
             if world.size > 1:
-                _checks.refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
+                checks.refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
         x, y, files = (None, wanted, None) if near is None else start(near, bank, wanted, label, size)
         if sharded:
             kind = format or "webdataset"
@@ -84,6 +85,6 @@ def generate(
         else:
             with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
                 parts = shards.between(augmenter.chunks(seed, x, y), 0, n, bar)
-                export.save(parts, output, export.About.of(bank, files), n)
+                formats.save(parts, output, formats.About.of(bank, files), n)
     if world.leads:
         typer.echo(f"{output}: {n} samples" + (f" in {len(made)} shards" if sharded else ""))

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from vaeaug import _checks, data
-from vaeaug.bank import Bank
+from vaeaug import data
 from vaeaug.cli.options import class_numbers
+from vaeaug.perturb.bank import Bank
+from vaeaug.runtime import checks
 
 
 class Start(NamedTuple):
@@ -39,7 +40,7 @@ def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None, s
             numbers = [class_numbers(name, names)[0] for name in found.names]
             known = [numbers[y] for y in found.y.tolist()]
     elif len(shape) == 1:
-        _checks.refuse("an .npz or a .csv of rows to start from", f"'{path}'", "write the rows to one of these")
+        checks.refuse("an .npz or a .csv of rows to start from", f"'{path}'", "write the rows to one of these")
     else:
         # Black to white, as a picture has it, is low to high in the data.
         low, high = bank.scaling.low[0], bank.scaling.high[0]
@@ -48,6 +49,6 @@ def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None, s
     if wanted is not None:
         if len(wanted) not in (1, len(x)):
             one = f"one label, or one for each of {len(x)} samples"
-            _checks.refuse(one, f"{len(wanted)} labels", "name the class that they are of")
+            checks.refuse(one, f"{len(wanted)} labels", "name the class that they are of")
         known = wanted * (len(x) // len(wanted))
     return Start(x, known, files)

@@ -8,8 +8,8 @@ from typing import Annotated
 import torch
 import typer
 
-from vaeaug import _checks
-from vaeaug.perturb import DEFAULT, PERTURBATIONS, Perturbation
+from vaeaug.perturb.schemes import DEFAULT, PERTURBATIONS, Perturbation
+from vaeaug.runtime import checks
 
 DATA = "digits, breast-cancer, wine, fashion-mnist, a folder of class folders, an .npz with x and y, or a .csv."
 Data = Annotated[str, typer.Argument(help=DATA)]
@@ -25,7 +25,7 @@ Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by 
 def scheme(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:
     known = {scheme.lower(): cls for scheme, cls in PERTURBATIONS.items()}
     if name is not None:
-        _checks.one_of("perturb", name.lower(), tuple(known))
+        checks.one_of("perturb", name.lower(), tuple(known))
     chosen = default or DEFAULT
     if name is not None and known[name.lower()] is not type(chosen):
         chosen = known[name.lower()]()
@@ -38,12 +38,12 @@ def check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         first = str(error).splitlines()[0]
-        _checks.refuse("a device that torch can use here", f"{device!r} ({first})", "pass --device cpu, say")
+        checks.refuse("a device that torch can use here", f"{device!r} ({first})", "pass --device cpu, say")
 
 
 def whole(word: str) -> int:
     if not word.strip().isdigit():
-        _checks.refuse("whole numbers with commas between", repr(word), "pass --per-class 20 or --per-class 50,20,5")
+        checks.refuse("whole numbers with commas between", repr(word), "pass --per-class 20 or --per-class 50,20,5")
     return int(word)
 
 
@@ -51,4 +51,4 @@ def class_numbers(words: str, names: tuple[str, ...]) -> list[int]:
     found = [word.strip() for word in words.split(",")]
     # A class may be called by its number, unless another one has that number for a name.
     known = [names[int(w)] if w not in names and w.isdigit() and int(w) < len(names) else w for w in found]
-    return _checks.labels(known, names=names).tolist()
+    return checks.labels(known, names=names).tolist()

@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
-from vaeaug import _files, arms, data, saving, tuning
-from vaeaug.candidates import Candidate
+from vaeaug import data
+from vaeaug.augmenter import saving
+from vaeaug.bench import methods
+from vaeaug.bench.tuning import search
+from vaeaug.bench.tuning.candidates import Candidate
 from vaeaug.cli.options import Data, Label, Seed, Size, Steps
-from vaeaug.rivals import Classical
+from vaeaug.data.classical import Classical
+from vaeaug.runtime import files
 
 
 def tune(
@@ -40,11 +44,11 @@ def tune(
     """
     saving.check_free(output)
     report = output.with_name(f"{output.name}.tuning.json")
-    _files.check_place(report)
+    files.check_place(report)
     samples = data.load(source, label=label, size=size)
     images = samples.x.ndim == 4
-    moves = arms.CLASSICAL.get(source, Classical()) if classical and images else None
-    augmenter, tuned = tuning.tune(
+    moves = methods.CLASSICAL.get(source, Classical()) if classical and images else None
+    augmenter, tuned = search.tune(
         samples,
         classifier or ("cnn" if images else "logistic"),
         budget=budget,
@@ -58,7 +62,7 @@ def tune(
     augmenter.save(output)
     chosen = {name: getattr(tuned.chosen, name) for name in ("name", "ratio", "worst_of", "beside")}
     content = asdict(tuned) | {"chosen": chosen}
-    _files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
+    files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
     typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with {_way(tuned.chosen)}")
 
 

@@ -1,0 +1,98 @@
+"""Classical augmentation: random flips, shifts, rotations, zooms and cutouts of images, and jitter of tabular data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaeaug.runtime import checks, seeds
+
+Augmentation = Callable[[Tensor, int], Tensor]  # samples `(B, *event)` and a seed -> augmented samples
+
+
+@dataclass(frozen=True)
+class Classical:
+    """Random affine transforms of images, one per image, and Gaussian jitter of tabular data.
+
+    Images are resampled bilinearly and padded with their minimum. torchvision's transforms draw once per batch; here each
+    image has a draw of its own, in one call for the whole batch.
+
+    Arguments:
+        flip: Whether half of the images are mirrored left to right.
+        shift: The largest shift, as a fraction of the side, in 0..1.
+        rotate: The largest rotation, in degrees, in 0..180.
+        zoom: The largest change of size, as a fraction, in 0..0.9.
+        cutout: The side of a square that is set to the minimum, as a fraction of the image's side, in 0..1. Its centre is
+            anywhere (DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552).
+        jitter: For tabular data: the standard deviation of the noise, in standard deviations of each feature.
+
+    Raises:
+        InputError: If a number is out of its range.
+
+    Example:
+        >>> x = torch.rand(100, 1, 8, 8)
+        >>> augment = Classical(shift=0.1, rotate=15).on(x)
+        >>> augment(x[:64], seed=0).shape
+        torch.Size([64, 1, 8, 8])
+    """
+
+    flip: bool = False
+    shift: float = 0.07
+    rotate: float = 0.0
+    zoom: float = 0.0
+    cutout: float = 0.0
+    jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, high in {"shift": 1, "rotate": 180, "zoom": 0.9, "cutout": 1, "jitter": math.inf}.items():
+            checks.within(name, getattr(self, name), 0, high)
+
+    def on(self, x: Tensor) -> Augmentation:
+        """Returns the augmentation for data like `x`, whose minimum and standard deviations it uses.
+
+        Arguments:
+            x: The training samples, `(N, *event)`.
+        """
+        if x.ndim == 2:
+            stddev = self.jitter * x.std(0, correction=0)
+            return lambda batch, seed: batch + stddev * torch.randn(batch.shape, generator=seeds.generator(seed))
+        low = x.min()
+
+        def augment(batch: Tensor, seed: int) -> Tensor:
+            generator = seeds.generator(seed)
+            return low + self._cutout(self._affine(batch - low, generator), generator)
+
+        return augment
+
+    def _affine(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        height, width = x.shape[2:]
+        u = 2 * torch.rand(5, len(x), generator=generator) - 1
+        angle, size = u[0] * math.radians(self.rotate), 1 + self.zoom * u[1]
+        mirror = torch.where(u[2] > 0, -1.0, 1.0) if self.flip else torch.ones(len(x))
+        # Whole pixels, so that a shift alone does not blur.
+        right, down = ((u[3 + i] * self.shift * side).round() * 2 / side for i, side in enumerate((width, height)))
+        theta = torch.stack(
+            [
+                torch.stack([mirror * angle.cos() / size, -angle.sin() / size * height / width, right], 1),
+                torch.stack([mirror * angle.sin() / size * width / height, angle.cos() / size, down], 1),
+            ],
+            1,
+        )
+        grid = torch.nn.functional.affine_grid(theta, list(x.shape), align_corners=False)
+        return torch.nn.functional.grid_sample(x, grid, align_corners=False)
+
+    def _cutout(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.cutout:
+            return x
+        inside = []
+        for side in x.shape[2:]:
+            size = max(1, round(self.cutout * side))
+            first = torch.randint(side, (len(x), 1), generator=generator) - size // 2
+            position = torch.arange(side)
+            inside.append((position >= first) & (position < first + size))
+        rows, columns = inside
+        return x * ~(rows[:, None, :, None] & columns[:, None, None, :])

@@ -1,0 +1,206 @@
+"""VAEs of other libraries behind the two methods that an augmenter calls: `encode(x) -> q(z|x)` and `decode(z)`.
+
+No other library is imported here: a model is known by what it has. It is wrapped as it is: neither moved, nor switched in
+mode, nor frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from vaeaug.runtime import checks
+
+# In these models of pythae the decoder does not take the code that the encoder's Gaussian is about.
+NOT_GAUSSIAN = ("PoincareVAE", "VAE_IAF", "VAE_LinNF")
+
+
+class Adapted(nn.Module):
+    """A VAE made of two functions; see `from_functions`."""
+
+    def __init__(
+        self,
+        encode: Callable[..., tuple[Tensor, Tensor]],
+        decode: Callable[..., Tensor],
+        modules: Sequence[nn.Module],
+        event_shape: Sequence[int] | None,
+        classes: int | None,
+    ) -> None:
+        super().__init__()
+        self.functions = (encode, decode)
+        self.inside = nn.ModuleList(modules)
+        self.event_shape, self.classes = event_shape and tuple(event_shape), classes
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
+        """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
+
+        Arguments:
+            x: Samples, `(B, *event)`.
+            y: Labels, `(B,)`; only a VAE with `classes` is told.
+
+        Raises:
+            InputError: If the samples are not of `event_shape`, or if the function does not return mu and log sigma^2.
+        """
+        if self.event_shape is not None:
+            checks.event("samples", x, self.event_shape)
+        mu, log_variance = _pair(self.functions[0](x, *self._told(y)), len(x))
+        stddev = (0.5 * log_variance.float()).exp()
+        return Independent(Normal(mu.float(), stddev, validate_args=False), 1, validate_args=False)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Returns the mean of p(x|z), `(B, *event)`.
+
+        Arguments:
+            z: Codes, `(B, L)`.
+            y: Labels, `(B,)`; only a VAE with `classes` is told.
+        """
+        x = self.functions[1](z, *self._told(y)).float()
+        return x if self.event_shape is None else x.reshape(-1, *self.event_shape)
+
+    def _told(self, y: Tensor | None) -> tuple[Tensor, ...]:
+        return () if self.classes is None or y is None else (y,)
+
+
+def from_functions(
+    encode: Callable[..., tuple[Tensor, Tensor]],
+    decode: Callable[..., Tensor],
+    *,
+    module: nn.Module | None = None,
+    event_shape: Sequence[int] | None = None,
+    classes: int | None = None,
+) -> Adapted:
+    """Makes a VAE of two functions.
+
+    Arguments:
+        encode: Samples `(B, *event)` -> mu and log sigma^2 of q(z|x), each `(B, L)`.
+        decode: Codes `(B, L)` -> samples `(B, *event)` in the range of the data.
+        module: The network behind them, whose device and mode count. It is found where they are nn.Modules or methods
+            of one; name it where they are functions of your own.
+        event_shape: The shape of one sample; given, it is checked, and flat decodes are brought into it.
+        classes: With a number, both functions are called with labels `(B,)` as well, or without where none are known.
+
+    Raises:
+        InputError: If they are not functions.
+
+    Example:
+        >>> flat = torch.nn.Flatten()
+        >>> vae = from_functions(lambda x: (flat(x), torch.zeros(len(x), 64)), lambda z: z.view(-1, 1, 8, 8))
+        >>> vae.encode(torch.rand(5, 1, 8, 8)).mean.shape
+        torch.Size([5, 64])
+    """
+    for name, function in {"encode": encode, "decode": decode}.items():
+        if not callable(function):
+            checks.refuse(f"a function {name}", repr(function), "pass two functions, x -> (mu, logvar) and z -> x")
+    owners = {module, *(f if isinstance(f, nn.Module) else getattr(f, "__self__", None) for f in (encode, decode))}
+    return Adapted(encode, decode, [m for m in owners if isinstance(m, nn.Module)], event_shape, classes)
+
+
+def from_pythae(model: nn.Module) -> Adapted:
+    """Makes a VAE of a pythae model.
+
+    Reference: Chadebec, Vincent and Allassonniere, "Pythae: unifying generative autoencoders in Python", 2022,
+    https://arxiv.org/abs/2206.08309
+
+    Arguments:
+        model: A trained model with a Gaussian encoder (`VAE`, `BetaVAE`, `FactorVAE`, `VAMP`, `RHVAE` and so on), trained on
+            samples in the range in which the augmenter gets them: 0..1 for images.
+
+    Raises:
+        InputError: If it is none.
+    """
+    name = getattr(model, "model_name", None)
+    if name is None or not (hasattr(model, "encoder") and hasattr(model, "decoder")):
+        checks.refuse("a model of pythae", type(model).__name__, "for other models use from_functions")
+    if name in NOT_GAUSSIAN:
+        checks.refuse("a model whose decoder takes the encoder's Gaussian code", name, "use pythae's VAE, say")
+    encode, decode = partial(_pythae_encode, model), partial(_pythae_decode, model)
+    return from_functions(encode, decode, module=model, event_shape=model.input_dim)  # type: ignore[arg-type]
+
+
+def from_diffusers(
+    autoencoder: nn.Module, event_shape: Sequence[int], *, span: tuple[float, float] = (0.0, 1.0)
+) -> Adapted:
+    """Makes a VAE of diffusers' `AutoencoderKL`.
+
+    Its spatial codes are flattened, and shifted and scaled as for a diffusion model, so that their spread is about 1.
+
+    Reference: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022,
+    https://arxiv.org/abs/2112.10752
+
+    Arguments:
+        autoencoder: The autoencoder, in any precision.
+        event_shape: The shape of the images, `(C, H, W)`; it gives the shape of the codes.
+        span: The range of the images' values; the autoencoder sees it as -1..1.
+
+    Raises:
+        InputError: If the images do not fit the autoencoder, or if it is none.
+    """
+    config: Any = getattr(autoencoder, "config", None)
+    if not all(hasattr(config, name) for name in ("block_out_channels", "latent_channels", "scaling_factor")):
+        checks.refuse("an AutoencoderKL of diffusers", type(autoencoder).__name__, "for others use from_functions")
+    channels, height, width = event_shape
+    if channels != config.in_channels:
+        remedy = "convert the images, e.g. with torchvision.transforms.v2.RGB or Grayscale"
+        checks.refuse(f"images of {config.in_channels} channels", f"event_shape {tuple(event_shape)}", remedy)
+    step = 2 ** (len(config.block_out_channels) - 1)
+    if height % step or width % step:
+        remedy = "resize the images, e.g. with torchvision.transforms.v2.Resize"
+        checks.refuse(f"images whose sides are multiples of {step}", f"{height}x{width}", remedy)
+    if not span[0] < span[1]:
+        checks.refuse("a span (low, high)", span, "pass span=(0.0, 1.0) for images in 0..1")
+    shape = (config.latent_channels, height // step, width // step)
+    encode = partial(_diffusers_encode, autoencoder, span)
+    decode = partial(_diffusers_decode, autoencoder, span, shape)
+    return from_functions(encode, decode, module=autoencoder, event_shape=event_shape)
+
+
+def _pair(found: Any, size: int) -> tuple[Tensor, Tensor]:
+    if isinstance(found, tuple | list) and len(found) == 2 and all(isinstance(t, Tensor) for t in found):
+        mu, log_variance = found
+        if mu.ndim == 2 and len(mu) == size and mu.shape == log_variance.shape:
+            return mu, log_variance
+        got = f"shapes {tuple(mu.shape)} and {tuple(log_variance.shape)}"
+    else:
+        got = type(found).__name__
+    checks.refuse(f"encode to return (mu, logvar), each ({size}, L)", got, "flatten spatial codes with t.flatten(1)")
+
+
+def _pythae_encode(model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    found = model.encoder(x)
+    if "log_covariance" not in found:
+        checks.refuse("a model with a Gaussian encoder", model.model_name, "use pythae's VAE or one derived from it")
+    return found["embedding"], found["log_covariance"]
+
+
+def _pythae_decode(model: Any, z: Tensor) -> Tensor:
+    return model.decoder(z)["reconstruction"]
+
+
+def _diffusers_encode(autoencoder: Any, span: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = span
+    q = autoencoder.encode((2 * (x - low) / (high - low) - 1).to(autoencoder.dtype)).latent_dist
+    offset, gain = _latent_scaling(autoencoder, x.device)
+    mu = (q.mean.float() - offset) / gain
+    return mu.flatten(1), (q.logvar.float() - 2 * gain.log()).expand_as(mu).flatten(1)
+
+
+def _diffusers_decode(autoencoder: Any, span: tuple[float, float], shape: tuple[int, ...], z: Tensor) -> Tensor:
+    low, high = span
+    offset, gain = _latent_scaling(autoencoder, z.device)
+    x = autoencoder.decode((offset + gain * z.unflatten(1, shape)).to(autoencoder.dtype)).sample
+    return low + (high - low) * (x.float() + 1) / 2
+
+
+def _latent_scaling(autoencoder: Any, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Returns what takes a diffusion model's code u to the autoencoder's: z = offset + gain u, each `(C or 1, 1, 1)`."""
+    config = autoencoder.config
+    mean, stddev = (getattr(config, f"latents_{name}", None) for name in ("mean", "std"))
+    if mean is None or stddev is None:
+        mean, stddev = [getattr(config, "shift_factor", None) or 0.0], [1.0]
+    offset, gain = (torch.tensor(v, dtype=torch.float32, device=device).view(-1, 1, 1) for v in (mean, stddev))
+    return offset, gain / config.scaling_factor

@@ -1,0 +1,224 @@
+r"""The variational autoencoder.
+
+For samples x, labels y and codes z, with an encoder q(z|x) = N(mu(x), diag sigma(x)^2), a prior p(z) = N(0, I) and a
+decoder p(x|z), training raises the evidence lower bound
+
+    log p(x) >= elbo(x) = E_q[log p(x|z)] - KL(q(z|x) || p(z)).
+
+Reference: Kingma and Welling, "Auto-encoding variational Bayes", 2014, https://arxiv.org/abs/1312.6114
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal, kl_divergence
+
+from vaeaug.data.samples import Scaling
+from vaeaug.models.networks import BODIES, Body
+from vaeaug.runtime import checks, files, seeds
+
+LIKELIHOODS = ("gaussian", "bernoulli")
+
+
+class VAE(nn.Module):
+    r"""Creates a variational autoencoder.
+
+    With `likelihood="gaussian"`, p(x|z) = N(decode(z), s^2 I) with the one s that is best for the data: in training it is
+    the root of the batch's mean squared error, which weighs reconstruction and KL without a hyper-parameter (Rybkin,
+    Daniilidis and Levine, "Simple and effective VAE training with calibrated decoders", 2021,
+    https://arxiv.org/abs/2006.13202). With `"bernoulli"`, p(x|z) is a Bernoulli distribution per pixel, whose negative
+    logarithm is the binary cross-entropy.
+
+    Arguments:
+        event_shape: The shape of one sample, `(C, H, W)` or `(features,)`.
+        latent: The number of latent numbers L.
+        classes: With a number K, encoder and decoder are told the label (a conditional VAE, Sohn, Lee and Yan, 2015);
+            without a label they see zeros in its place. By default they are never told.
+        likelihood: `gaussian`, or `bernoulli` for images in 0..1.
+        body: `conv`, `mlp`, or a `vaeaug.models.networks.Body`; by default conv for images and mlp for rows.
+        scaling: The data's range; by default 0..1. `fit_vae` fits it to the training samples.
+
+    Example:
+        >>> vae = VAE((1, 28, 28), latent=2)
+        >>> x = torch.rand(5, 1, 28, 28)
+        >>> q = vae.encode(x)
+        >>> q.mean.shape, vae.decode(q.mean).shape, vae.elbo(x).shape
+        (torch.Size([5, 2]), torch.Size([5, 1, 28, 28]), torch.Size([5]))
+    """
+
+    offset: Tensor
+    gain: Tensor
+    low: Tensor
+    high: Tensor
+    log_sigma: Tensor
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        latent: int = 16,
+        classes: int | None = None,
+        likelihood: str = "gaussian",
+        body: str | Body | None = None,
+        scaling: Scaling | None = None,
+    ) -> None:
+        super().__init__()
+        checks.within("latent", latent, 1, whole=True)
+        checks.one_of("likelihood", likelihood, LIKELIHOODS)
+        body = body or ("mlp" if len(event_shape) == 1 else "conv")
+        if isinstance(body, str):
+            checks.one_of("body", body, tuple(BODIES))
+            body = BODIES[body]()
+        self.event_shape, self.latent, self.classes = tuple(event_shape), latent, classes
+        self.likelihood, self.body = likelihood, body
+        told = classes or 0
+        self.encoder, features, self.decoder = body.build(self.event_shape, latent + told)
+        self.head = nn.Linear(features + told, 2 * latent)
+        # The optimal s of the Gaussian, followed in training: state, not a weight.
+        self.register_buffer("log_sigma", torch.zeros(()))
+        self.set_scaling(scaling or Scaling())
+
+    def set_scaling(self, scaling: Scaling) -> None:
+        """Sets the data's range: one number each, or one per feature."""
+        for name, value in asdict(scaling).items():
+            number = torch.tensor(value if len(value) > 1 else value[0])
+            self.register_buffer(name, number.to(self.log_sigma.device))
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
+        """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
+
+        Arguments:
+            x: Samples in the data's own range, `(B, *event)`.
+            y: Labels, `(B,)`; only a conditional VAE listens to them.
+        """
+        return self._posterior((x - self.offset) / self.gain, y)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Returns the mean of p(x|z) in the data's own range, `(B, *event)`.
+
+        Arguments:
+            z: Codes, `(B, L)`.
+            y: Labels, `(B,)`; only a conditional VAE listens to them.
+        """
+        return self.offset + self.gain * self._mean(self._logits(z, y))
+
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Returns `decode(mean of q(z|x))`: the sample as the latent numbers tell it, without noise or flaws."""
+        return self.decode(self.encode(x, y).mean, y)
+
+    def elbo(self, x: Tensor, y: Tensor | None = None, *, seed: int = 0) -> Tensor:
+        """Returns a one-sample estimate of the evidence lower bound, in nats, `(B,)`.
+
+        The density is that of the scaled samples: images in 0..1, rows with standard deviation 1.
+
+        Arguments:
+            x: Samples in the data's own range, `(B, *event)`.
+            y: Labels, `(B,)`.
+            seed: Of the noise in z.
+        """
+        eps = torch.randn(len(x), self.latent, generator=seeds.generator(seed)).to(x)
+        log_likelihood, divergence = self.terms(x, y, eps)
+        return log_likelihood - divergence
+
+    def terms(
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        eps: Tensor,
+        corruption: Tensor | float = 0.0,
+        mean: Callable[[Tensor], Tensor] = torch.mean,
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the two terms of the bound, log p(x|z) and KL(q || p), in nats, each `(B,)`.
+
+        Arguments:
+            x: Samples in the data's own range, `(B, *event)`.
+            y: Labels, `(B,)`.
+            eps: Standard normal noise, `(B, L)`: z = mu + sigma eps.
+            corruption: Added to the scaled input of the encoder, not to the target (a denoising VAE, Im et al., 2017,
+                https://arxiv.org/abs/1511.06406).
+            mean: Of the errors of a whole batch, where this is one process's share of it.
+        """
+        u = (x - self.offset) / self.gain
+        q = self._posterior(u + corruption, y)
+        z = q.mean + q.stddev * eps
+        prior = Independent(
+            Normal(torch.zeros_like(z), torch.ones_like(z), validate_args=False), 1, validate_args=False
+        )
+        return self._log_prob(u, self._logits(z, y).float(), mean), kl_divergence(q, prior)
+
+    def _posterior(self, u: Tensor, y: Tensor | None) -> Independent:
+        h = self._tell(self.encoder(u), y)
+        mu, log_sigma = self.head(h).float().chunk(2, dim=1)
+        return Independent(Normal(mu, log_sigma.clamp(-8, 8).exp(), validate_args=False), 1, validate_args=False)
+
+    def _logits(self, z: Tensor, y: Tensor | None) -> Tensor:
+        return self.decoder(self._tell(z, y))
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
+
+    def _tell(self, h: Tensor, y: Tensor | None) -> Tensor:
+        if self.classes is None:
+            return h
+        if y is None:
+            told = h.new_zeros(len(h), self.classes)
+        else:
+            # A negative label is one that is not told.
+            told = nn.functional.one_hot(y.clamp(min=0), self.classes).to(h) * (y >= 0)[:, None]
+        return torch.cat([h, told], dim=1)
+
+    def _log_prob(self, u: Tensor, logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.likelihood == "bernoulli":
+            return -nn.functional.binary_cross_entropy_with_logits(logits, u, reduction="none").flatten(1).sum(1)
+        error = (u - self._mean(logits)).square().flatten(1)
+        log_sigma = self.log_sigma
+        if self.training:
+            log_sigma = 0.5 * mean(error.detach()).clamp(min=1e-8).log()
+            self.log_sigma.lerp_(log_sigma, 0.05)
+        size = error.shape[1]
+        return -0.5 * error.sum(1) / (2 * log_sigma).exp() - size * (log_sigma + 0.5 * math.log(2 * math.pi))
+
+    def save(self, path: str | Path) -> None:
+        """Writes weights and config to one safetensors file, whole or not at all."""
+        config = {
+            "event_shape": self.event_shape,
+            "latent": self.latent,
+            "classes": self.classes,
+            "likelihood": self.likelihood,
+            "body": {"type": type(self.body).__name__.lower(), **vars(self.body)},
+        }
+        files.save_tensors(path, self.state_dict(), "vae", config)
+
+    @classmethod
+    def load(cls, path: str | Path, *, body: Body | None = None) -> VAE:
+        """Reads what `save` wrote. Nothing in the file is executed.
+
+        Arguments:
+            path: The file.
+            body: Needed where the VAE was built with a body of your own.
+
+        Raises:
+            InputError: If the file is missing, cut off, foreign, or does not fit the body.
+        """
+        tensors, config = files.load_tensors(path, "vae")
+        described: dict[str, Any] = config.pop("body")
+        kind = described.pop("type")
+        if body is None:
+            checks.one_of(f"the body in '{path}' (pass VAE.load(path, body=...) for your own)", kind, tuple(BODIES))
+            body = BODIES[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in described.items()})
+        with seeds.forked(0):
+            vae = cls(**config, body=body)
+        for name in ("offset", "gain", "low", "high"):
+            vae.register_buffer(name, tensors[name])
+        try:
+            vae.load_state_dict(tensors)
+        except RuntimeError as error:
+            checks.refuse(f"weights that fit {body}", f"'{path}' ({error})", "pass the body that it was trained with")
+        return vae.eval()

@@ -1,0 +1,104 @@
+"""Between the range of a loader's images and that of the data seen at fit."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaeaug.runtime import checks
+
+
+class Range(ABC):
+    """Abstract: maps samples `(B, *event)` to the range seen at fit, and back."""
+
+    @abstractmethod
+    def undo(self, x: Tensor) -> Tensor:
+        """Returns samples in the range seen at fit."""
+
+    @abstractmethod
+    def redo(self, x: Tensor) -> Tensor:
+        """Returns samples in the loader's range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Range):
+    """What `torchvision.transforms.v2.Normalize(mean, std)` does: x = (u - mean) / std, for u in the range seen at fit.
+
+    Arguments:
+        mean, std: One number each, or one per channel (rows: per feature).
+        event_shape: The shape of one sample.
+    """
+
+    mean: Any
+    std: Any
+    event_shape: Sequence[int]
+
+    def __post_init__(self) -> None:
+        self._vector("mean")
+        if not (self._vector("std") > 0).all():
+            checks.refuse("standard deviations above 0 in normalize", repr(self.std), "pass those of v2.Normalize")
+
+    def undo(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            kind = str(x.dtype).removeprefix("torch.")
+            checks.refuse("normalised images as floats", kind, "leave normalize out for images that are not normalised")
+        return x * self._vector("std").to(x) + self._vector("mean").to(x)
+
+    def redo(self, x: Tensor) -> Tensor:
+        return (x - self._vector("mean").to(x)) / self._vector("std").to(x)
+
+    def _vector(self, name: str) -> Tensor:
+        value, channels = getattr(self, name), self.event_shape[0]
+        try:
+            vector = torch.as_tensor(value, dtype=torch.float64).flatten()
+        except (TypeError, ValueError, RuntimeError):
+            vector = torch.tensor([math.nan])
+        if len(vector) not in (1, channels) or not vector.isfinite().all():
+            remedy = "pass what v2.Normalize was given"
+            checks.refuse(f"{name} in normalize to be a number or {channels} numbers", repr(value), remedy)
+        return vector.view(-1, *[1] * (len(self.event_shape) - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Functions(Range):
+    """Any pair of functions, each from samples `(B, *event)` to samples `(B, *event)`.
+
+    Arguments:
+        to_fit, back: To the range seen at fit, and back.
+    """
+
+    to_fit: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor], Tensor]
+
+    def undo(self, x: Tensor) -> Tensor:
+        return self._alike(self.to_fit(x), x)
+
+    def redo(self, x: Tensor) -> Tensor:
+        return self._alike(self.back(x), x)
+
+    def _alike(self, out: Any, x: Tensor) -> Tensor:
+        if not isinstance(out, Tensor) or out.shape != x.shape:
+            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            remedy = "pass functions that map a batch elementwise"
+            checks.refuse(f"the functions of normalize to keep the shape {tuple(x.shape)}", got, remedy)
+        return out
+
+
+def parse(normalize: Any, event_shape: Sequence[int]) -> Range | None:
+    """Returns what a user's `normalize` means: nothing, `(mean, std)`, or `(to the range seen at fit, back)`."""
+    if normalize is None:
+        return None
+    if isinstance(normalize, tuple | list) and len(normalize) == 2:
+        a, b = normalize
+        if callable(a) and callable(b):
+            return Functions(a, b)
+        if not callable(a) and not callable(b):
+            return Affine(a, b, tuple(event_shape))
+    expected = "normalize to be (mean, std) or a pair of functions (to the range seen at fit, back)"
+    checks.refuse(expected, repr(normalize), "pass ((0.5,), (0.5,)), say")

@@ -1,0 +1,35 @@
+"""Seeds to generators. Everything random in the library is drawn from one of these; the global state is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from vaeaug.runtime import checks
+
+
+def derive(seed: int, *path: int) -> int:
+    """Returns a 63-bit seed for the place `path` (epoch, chunk, ...) under `seed`; near places give unrelated seeds."""
+    checks.within("seed", seed, 0, whole=True)
+    state = np.random.SeedSequence(int(seed), spawn_key=tuple(int(p) for p in path)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def generator(seed: int, *path: int) -> torch.Generator:
+    """Creates the CPU generator of the place `path` under `seed`.
+
+    Noise is always drawn on the CPU and then moved, so that a seed means the same samples on every device.
+    """
+    return torch.Generator().manual_seed(derive(seed, *path))
+
+
+@contextmanager
+def forked(seed: int, *path: int) -> Iterator[None]:
+    """Seeds the CPU's global state inside the block and puts it back after it: for code that takes no generator,
+    such as the initialisation of torch's layers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive(seed, *path))
+        yield
