@@ -33,7 +33,7 @@ from vaeaug.data import Samples, load, subset
 from vaeaug.filters.base import probabilities
 from vaeaug.models.classifiers import small_cnn
 from vaeaug.models.networks import MLP
-from vaeaug.models.training import Shuffled, evaluating, train
+from vaeaug.models.training import ShuffledIndices, evaluating, train
 from vaeaug.perturb import Perturbation
 from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import files, seeds
@@ -91,13 +91,18 @@ class Around(Perturbation):
 
 def fit_vaes(data: Samples, setting: Setting, progress: bool = True) -> tuple[VAE, VAE]:
     """Trains the article's VAE and the larger one. Without weight decay AdamW is Adam."""
-    shared: dict[str, Any] = {"body": MLP((512,)), "likelihood": "bernoulli", "batch": setting.batch, "lr": setting.lr}
-    shared |= {"weight_decay": 0.0, "warmup": setting.warmup, "seed": setting.seed, "progress": progress}
-    small = fit_vae(data, latent=2, steps=setting.steps, noise=0.0, **shared)
+    shared: dict[str, Any] = {
+        "architecture": MLP((512,)),
+        "likelihood": "bernoulli",
+        "batch_size": setting.batch,
+        "lr": setting.lr,
+    }
+    shared |= {"weight_decay": 0.0, "beta_warmup": setting.warmup, "seed": setting.seed, "progress": progress}
+    small = fit_vae(data, latent_dim=2, steps=setting.steps, input_noise=0.0, **shared)
     larger: dict[str, Any] = {
-        "latent": setting.larger_latent,
+        "latent_dim": setting.larger_latent,
         "steps": setting.larger_steps,
-        "noise": setting.larger_noise,
+        "input_noise": setting.larger_noise,
     }
     return small, fit_vae(data, **larger, **shared)
 
@@ -106,7 +111,7 @@ def fit_judge(data: Samples, setting: Setting, progress: bool = True) -> nn.Modu
     """Trains the independent classifier: on real images alone."""
     with seeds.forked(setting.seed, 1):
         judge = small_cnn(data.event_shape, len(data.names)).to(memory_format=torch.channels_last)
-    order = Shuffled(len(data), setting.judge_batch, seeds.derive(setting.seed, 2))
+    order = ShuffledIndices(len(data), setting.judge_batch, seeds.derive(setting.seed, 2))
 
     def loss(step: int) -> Tensor:
         places = order(step)
@@ -277,10 +282,10 @@ def measure(
 def publish(numbers: dict[str, Any], material: Material, results: Path, page: Path) -> None:
     """Writes the figures, the numbers and the page's numbers, each file whole."""
     for name, draw in article_pictures.PICTURES.items():
-        with files.beside(results / "article" / f"{name}.png") as new:
+        with files.atomic_write(results / "article" / f"{name}.png") as new:
             article_pictures.save(draw(material, numbers), new)
     files.save_json(results / "article.json", numbers)
-    with files.beside(page) as new:
+    with files.atomic_write(page) as new:
         new.write_text(article_page.fill(page.read_text(), numbers))
 
 

@@ -133,7 +133,7 @@ def reconstructions(material: Material, numbers: dict[str, Any]) -> Figure:
         for x in (material.test.x[places[:, i]] for i in range(2)):
             rows += [x, *(vae.reconstruct(x) for vae in material.vaes)]
     show(axis, torch.cat(rows), columns)
-    name_rows(axis, ["image", *(f"{vae.latent} numbers" for vae in material.vaes)] * 2, side)
+    name_rows(axis, ["image", *(f"{vae.latent_dim} numbers" for vae in material.vaes)] * 2, side)
     axis.axhline(3 * (side + 1) - 1, color="0.8", lw=1)
     for column, name in enumerate(material.test.names):
         axis.text((column + 0.5) * (side + 1), -5, name, ha="center", **STYLE | {"fontsize": 8})
@@ -228,7 +228,7 @@ def denoising(material: Material, numbers: dict[str, Any]) -> Figure:
     top, below = drawing.subfigures(2, 1, squeeze=False, height_ratios=[1.2, 1])[:, 0]
     axis, columns, side = top.subplots(), 20, material.test.event_shape[-1]
     rows, names = [material.test.x[:columns]], ["image"]
-    small, larger = (f"{vae.latent} numbers" for vae in material.vaes)
+    small, larger = (f"{vae.latent_dim} numbers" for vae in material.vaes)
     with evaluating(*material.vaes):
         for noise in list(material.noisy)[1::2][:2]:
             x = material.noisy[noise][:columns]
@@ -256,7 +256,7 @@ def outliers(material: Material, numbers: dict[str, Any]) -> Figure:
     x = material.strange[:columns]
     with evaluating(material.vaes[0]):
         show(axis, torch.cat([x, material.vaes[0].reconstruct(x)]), columns)
-    name_rows(axis, ["digit", f"{material.vaes[0].latent} numbers"], x.shape[-1])
+    name_rows(axis, ["digit", f"{material.vaes[0].latent_dim} numbers"], x.shape[-1])
     scores = {"minus_elbo": "-ELBO (nats)", "distance": "distance to the nearest training code (log10)"}
     for chart, (key, label) in zip(below.subplots(1, 2), scores.items(), strict=True):
         score = material.scores[key]

@@ -97,10 +97,10 @@ def accuracies(data: str, pool: Samples, judged: Samples, config: Config) -> lis
             test=judged,
             name=data,
             per_class=per_class,
-            arm=[Arm(config.name, (config.moves,))],
+            methods=[Arm(config.name, (config.moves,))],
             seeds=seeds,
             settings=Settings(smoothing=config.smoothing),
-            rows=ROWS,
+            results=ROWS,
             progress=False,
         )
         found += [row.accuracy for row in cells]

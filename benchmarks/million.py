@@ -84,10 +84,10 @@ def measure(place: Path, asked: argparse.Namespace) -> dict[str, Any]:
     size = sum(file.stat().st_size for file in (place / "whole").iterdir())
     whole = digest(place / "whole")
     shutil.rmtree(place / "whole")
-    moments, random_ = [], random.Random(asked.seed)
+    channel_moments, random_ = [], random.Random(asked.seed)
     for _ in range(kills):
         more = random_.randint(1, max(1, shards // (kills + 1)))
-        moments.append(killed([*words, place / "cut"], ending, more, random_.uniform(0, seconds / shards)))
+        channel_moments.append(killed([*words, place / "cut"], ending, more, random_.uniform(0, seconds / shards)))
     again, _ = run([*words, place / "cut"])
     return {
         "command": f"python benchmarks/million.py --samples {samples} --format {asked.format} --shard-size {shard_size} "
@@ -105,7 +105,7 @@ def measure(place: Path, asked: argparse.Namespace) -> dict[str, Any]:
         "peak_bytes_of_the_model_making_a_chunk": base,
         "bytes_above_the_model": peak - base,
         "within_limit": peak - base < LIMIT,
-        "kills": moments,
+        "kills": channel_moments,
         "seconds_of_the_last_run": round(again, 1),
         "sha256": whole,
         "same_after_kills": digest(place / "cut") == whole,

@@ -18,7 +18,7 @@ from torchvision.transforms import v2
 from vaeaug import VAE, AugmentedLoader, Augmenter, fit_vae
 from vaeaug.data import Samples, load
 from vaeaug.models.classifiers import small_cnn
-from vaeaug.models.networks import MLP, Body, Conv
+from vaeaug.models.networks import MLP, Architecture, Conv
 from vaeaug.runtime import seeds
 
 Rows = list[dict[str, Any]]
@@ -55,9 +55,9 @@ class Setup:
         return self.images(64).x if self.quick else load("fashion-mnist")[-2000:].x
 
 
-def network(body: Body) -> VAE:
+def network(body: Architecture) -> VAE:
     with seeds.forked(0):
-        return VAE((1, 28, 28), likelihood="bernoulli", body=body)
+        return VAE((1, 28, 28), likelihood="bernoulli", architecture=body)
 
 
 def elbo(vae: VAE, x: Tensor) -> float:
@@ -65,13 +65,15 @@ def elbo(vae: VAE, x: Tensor) -> float:
         return float(torch.cat([vae.elbo(part) for part in x.split(500)]).mean())
 
 
-def ours(body: Body, data: Samples, steps: int, keep: dict[str, VAE], name: str, **settings: Any) -> None:
-    plain = {"noise": 0.0, "warmup": 0.0, "batch": BATCH, "progress": False} | settings
+def ours(body: Architecture, data: Samples, steps: int, keep: dict[str, VAE], name: str, **settings: Any) -> None:
+    plain = {"input_noise": 0.0, "beta_warmup": 0.0, "batch_size": BATCH, "progress": False} | settings
     vae = network(body).to(memory_format=torch.channels_last)
     keep[name] = fit_vae(data, vae=vae, steps=steps, **plain)
 
 
-def theirs(train: Any, body: Body, data: Samples, steps: int, lr: float, keep: dict[str, VAE], name: str) -> None:
+def theirs(
+    train: Any, body: Architecture, data: Samples, steps: int, lr: float, keep: dict[str, VAE], name: str
+) -> None:
     keep[name] = vae = network(body)
     torch.manual_seed(0)
     train(vae, data.x, data.y, steps, BATCH, lr)
@@ -158,7 +160,7 @@ def generate(setup: Setup) -> Rows:
 def bare(vae: VAE, n: int, batch: int) -> None:
     with torch.no_grad():
         for _ in range(n // batch):
-            vae.decode(torch.randn(batch, vae.latent))
+            vae.decode(torch.randn(batch, vae.latent_dim))
 
 
 def _near(augmenter: Augmenter, x: Tensor, y: Tensor, n: int) -> None:
@@ -215,14 +217,14 @@ def epoch(setup: Setup) -> Rows:
                 augmenter.vae_.decode(torch.randn(BATCH // 2, 16))
         return x, y
 
-    worst = AugmentedLoader(loader, augmenter, 0.5, worst_of=4, classifier=classifier)
-    hardest = AugmentedLoader(loader, augmenter, beside=1, worst_of=4, classifier=classifier)
+    worst = AugmentedLoader(loader, augmenter, 0.5, hardest_of=4, network=classifier)
+    hardest = AugmentedLoader(loader, augmenter, add=1, hardest_of=4, network=classifier)
     cases: dict[str, Callable[[], None]] = {
         "plain": lambda: run(loader),
         "vaeaug, ratio 0": lambda: run(AugmentedLoader(loader, augmenter, 0.0)),
         "vaeaug, ratio 0.5": lambda: run(AugmentedLoader(loader, augmenter, 0.5)),
         "vaeaug, ratio 0.5, worst of 4": lambda: run(worst),
-        "vaeaug, one child beside each": lambda: run(AugmentedLoader(loader, augmenter, beside=1)),
+        "vaeaug, one child beside each": lambda: run(AugmentedLoader(loader, augmenter, add=1)),
         "vaeaug, the hardest of four beside each": lambda: run(hardest),
         "vaeaug, the default: three beside each": lambda: run(AugmentedLoader(loader, augmenter)),
         "by hand: every batch repeated four times": lambda: run(

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, TensorDataset
 
-from vaeaug.models.networks import Body
+from vaeaug.models.networks import Architecture
 from vaeaug.models.vae import VAE
 
 BATCH = 64  # of pythae's sampler
 
 
 @dataclass(frozen=True)
-class Obvious(Body):
+class Obvious(Architecture):
     """Creates what one writes first: two strided convolutions, and two transposed ones back."""
 
     width: int = 32
@@ -94,7 +94,7 @@ def in_pythae(vae: VAE) -> Any:
         def forward(self, z: Tensor) -> Any:
             return ModelOutput(reconstruction=self.body(z).sigmoid())
 
-    config = models.VAEConfig(input_dim=vae.event_shape, latent_dim=vae.latent, reconstruction_loss="bce")
+    config = models.VAEConfig(input_dim=vae.event_shape, latent_dim=vae.latent_dim, reconstruction_loss="bce")
     return models.VAE(config, encoder=Encoder(), decoder=Decoder())
 
 

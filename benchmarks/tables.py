@@ -158,12 +158,12 @@ def run(name: str, jobs: int) -> None:
             test=test,
             name=table.data,
             per_class=table.per_class,
-            classifier=(classifier,),
-            arm=(*arms(table.data, names, images=pool.x.ndim == 4), *pooled),
+            classifiers=(classifier,),
+            methods=(*arms(table.data, names, images=pool.x.ndim == 4), *pooled),
             seeds=table.seeds,
             settings=table.settings,
-            rows=RESULTS / name / "rows.csv",
-            jobs=jobs,
+            results=RESULTS / name / "rows.csv",
+            n_jobs=jobs,
         )
     rows = ordered(rows)
     _page(name, rows, pool, (name,))

@@ -139,7 +139,7 @@ def test_adapted_vaes_pickle(adapted, digits):
 
 def test_conditional_functions_are_told(digits):
     net = Linear(classes=10)
-    vae = from_functions(net.encode, net.decode, classes=10)
+    vae = from_functions(net.encode, net.decode, num_classes=10)
     Augmenter(vae).fit(digits).generate(5, seed=0)
     assert torch.equal(torch.cat(net.told), digits.y)
     untold = from_functions(lambda x: net.encode(x), lambda z: z)
@@ -164,7 +164,7 @@ def test_diffusers_agrees_with_itself(autoencoder, digits):
     assert torch.allclose(q.mean.view(5, 2, 4, 4), (raw.mean - 0.25) * 0.5, atol=1e-6)
     assert torch.allclose(q.stddev.view(5, 2, 4, 4), raw.std * 0.5, rtol=1e-4)
     assert torch.allclose(vae.decode(q.mean), (autoencoder.decode(raw.mean).sample + 1) / 2, atol=1e-5)
-    wide = from_diffusers(autoencoder, (1, 8, 8), span=(-1, 3))
+    wide = from_diffusers(autoencoder, (1, 8, 8), value_range=(-1, 3))
     assert torch.allclose(wide.encode(4 * x - 1).mean, q.mean, atol=1e-5)
     assert torch.allclose(wide.decode(q.mean), 4 * vae.decode(q.mean) - 1, atol=1e-5)
 
@@ -229,4 +229,4 @@ def test_autoencoders_are_checked(autoencoder):
     with pytest.raises(InputError, match="images whose sides are multiples of 2, got 9x8"):
         from_diffusers(autoencoder, (1, 9, 8))
     with pytest.raises(InputError, match=r"a span \(low, high\), got \(1, 0\)"):
-        from_diffusers(autoencoder, (1, 8, 8), span=(1, 0))
+        from_diffusers(autoencoder, (1, 8, 8), value_range=(1, 0))

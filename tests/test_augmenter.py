@@ -139,8 +139,10 @@ def test_rows_with_constant_columns():
 
 
 def test_conditional_vae(digits):
-    told = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, body="mlp", classes=10, progress=False)
-    untold = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, body="mlp", progress=False)
+    told = Augmenter(perturb=Prior(), residual=False).fit(
+        digits, steps=400, architecture="mlp", num_classes=10, progress=False
+    )
+    untold = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, architecture="mlp", progress=False)
     judge = RandomForestClassifier(100, random_state=0).fit(load("digits").x.flatten(1), load("digits").y)
     scores = [judge.score(made.x.flatten(1), made.y) for made in (a.generate(300, seed=0) for a in (told, untold))]
     assert scores[0] > scores[1] + 0.3, (
@@ -192,7 +194,7 @@ class Fixed:
 
 
 def test_veto_puts_the_parent_in_place(augmenter, digits):
-    judged = augmenter.using(keep=Confident(Fixed([3]), 0.3))
+    judged = augmenter.using(filter=Confident(Fixed([3]), 0.3))
     with pytest.warns(UserWarning, match=r"keeps less than 10% of the children of class 8; .*lower its threshold"):
         made = judged.generate(40, labels=[3, 8], seed=0)
     three = made.y == 3
@@ -212,14 +214,14 @@ def test_a_vetoed_child_is_drawn_again(augmenter, digits):
             Picky.calls += 1
             return torch.full((len(x), 10), float(Picky.calls > 2))
 
-    made = augmenter.using(keep=Confident(Picky([]), 0.3)).generate(30, seed=0)
+    made = augmenter.using(filter=Confident(Picky([]), 0.3)).generate(30, seed=0)
     assert Picky.calls == 3
     assert (made.x != digits.x[made.parent]).flatten(1).any(1).all()
 
 
 def test_chunks_of_filtered_children_are_the_parts_of_the_whole(augmenter, digits):
     forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
-    made = augmenter.using(keep=Confident(forest, 0.5))
+    made = augmenter.using(filter=Confident(forest, 0.5))
     whole = made.generate(2 * room.CHUNK, seed=3)
     assert (whole.x == augmenter.generate(2 * room.CHUNK, seed=3).x).flatten(1).all(1).float().mean() < 1, (
         "some are vetoed"
@@ -232,9 +234,9 @@ def test_filters_take_every_kind_of_classifier(augmenter, digits):
     with rng.forked(0):
         network = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10))
     for classifier in (forest, network):
-        made = augmenter.using(keep=Confident(classifier, 0.05)).generate(60, seed=0)
+        made = augmenter.using(filter=Confident(classifier, 0.05)).generate(60, seed=0)
         assert ((made.confidence >= 0.05) & (made.confidence <= 1)).all()
-        assert same(made, augmenter.using(keep=Confident(classifier, 0.05)).generate(60, seed=0))
+        assert same(made, augmenter.using(filter=Confident(classifier, 0.05)).generate(60, seed=0))
     assert network.training
 
 
@@ -246,7 +248,7 @@ def test_bad_filters(augmenter):
     with pytest.raises(InputError, match="expected threshold to be a number from 0 to 1, got 2"):
         Confident(Fixed([0]), 2)
     with pytest.raises(InputError, match="expected a classifier of at least 10 classes, got 3"):
-        augmenter.using(keep=Confident(lambda x: torch.ones(len(x), 3))).generate(100, seed=0)
+        augmenter.using(filter=Confident(lambda x: torch.ones(len(x), 3))).generate(100, seed=0)
 
 
 @pytest.mark.parametrize(

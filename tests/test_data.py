@@ -116,12 +116,12 @@ def test_npz_and_csv(tmp_path):
     assert load(tmp_path / "first.npz").names == ("a", "b", "c")
 
     (tmp_path / "rows.csv").write_text("kind,a,b\nred,1,2\nblue,3,4\nred,5,6\n")
-    rows = load(tmp_path / "rows.csv", label="kind")
+    rows = load(tmp_path / "rows.csv", label_column="kind")
     assert rows.names == ("blue", "red")
     assert rows.y.tolist() == [1, 0, 1]
     assert rows.x.tolist() == [[1, 2], [3, 4], [5, 6]]
     with pytest.raises(InputError, match="expected a column 'sort'"):
-        load(tmp_path / "rows.csv", label="sort")
+        load(tmp_path / "rows.csv", label_column="sort")
     (tmp_path / "words.csv").write_text("a,y\nx,0\n")
     with pytest.raises(InputError, match=r"numbers in every column .*, got 'x' in line 2, column 'a'; encode"):
         load(tmp_path / "words.csv")

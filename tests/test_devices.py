@@ -26,7 +26,9 @@ def there(device=CUDA, **settings):
 
 
 @pytest.mark.parametrize("device", ["cuda:0", "meta"])
-@pytest.mark.parametrize("settings", [{}, {"classes": 10}, {"likelihood": "bernoulli"}, {"body": "mlp"}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"num_classes": 10}, {"likelihood": "bernoulli"}, {"architecture": "mlp"}], ids=str
+)
 def test_a_step_of_fitting(digits, settings, device):
     share = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
     with FakeTensorMode(allow_non_fake_inputs=True):

@@ -15,13 +15,13 @@ from vaeaug.data import streaming
 from vaeaug.export import shards
 from vaeaug.models import training
 from vaeaug.runtime import distributed
-from vaeaug.runtime.distributed import ALONE, World, joined
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World, joined
 
 STEPS = 24
 TOLERANCE = 1e-3  # of the loss of every step, relative, in fp32
 
 
-def job(folder, model, dies, world=ALONE):
+def job(folder, model, dies, world=SINGLE_PROCESS):
     """Fits, noting the loss of every step and keeping the state every five, then generates; rank 1 may die at step 12."""
     losses, finite = [], training._finite
 
@@ -36,12 +36,12 @@ def job(folder, model, dies, world=ALONE):
     patch.setattr(training, "_finite", noted)
     patch.setitem(training.train.__kwdefaults__, "every", 5)
     try:
-        settings = {"steps": STEPS, "batch": 65, "precision": "fp32", "progress": False, "world": world}
+        settings = {"steps": STEPS, "batch_size": 65, "precision": "fp32", "progress": False, "world": world}
         fit_vae("digits", **settings, checkpoint=folder / "checkpoint")
     finally:
         patch.undo()
     shards.write(Augmenter.load(model), folder / "shards", 1100, shard_size=300, progress=False, world=world)
-    if world.leads:
+    if world.is_main:
         (folder / "losses.json").write_text(json.dumps(losses))
 
 
@@ -79,8 +79,8 @@ def test_shares_are_all_rows_once(size):
 
 def test_without_torchrun_a_process_is_alone():
     with joined() as world:
-        assert world == ALONE
-        assert world.leads
+        assert world == SINGLE_PROCESS
+        assert world.is_main
         assert world.mean(torch.tensor([1.0, 3.0])) == 2
 
 
@@ -125,15 +125,15 @@ def test_a_connection_that_breaks_is_a_clear_error(monkeypatch):
     ):
         monkeypatch.setattr(distributed.dist, name, lambda *a, give=give, **k: give)
     message = "expected all 2 processes to stay, got 'gloo: Connection closed by peer' in process 1; look above"
-    with pytest.raises(distributed.Lost, match=message), joined():
+    with pytest.raises(distributed.ProcessLost, match=message), joined():
         raise RuntimeError("gloo: Connection closed by peer")
     with pytest.raises(RuntimeError, match="out of memory"), joined():
         raise RuntimeError("out of memory")
 
 
 def test_a_batch_for_every_process(digits):
-    with pytest.raises(InputError, match="expected batch to be a whole number from 4 up, got 3"):
-        fit_vae(digits, steps=1, batch=3, world=World(0, 4))
+    with pytest.raises(InputError, match="expected batch_size to be a whole number from 4 up, got 3"):
+        fit_vae(digits, steps=1, batch_size=3, world=World(0, 4))
     loader = torch.utils.data.DataLoader(list(zip(digits.x, digits.y, strict=True))[:9], batch_size=4)
     batch = streaming.streamed(loader, 0, lambda samples: None, World(1, 2))
     assert torch.equal(batch(0).x, digits.x[2:4])

@@ -13,10 +13,10 @@ from vaeaug.bench.methods import ANY_CLASS, JOINED_MIXED, RECIPE, STANDARD, with
 from vaeaug.bench.runs import Run, Settings
 from vaeaug.bench.stages.unlabelled import Adopting
 from vaeaug.data import load, subset
-from vaeaug.data.lookup import Lookup
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.data.samples import Samples
 from vaeaug.models.codec import Codec
-from vaeaug.perturb.pseudo_labelled import Donors
+from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -40,10 +40,10 @@ def adopted(few, pool):
 
 def test_donors_are_near_and_mostly_of_the_class(adopted, few, pool):
     donors = adopted.bank_.donors
-    true = pool.y[Lookup(pool.x)(donors.x)]
+    true = pool.y[SampleIndex(pool.x)(donors.x)]
     assert (true == few.y[donors.owner]).float().mean() > 0.85
     assert len(donors) > len(few)
-    assert len(Lookup(donors.x)(donors.x).unique()) == len(donors), "a sample is a donor of one"
+    assert len(SampleIndex(donors.x)(donors.x).unique()) == len(donors), "a sample is a donor of one"
     mean, _ = Codec(adopted.vae_).codes(pool.x, None)
     distance = torch.cdist(adopted.bank_.mean, mean).sort(1).values[:, 24]
     own = (adopted.bank_.mean[donors.owner] - donors.mean).norm(dim=1)
@@ -61,7 +61,7 @@ class Judge(CrossFitted):
 
 
 def test_only_those_that_the_teacher_takes_for_the_class_are_adopted(adopted, few, pool):
-    plain = adopted.part(torch.arange(len(few)))
+    plain = adopted.subset(torch.arange(len(few)))
     three = adopt(plain, pool.x, Judge(torch.eye(10)[3] * 0.5 + 0.05), 0)
     assert (few.y[three.owner] == 3).all()
     assert torch.allclose(three.confidence, torch.tensor(0.55))
@@ -73,7 +73,7 @@ def test_children_start_from_donors_and_are_children_of_the_labelled(adopted, fe
     made = still.generate(600, seed=0)
     donors = adopted.bank_.donors
     own = (made.x == few.x[made.parent]).flatten(1).all(1)
-    at = Lookup(donors.x)(made.x[~own])
+    at = SampleIndex(donors.x)(made.x[~own])
     assert (at >= 0).all()
     assert torch.equal(donors.owner[at], made.parent[~own])
     assert torch.equal(made.y, few.y[made.parent])
@@ -89,7 +89,7 @@ def test_samples_near_the_labelled_have_their_donors(adopted, few):
     made = still.generate(300, near=few.x[rows], labels=few.y[rows], seed=0)
     assert torch.equal(made.parent, torch.arange(300) % 3)
     donors = adopted.bank_.donors
-    at = Lookup(donors.x)(made.x)
+    at = SampleIndex(donors.x)(made.x)
     assert torch.equal(donors.owner[at[at >= 0]], rows[made.parent[at >= 0]])
     assert (at >= 0).any()
     again = still.generate(40, near=few.x[rows], labels=few.y[rows], seed=0)
@@ -97,7 +97,7 @@ def test_samples_near_the_labelled_have_their_donors(adopted, few):
 
 
 def test_perturbations_draw_from_donors_too(adopted):
-    partners = adopted.bank_.partners
+    partners = adopted.bank.with_pseudo_labelled
     assert len(partners) == len(adopted.bank_) + len(adopted.bank_.donors)
     assert partners.partners is partners
     assert adopted.using(perturb=Difference()).generate(20, seed=0).x.isfinite().all()
@@ -116,9 +116,9 @@ def test_they_are_saved(adopted, tmp_path):
 
 
 def test_without_donors_nothing_changes(few, adopted):
-    plain = adopted.part(torch.arange(len(few)))
-    nobody = Donors(*(getattr(adopted.bank_.donors, f.name)[:0] for f in fields(Donors)))
-    lonely = adopted.part(torch.arange(len(few)))
+    plain = adopted.subset(torch.arange(len(few)))
+    nobody = PseudoLabelled(*(getattr(adopted.bank_.donors, f.name)[:0] for f in fields(PseudoLabelled)))
+    lonely = adopted.subset(torch.arange(len(few)))
     lonely.bank_ = replace(lonely.bank_, donors=nobody)
     assert torch.equal(lonely.generate(50, seed=0).x, plain.generate(50, seed=0).x)
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_refused(few, pool):
     with pytest.raises(
         InputError, match="expected a VAE that is not told labels, got a conditional one and samples wi"
     ):
-        Augmenter().fit(few, unlabelled=pool.x, classes=10)
+        Augmenter().fit(few, unlabelled=pool.x, num_classes=10)
     with pytest.raises(InputError, match=r"expected unlabelled of shape \(B, 1, 8, 8\), got \(4, 1, 9, 9\)"):
         Augmenter().fit(few, unlabelled=torch.zeros(4, 1, 9, 9))
     with pytest.raises(InputError, match="expected finite numbers in x, got NaN or infinity in 1 of 2 samples"):
@@ -190,14 +190,14 @@ def test_the_arm_sees_samples_beside_the_subset_and_no_labels(few, pool):
     run = Run(few, 3, Settings(steps=5, vae=(("steps", 5),)))
     run.pool = Samples(everything.x, Unread(), everything.names)
     found = Adopting(count=500).drawn(run)
-    assert (Lookup(few.x)(found) < 0).all(), "none of the training subset is among them"
-    assert len(Lookup(found)(found).unique()) == 500
+    assert (SampleIndex(few.x)(found) < 0).all(), "none of the training subset is among them"
+    assert len(SampleIndex(found)(found).unique()) == 500
     assert torch.equal(Adopting(count=100).drawn(run), found[:100])
     run.network = torch.nn.Identity()
     x, t = few.x, torch.nn.functional.one_hot(few.y, 10).float()
-    changed, _ = Adopting(count=50, teacher="logistic", ratio=1.0).fit(run)(x, t, 0)
+    changed, _ = Adopting(count=50, teacher="logistic", replace=1.0).fit(run)(x, t, 0)
     assert changed.shape == x.shape
-    one, other = (replace(Adopting(count=50, teacher="logistic"), ratio=ratio) for ratio in (0.2, 0.8))
+    one, other = (replace(Adopting(count=50, teacher="logistic"), replace=ratio) for ratio in (0.2, 0.8))
     assert one.fitted(run) is other.fitted(run), "arms share the VAE"
     run.pool = None
     with pytest.raises(
@@ -224,7 +224,7 @@ def test_the_benchmark_adds_arms():
         f"{RECIPE}, unlabelled",
         f"{ANY_CLASS}, unlabelled",
     ]
-    recipe = list(compare("digits", arm=with_unlabelled(60, "digits")[-1:], **(shared | {"classifier": "cnn"})))
+    recipe = list(compare("digits", methods=with_unlabelled(60, "digits")[-1:], **(shared | {"classifier": "cnn"})))
     assert [row.arm for row in recipe] == pooled[-1:], "networks have the recipe's, too"
     assert [row.arm for row in compare("digits", **shared)] == list(STANDARD), "by default there are none"
     with pytest.raises(

@@ -28,7 +28,7 @@ from vaeaug.data import Samples, load, split, subset
 from vaeaug.data.classical import Classical
 from vaeaug.models.classifiers import as_classifier
 from vaeaug.runtime import seeds as rng
-from vaeaug.runtime.parallel import spread
+from vaeaug.runtime.parallel import map_in_processes
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -47,7 +47,7 @@ def timeless(rows):
 
 
 def test_every_cell_has_a_row():
-    rows = run(classifier=("cnn", "forest"), seeds=2)
+    rows = run(classifiers=("cnn", "forest"), seeds=2)
     assert [(r.seed, r.classifier, r.arm) for r in rows] == [
         (seed, classifier, arm.name) for seed in (0, 1) for classifier in ("cnn", "forest") for arm in arms()
     ]
@@ -61,20 +61,20 @@ def test_every_cell_has_a_row():
 
 
 def test_a_repeat_gives_the_same_rows():
-    assert timeless(run(classifier=("cnn", "forest"))) == timeless(run(classifier=("cnn", "forest")))
+    assert timeless(run(classifiers=("cnn", "forest"))) == timeless(run(classifiers=("cnn", "forest")))
 
 
 def test_arms_differ_in_nothing_but_the_augmentation():
-    still = Arm("still", (Classical(shift=0), Synthetic(ratio=0)))
-    one, two = run(arm=(Arm("none"), still))
+    still = Arm("still", (Classical(shift=0), Synthetic(replace=0)))
+    one, two = run(methods=(Arm("none"), still))
     assert one.accuracy == two.accuracy
 
 
 @pytest.mark.parametrize("data", ["wine", "breast-cancer"])
 def test_rows_of_numbers(data):
-    found = run(data, classifier=("mlp", "logistic", "knn", "svc"))
+    found = run(data, classifiers=("mlp", "logistic", "knn", "svc"))
     assert len(found) == 16
-    assert {row.arm for row in run(data, classifier=("mlp",), arm=OURS)} == {
+    assert {row.arm for row in run(data, classifiers=("mlp",), methods=OURS)} == {
         arm.name for arm in OURS if arm.name != "cutmix"
     }
     assert max(row.accuracy for row in found) > 0.6
@@ -83,7 +83,7 @@ def test_rows_of_numbers(data):
 def test_a_run_that_is_cut_off_goes_on(tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
     whole = run(seeds=2)
-    part = compare("digits", per_class=5, seeds=2, settings=QUICK, progress=False, rows=path)
+    part = compare("digits", per_class=5, seeds=2, settings=QUICK, progress=False, results=path)
     for _ in range(5):
         next(part)
     part.close()
@@ -94,7 +94,7 @@ def test_a_run_that_is_cut_off_goes_on(tmp_path, monkeypatch):
     fits = []
     made = room.fit_network
     monkeypatch.setattr(room, "fit_network", lambda *args: fits.append(1) or made(*args))
-    assert timeless(run(seeds=2, rows=path)) == timeless(whole)
+    assert timeless(run(seeds=2, results=path)) == timeless(whole)
     assert len(fits) == 4
     assert timeless(read(path)) == timeless(whole)
 
@@ -103,7 +103,7 @@ def test_processes_change_nothing_but_the_order():
     def key(row):
         return row["seed"], row["classifier"], row["arm"]
 
-    alone, together = (timeless(run(seeds=3, classifier=("cnn", "svc"), jobs=jobs)) for jobs in (1, 2))
+    alone, together = (timeless(run(seeds=3, classifiers=("cnn", "svc"), n_jobs=jobs)) for jobs in (1, 2))
     assert sorted(alone, key=key) == sorted(together, key=key)
 
 
@@ -126,9 +126,9 @@ def broken(item):
 def test_a_process_that_fails_stops_the_rest():
     seen = []
     with pytest.raises(OSError, match="the disk is on fire"):
-        seen.extend(spread(broken, [0, 1, 2], jobs=2))
+        seen.extend(map_in_processes(broken, [0, 1, 2], jobs=2))
     with pytest.raises(OSError, match="the disk is on fire"):
-        list(spread(broken, [0, 1, 2], jobs=1))
+        list(map_in_processes(broken, [0, 1, 2], jobs=1))
 
 
 def test_arms_that_are_not_alike_stop_the_run(monkeypatch):
@@ -144,20 +144,20 @@ def test_arms_that_are_not_alike_stop_the_run(monkeypatch):
 
 def test_rows_of_another_setup_are_not_taken(tmp_path):
     path = tmp_path / "rows.csv"
-    run(rows=path)
-    run(rows=path, settings=Settings(steps=11, vae=(("steps", 10),)))
+    run(results=path)
+    run(results=path, settings=Settings(steps=11, vae=(("steps", 10),)))
     assert [row.steps for row in read(path)] == [10] * 4 + [11] * 4
 
 
 def test_rows_of_another_test_split_are_not_taken(tmp_path):
     path = tmp_path / "rows.csv"
     pool, test = split(load("digits"))
-    one = run(pool, test=test, rows=path, classifier=("knn",), arm=arms("digits", ["none"]))[0]
+    one = run(pool, test=test, results=path, classifiers=("knn",), methods=arms("digits", ["none"]))[0]
     wrong = Samples(test.x, (test.y + 1) % 10, test.names)
-    two = run(pool, test=wrong, rows=path, classifier=("knn",), arm=arms("digits", ["none"]))[0]
+    two = run(pool, test=wrong, results=path, classifiers=("knn",), methods=arms("digits", ["none"]))[0]
     assert one.accuracy > 0.5 > two.accuracy
     path.write_text("data,reg")
-    run(pool, test=test, rows=path, classifier=("knn",), arm=arms("digits", ["none"]))
+    run(pool, test=test, results=path, classifiers=("knn",), methods=arms("digits", ["none"]))
     assert len(read(path)) == 1
 
 
@@ -172,7 +172,7 @@ def test_class_weights_level_the_classes_for_estimators(monkeypatch):
     monkeypatch.setattr(room.classifiers, "fit_weighted", spy)
     counts = [9, 8, 7, 6, 5, 4, 3, 3, 2, 2]
     for name, size in (("class weights", 1), ("classical + class weights", 11)):
-        run(per_class=counts, arm=arms("digits", [name]), classifier=("logistic",))
+        run(per_class=counts, methods=arms("digits", [name]), classifiers=("logistic",))
         sums = np.bincount(seen["y"], seen["weights"])
         assert len(seen["y"]) == size * sum(counts)
         assert np.allclose(sums, sums[0], rtol=1e-4)
@@ -183,7 +183,7 @@ def test_foreign_rows_are_refused(tmp_path):
     with path.open("w") as file:
         csv.writer(file).writerows([["a", "b"], [1, 2]])
     with pytest.raises(InputError, match=r"expected rows of this version in .*rows.csv.*choose another folder"):
-        run(rows=path)
+        run(results=path)
 
 
 class Tripwire(Samples):
@@ -216,12 +216,12 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch):
     options = {"test": fenced, "per_class": 5, "seeds": 1, "settings": QUICK, "progress": False}
     # The call itself looks at the test split to check and to name it; from then on the fence is up.
     Tripwire.armed = False
-    cells = compare(pool, classifier=("cnn", "forest", "svc"), **options)
+    cells = compare(pool, classifiers=("cnn", "forest", "svc"), **options)
     Tripwire.armed = True
     assert len(list(cells)) == len(judged) == 12
     monkeypatch.setattr(room, "judge", made)
     Tripwire.armed = False
-    cells = compare(pool, classifier=("forest",), **options)
+    cells = compare(pool, classifiers=("forest",), **options)
     Tripwire.armed = True
     with pytest.raises(AssertionError, match="was read before judging"):
         list(cells)
@@ -230,7 +230,7 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch):
 @pytest.mark.parametrize("classifier", ["cnn", "forest", "logistic", "knn"])
 def test_every_arm_runs(classifier):
     counts = [6, 6, 6, 6, 6, 6, 6, 6, 6, 3]
-    rows = run(per_class=counts, arm=OURS, classifier=(classifier,))
+    rows = run(per_class=counts, methods=OURS, classifiers=(classifier,))
     names = {row.arm for row in rows}
     assert len(names) == len(rows)
     assert ("mixup" in names) == ("classical + vae, worst of 4" in names) == (classifier == "cnn")
@@ -257,8 +257,10 @@ def test_children_fill_the_rarer_classes():
 def test_rows_and_images_have_perturbations_of_their_own():
     stages = [arms("wine", ["vae"], images=images)[0].stages for images in (True, False)]
     assert stages == [(Synthetic(Extrapolate()),), (Synthetic(Interpolate()),)]
-    named = {row.arm: row.confusion for row in run("wine", classifier="knn", arm=arms("wine", ["vae"], images=False))}
-    assert named == {row.arm: row.confusion for row in run("wine", classifier="knn") if row.arm == "vae"}
+    named = {
+        row.arm: row.confusion for row in run("wine", classifiers="knn", methods=arms("wine", ["vae"], images=False))
+    }
+    assert named == {row.arm: row.confusion for row in run("wine", classifiers="knn") if row.arm == "vae"}
 
 
 def test_arms_by_name():
@@ -306,7 +308,7 @@ def test_pixel_noise_changes_as_much_as_the_vae(augmenter, digits):
     job, t = Run(digits, augmenter), one_hot(digits)
     rms = [
         float((stage.fit(job)(digits.x, t, 1)[0] - digits.x).square().mean().sqrt())
-        for stage in (replace(like, ratio=1.0), PixelNoise(replace(like, ratio=1.0)))
+        for stage in (replace(like, replace=1.0), PixelNoise(replace(like, replace=1.0)))
     ]
     assert rms[1] == pytest.approx(rms[0], rel=0.15)
 
@@ -335,7 +337,7 @@ def test_worst_of_k_is_the_worst(augmenter, digits):
     moves = Classical(shift=0.2, rotate=20)
     assert (loss(WorstOf(moves, 8)) >= loss(moves) - 1).float().mean() > 0.8
     assert loss(WorstOf(moves, 8)).mean() > loss(moves).mean()
-    assert loss(Synthetic(ratio=1.0, worst_of=8)).mean() > loss(Synthetic(ratio=1.0)).mean()
+    assert loss(Synthetic(replace=1.0, hardest_of=8)).mean() > loss(Synthetic(replace=1.0)).mean()
 
 
 def test_what_joins_a_batch_stands_behind_it_with_its_targets(augmenter, digits):
@@ -357,19 +359,19 @@ def test_what_joins_a_batch_stands_behind_it_with_its_targets(augmenter, digits)
     assert Joined(WorstOf(Classical())).networks_only
     assert not Joined().networks_only
     with pytest.raises(InputError, match="expected beside to be a whole number from 1 up, got 0"):
-        Joined(beside=0)
+        Joined(add=0)
 
 
 def test_pca_control_gives_samples_back_at_scale_zero(digits):
-    still = Components(Extrapolate(0.0), ratio=1.0)
+    still = Components(Extrapolate(0.0), replace=1.0)
     assert torch.equal(still.fit(Run(digits))(digits.x, one_hot(digits), 0)[0], digits.x)
-    moved_ = Components(Extrapolate(1.0), ratio=1.0).fit(Run(digits))(digits.x, one_hot(digits), 0)[0]
+    moved_ = Components(Extrapolate(1.0), replace=1.0).fit(Run(digits))(digits.x, one_hot(digits), 0)[0]
     assert (moved_ != digits.x).flatten(1).any(1).all()
 
 
 def test_lopsided_regime():
     counts = list(range(2, 12))
-    row = run(per_class=counts, arm=(Arm("none"),), classifier=("forest",))[0]
+    row = run(per_class=counts, methods=(Arm("none"),), classifiers=("forest",))[0]
     assert row.regime == "2/3/4/5/6/7/8/9/10/11"
     assert row.samples == sum(counts)
 
@@ -382,9 +384,9 @@ def pool_of(counts):
 
 def test_named_lopsided_regimes():
     pool = pool_of([300] * 10)
-    row = run(pool, test=pool_of([2] * 10), per_class="lopsided-small", arm=(Arm("none"),), classifier="knn", seeds=2)[
-        1
-    ]
+    row = run(
+        pool, test=pool_of([2] * 10), per_class="lopsided-small", methods=(Arm("none"),), classifiers="knn", seeds=2
+    )[1]
     assert row.regime == "300/180/110/66/40/24/14/9/6/4 permuted"
     drawn = [regimes.drawn(pool, "lopsided-small", seed).counts for seed in (0, 1)]
     assert drawn[0] != drawn[1]
@@ -396,8 +398,8 @@ def test_named_lopsided_regimes():
 
 def test_x_and_y_are_what_a_pair_is():
     samples = load("wine")
-    pair = run((samples.x, samples.y), classifier="knn")
-    assert timeless(run(samples.x.numpy(), y=samples.y.numpy(), classifier="knn")) == timeless(pair)
+    pair = run((samples.x, samples.y), classifiers="knn")
+    assert timeless(run(samples.x.numpy(), y=samples.y.numpy(), classifiers="knn")) == timeless(pair)
     with pytest.raises(
         InputError, match=r"expected labels, got an array of shape \(178, 13\) alone; pass compare\(X, y\)"
     ):
@@ -409,12 +411,12 @@ def test_x_and_y_are_what_a_pair_is():
 def test_a_test_part_goes_by_the_names_of_the_classes():
     pool, test = split(load("wine"))
     named, whole = (replace(part, names=("a", "b", "c")) for part in (pool, test))
-    expected = timeless(run(named, test=whole, classifier="knn"))
+    expected = timeless(run(named, test=whole, classifiers="knn"))
     # The test part has no wine of class a, and so numbers the others 0 and 1.
     part = test[test.y > 0]
-    fewer = run(named, test=Samples(part.x, part.y - 1, ("b", "c")), classifier="knn")
+    fewer = run(named, test=Samples(part.x, part.y - 1, ("b", "c")), classifiers="knn")
     assert [row.confusion.split("/")[1:] for row in fewer] == [row["confusion"].split("/")[1:] for row in expected]
-    assert timeless(run(named, test=(test.x, test.y), classifier="knn")) == expected
+    assert timeless(run(named, test=(test.x, test.y), classifiers="knn")) == expected
     with pytest.raises(InputError, match="expected test data of the classes a, b, c, got d; name its classes as"):
         compare(named, test=Samples(part.x, part.y - 1, ("b", "d")))
 
@@ -429,12 +431,12 @@ def wrong(event_shape, classes):
 
 def test_classifiers_of_your_own():
     own = [tiny, ("nb", GaussianNB()), make_pipeline(StandardScaler(), DecisionTreeClassifier()), Perceptron()]
-    rows = run("wine", classifier=own, seeds=2)
+    rows = run("wine", classifiers=own, seeds=2)
     assert {row.classifier for row in rows} == {"tiny", "nb", "Pipeline", "Perceptron"}
     assert {row.steps for row in rows if row.classifier == "tiny"} == {10}
     assert max(row.accuracy for row in rows) > 0.8
     alone = timeless(rows)
-    together = timeless(run("wine", classifier=own, seeds=2, jobs=2))
+    together = timeless(run("wine", classifiers=own, seeds=2, n_jobs=2))
     assert sorted(alone, key=str) == sorted(together, key=str)
     assert own[3].random_state == 0
     assert not hasattr(own[3], "coef_")
@@ -445,13 +447,17 @@ def test_a_seed_sets_every_random_state():
     made = tree.estimator(3)
     assert made[1].random_state == 3
     assert tree.given[1].random_state == 7
-    assert tree.weighs
-    assert not as_classifier(("k", make_pipeline(KNeighborsClassifier(3)))).weighs
+    assert tree.accepts_sample_weight
+    assert not as_classifier(("k", make_pipeline(KNeighborsClassifier(3)))).accepts_sample_weight
 
 
 def test_your_own_that_changed_is_run_again(tmp_path):
     for depth in (1, 5, 5):
-        run(classifier=DecisionTreeClassifier(max_depth=depth), rows=tmp_path / "rows.csv", arm=arms("", ["none"]))
+        run(
+            classifiers=DecisionTreeClassifier(max_depth=depth),
+            results=tmp_path / "rows.csv",
+            methods=arms("", ["none"]),
+        )
     assert [row.accuracy > 0.3 for row in read(tmp_path / "rows.csv")] == [False, True]
 
 
@@ -461,7 +467,7 @@ def test_resnet_and_boosting():
     assert network.eval()(torch.zeros(2, 3, 9, 8)).shape == (2, 4)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.2e6, rel=0.01)
     rows = run(
-        classifier=("boosting", "resnet18"), per_class=2, arm=arms("digits", ["none"]), settings=Settings(steps=1)
+        classifiers=("boosting", "resnet18"), per_class=2, methods=arms("digits", ["none"]), settings=Settings(steps=1)
     )
     assert [row.steps for row in rows] == [0, 1]
 
@@ -492,14 +498,14 @@ def test_what_is_left_out_has_a_reason():
 )
 def test_bad_classifiers(given, message):
     with pytest.raises(InputError, match=message):
-        compare("digits", classifier=given)
+        compare("digits", classifiers=given)
 
 
 def test_what_other_processes_cannot_import_is_refused():
     with pytest.raises(
         InputError, match=r"expected what other processes can import, got the classifier f \(.*or use jobs=1"
     ):
-        compare("digits", classifier=("f", lambda shape, classes: tiny(shape, classes)), jobs=2)
+        compare("digits", classifiers=("f", lambda shape, classes: tiny(shape, classes)), n_jobs=2)
 
 
 @pytest.mark.parametrize(
@@ -628,5 +634,5 @@ def test_classical_rotates_and_zooms_within_its_bounds():
 
 def test_jitter_of_rows_has_the_features_spread():
     rows = torch.tensor(np.random.default_rng(0).normal(0, [1, 10], (5000, 2)), dtype=torch.float32)
-    spread = (moved(Classical(jitter=0.1), rows) - rows).std(0)
-    assert torch.allclose(spread, torch.tensor([0.1, 1.0]), rtol=0.1)
+    map_in_processes = (moved(Classical(jitter=0.1), rows) - rows).std(0)
+    assert torch.allclose(map_in_processes, torch.tensor([0.1, 1.0]), rtol=0.1)

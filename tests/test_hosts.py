@@ -77,18 +77,20 @@ class TestLightning:
 
     def test_trainer_sees_children(self, seen, dataset, augmenter):
         loader = DataLoader(dataset, 32)
-        first, second = seen(AugmentedLoader(loader, augmenter, 0.5), epochs=2)
+        first, second = seen(AugmentedLoader(loader, augmenter, replace=0.5), epochs=2)
         assert differing(first, loader) == 60
         assert differing(second, loader) == 60
         assert differing(first, second) > 60
 
     def test_ratio_zero_is_the_loader(self, seen, dataset, augmenter):
         loader = DataLoader(dataset, 32)
-        assert differing(*seen(AugmentedLoader(loader, augmenter, 0)), loader) == 0
+        assert differing(*seen(AugmentedLoader(loader, augmenter, replace=0)), loader) == 0
 
     def test_schedule_follows_the_trainer(self, seen, dataset, augmenter):
         loader = DataLoader(dataset, 40)
-        first, second = seen(AugmentedLoader(loader, augmenter, lambda at: float(at >= 0.5), epochs=2), epochs=2)
+        first, second = seen(
+            AugmentedLoader(loader, augmenter, replace=lambda at: float(at >= 0.5), epochs=2), epochs=2
+        )
         assert differing(first, loader) == 0
         assert differing(second, loader) == 120
 
@@ -115,7 +117,7 @@ class TestSkorch:
         made = []
 
         def augmented(dataset, **settings):
-            made.append(AugmentedLoader(DataLoader(dataset, **settings), augmenter, 0.5))
+            made.append(AugmentedLoader(DataLoader(dataset, **settings), augmenter, replace=0.5))
             return made[-1]
 
         x, y = digits.x.numpy(), digits.y.numpy()
@@ -132,7 +134,9 @@ class TestSkorch:
                 return net(**settings).fit(digits.x.numpy(), digits.y.numpy()).module_[1].weight
 
         def augmented(ratio):
-            return {"iterator_train": lambda data, **kw: AugmentedLoader(DataLoader(data, **kw), augmenter, ratio)}
+            return {
+                "iterator_train": lambda data, **kw: AugmentedLoader(DataLoader(data, **kw), augmenter, replace=ratio)
+            }
 
         assert torch.equal(weights(), weights(**augmented(0)))
         assert not torch.equal(weights(), weights(**augmented(0.5)))
@@ -171,13 +175,13 @@ class TestAlbumentations:
         assert torch.equal(shifted[0][0], digits.x[:32].flip(3))
         still = AugmentedLoader(shifted, augmenter.using(perturb=Posterior(0.0)), 1.0)
         assert differing(still, shifted) == 0
-        loader = AugmentedLoader(DataLoader(transformed(("HorizontalFlip", {"p": 1.0})), 32), augmenter, 0.5)
+        loader = AugmentedLoader(DataLoader(transformed(("HorizontalFlip", {"p": 1.0})), 32), augmenter, replace=0.5)
         assert differing(loader, shifted) == 60
 
     def test_normalised(self, transformed, digits, augmenter):
         usual = {"mean": (0.3,), "std": (0.4,), "max_pixel_value": 1.0}
         loader = DataLoader(transformed(("Affine", {"rotate": (-10, 10), "p": 1.0}), ("Normalize", usual)), 32)
-        images, _ = next(iter(AugmentedLoader(loader, augmenter, 1.0, normalize=((0.3,), (0.4,)))))
+        images, _ = next(iter(AugmentedLoader(loader, augmenter, replace=1.0, normalize=((0.3,), (0.4,)))))
         assert images.min() < 0
         assert ((images * 0.4 + 0.3 > -1e-4) & (images * 0.4 + 0.3 < 1 + 1e-4)).all()
 

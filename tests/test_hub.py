@@ -17,7 +17,7 @@ from vaeaug.perturb import PERTURBATIONS, Perturbation
 
 @pytest.fixture(scope="module")
 def fitted(digits):
-    return Augmenter(perturb=Interpolate(0.7, neighbours=3)).fit(digits, steps=30, latent=4, progress=False)
+    return Augmenter(perturb=Interpolate(0.7, neighbours=3)).fit(digits, steps=30, latent_dim=4, progress=False)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def edit(folder, change):
 def test_round_trip(data, digits, tmp_path):
     data = digits if data == "digits" else load(data)
     one = Augmenter(perturb=Covariance(0.3, pooled=False), residual=False).fit(
-        data, steps=30, classes=10, progress=False
+        data, steps=30, num_classes=10, progress=False
     )
     one.save(tmp_path / "one")
     two = Augmenter.load(tmp_path / "one")
@@ -170,16 +170,16 @@ def test_edited_configs_are_refused(folder, change, match):
 
 
 def test_files_of_two_augmenters_are_refused(fitted, folder, digits, tmp_path):
-    Augmenter().fit(digits, steps=20, latent=4, seed=1, progress=False).save(tmp_path / "other")
+    Augmenter().fit(digits, steps=20, latent_dim=4, seed=1, progress=False).save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "vae.safetensors", folder)
     with pytest.raises(
         InputError, match="the VAE that the bank was encoded with, got one that gives other codes; pass"
     ):
         Augmenter.load(folder)
     with pytest.raises(InputError, match="one that gives other codes"):
-        Augmenter.load(folder, vae=VAE((1, 8, 8), latent=5))
+        Augmenter.load(folder, vae=VAE((1, 8, 8), latent_dim=5))
     with pytest.raises(InputError, match=r"samples in the bank of shape \(B, 1, 28, 28\)"):
-        Augmenter.load(folder, vae=VAE((1, 28, 28), latent=4))
+        Augmenter.load(folder, vae=VAE((1, 28, 28), latent_dim=4))
     assert same(fitted, Augmenter.load(folder, vae=fitted.vae_))
 
 
@@ -206,12 +206,12 @@ def test_an_own_perturbation_is_passed_again(fitted, tmp_path):
 
 def test_a_filter_is_passed_again(fitted, tmp_path):
     judge = Confident(lambda x: ((1e3 * x.flatten(1).sum(1, keepdim=True)).long() % 2).float().expand(-1, 10))
-    one = fitted.using(keep=judge)
+    one = fitted.using(filter=judge)
     assert not same(fitted, one)
     one.save(tmp_path / "saved")
     with pytest.warns(UserWarning, match="had a filter, Confident; pass it as keep=..."):
         assert same(fitted, Augmenter.load(tmp_path / "saved"))
-    assert same(one, Augmenter.load(tmp_path / "saved", keep=judge))
+    assert same(one, Augmenter.load(tmp_path / "saved", filter=judge))
 
 
 def test_the_card_tells_what_is_inside(fitted, folder, tmp_path, monkeypatch):
@@ -235,7 +235,7 @@ def test_the_card_tells_what_is_inside(fitted, folder, tmp_path, monkeypatch):
 
 def test_the_card_tells_what_is_not_inside(digits, tmp_path):
     data = Samples(digits.x[digits.y < 2], digits.y[digits.y < 2], ("shirt | coat", "zwölf"))
-    one = Augmenter(own_vae(), perturb=Mine(), keep=Confident(lambda x: x)).fit(data)
+    one = Augmenter(own_vae(), perturb=Mine(), filter=Confident(lambda x: x)).fit(data)
     one.save(tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| shirt \\| coat | 12 |\n| zwölf | 12 |" in text

@@ -168,7 +168,7 @@ def test_frames_in_frames_out():
 def test_rare_classes_borrow_from_the_others():
     usual, named, own = (
         sampler(**s).fit_resample(X, Y)[0]
-        for s in ({}, {"perturb": Difference(donors="shrunk")}, {"perturb": Difference()})
+        for s in ({}, {"perturb": Difference(pairs_from="shrunk")}, {"perturb": Difference()})
     )
     np.testing.assert_array_equal(usual, named)
     assert not np.array_equal(usual, own)

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
 QUICK = Settings(steps=5, vae=(("steps", 5),))
 SMALL = {
-    "pythae": PythaeVAE(factor=2, latent=3),
-    "pyraug": PyraugRHVAE(factor=2, latent=3, walk=2),
-    "deepsmote": DeepSMOTE(factor=2, latent=20),
+    "pythae": PythaeVAE(factor=2, latent_dim=3),
+    "pyraug": PyraugRHVAE(factor=2, latent_dim=3, walk=2),
+    "deepsmote": DeepSMOTE(factor=2, latent_dim=20),
     "own": OneVAEPerClass(factor=2),
 }
 
@@ -84,7 +84,9 @@ def test_the_arms_of_a_seed_share_what_a_peer_made(monkeypatch):
     monkeypatch.setattr(DeepSMOTE, "grow", lambda self, job: made.append(1) or grow(self, job))
     chosen = arms("digits", ["none", "deepsmote", "classical + deepsmote", "smote"])
     rows = list(
-        compare("digits", arm=chosen, classifier=("cnn", "knn"), per_class=5, seeds=1, settings=QUICK, progress=False)
+        compare(
+            "digits", methods=chosen, classifiers=("cnn", "knn"), per_class=5, seeds=1, settings=QUICK, progress=False
+        )
     )
     assert len(made) == 1
     assert {row.arm for row in rows if row.vae_seconds > 0} == {"deepsmote", "classical + deepsmote"}
@@ -103,7 +105,7 @@ def test_a_peer_that_is_not_installed(monkeypatch):
     }
     message = r"expected the package pyraug for the arm 'pyraug rhvae', got none; pip install 'vaeaug\[peers\]'"
     with pytest.raises(InputError, match=message):
-        compare("digits", arm=chosen)
+        compare("digits", methods=chosen)
 
 
 def test_the_extra_has_the_packages():

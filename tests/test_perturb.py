@@ -40,8 +40,8 @@ EVERY = [
     Covariance(pooled=False),
     Interpolate(neighbours=3),
     Extrapolate(neighbours=3),
-    Difference(donors="shrunk"),
-    Difference(donors="any"),
+    Difference(pairs_from="shrunk"),
+    Difference(pairs_from="any_class"),
     Extrapolate(uniform=False),
 ]
 
@@ -87,7 +87,7 @@ def test_covariance_is_the_within_class_one():
 
 
 def test_covariance_of_two_samples_a_class_is_not_too_narrow():
-    bank = make_bank((2,) * 400, latent=3)
+    bank = make_bank((2,) * 400, latent_dim=3)
     spread = torch.tensor([1.0, 0.1, 0.5])
     variance = (bank.within_class() @ bank.within_class().T).diagonal().mean()
     assert variance == pytest.approx(float(spread.square().mean()), rel=0.25)
@@ -137,7 +137,8 @@ def test_the_smaller_a_class_the_more_it_borrows(bank):
         wanted = torch.full((4000,), label)
         at = torch.nonzero(y == label)[:1, 0].expand(4000)
         moved = (
-            Difference(donors="shrunk")(lopsided.q(at), wanted, lopsided, rng.generator(label)) - lopsided.q(at).mean
+            Difference(pairs_from="shrunk")(lopsided.q(at), wanted, lopsided, rng.generator(label))
+            - lopsided.q(at).mean
         )
         own = (moved[:, label] != 0).float().mean().item()
         expected = count / (count + 20) + 20 / (count + 20) * count / len(y)
@@ -177,7 +178,7 @@ def test_neighbours_that_were_kept_are_those_that_a_search_finds(bank, monkeypat
 def test_any_donor_crosses_classes():
     bank = make_bank((300, 300, 300))
     rows = bank.samples.y == 1
-    own, crossed = (draw(Difference(1.0, donors=d), bank)[rows] - bank.mean[rows] for d in ("same", "any"))
+    own, crossed = (draw(Difference(1.0, pairs_from=d), bank)[rows] - bank.mean[rows] for d in ("same", "any"))
     assert crossed.std() > 3 * own.std()
 
 
@@ -211,7 +212,7 @@ def test_search_in_parts_is_the_same(bank, monkeypatch):
         (lambda: Interpolate(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
         (lambda: Prior(1.5), "expected scale to be a number from 0 to 1, got 1.5"),
         (lambda: Extrapolate(neighbours=0), "expected neighbours to be a whole number from 1 up, got 0"),
-        (lambda: Difference(donors="rich"), "expected donors to be one of same, any, shrunk, got 'rich'"),
+        (lambda: Difference(pairs_from="rich"), "expected donors to be one of same, any, shrunk, got 'rich'"),
         (lambda: Posterior("1"), "expected scale to be a number from 0 up, got '1'"),
         (lambda: Posterior(float("nan")), "expected scale to be a number from 0 up, got nan"),
     ],

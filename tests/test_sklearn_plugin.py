@@ -74,7 +74,7 @@ def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("settings", [{"perturb": None}, {"ratio": 0}])
+@pytest.mark.parametrize("settings", [{"perturb": None}, {"add": 0}])
 def test_without_augmentation_the_result_is_the_estimators_own(settings):
     plain = RandomForestClassifier(5, random_state=0)
     classifier = augmented(plain, **settings).fit(X, Y)
@@ -90,9 +90,9 @@ def test_none_takes_whatever_the_estimator_takes():
     assert (classifier.fit(words, ["a", "b"] * 4).predict(words) == ["a", "b"] * 4).all()
 
 
-@pytest.mark.parametrize(("ratio", "factor"), [(0.5, 1), (0.75, 3), (0.9, 9)])
-def test_the_expanded_set_is_the_real_one_and_its_children(ratio, factor):
-    fitted = augmented(ratio=ratio, scale=0).fit(X, Y).estimator_
+@pytest.mark.parametrize(("add", "factor"), [(1, 1), (3, 3), (9, 9)])
+def test_the_expanded_set_is_the_real_one_and_its_children(add, factor):
+    fitted = augmented(add=add, scale=0).fit(X, Y).estimator_
     assert (fitted._fit_X[: len(X)] == X).all()
     assert (np.bincount(fitted._y) == (1 + factor) * np.bincount(Y)).all()
     # At scale 0 a child is its parent, so every row must occur as often as every other, with its label.
@@ -102,7 +102,7 @@ def test_the_expanded_set_is_the_real_one_and_its_children(ratio, factor):
 
 
 def test_children_are_new_rows_within_the_range_seen():
-    fitted = augmented(ratio=0.75).fit(X, Y).estimator_
+    fitted = augmented(add=3).fit(X, Y).estimator_
     children = fitted._fit_X[len(X) :]
     assert not (children[:, None] == X[None]).all(2).any()
     assert (children >= X.min(0)).all()
@@ -113,7 +113,7 @@ def test_filter_and_plain_decode_are_passed_on():
     plain = augmented(scale=0, residual=False).fit(X, Y).estimator_._fit_X[len(X) :]
     assert not (plain[:, None].astype(np.float32) == X[None].astype(np.float32)).all(2).any()
     with pytest.warns(UserWarning, match="the filter keeps less than 10% of the children"):
-        fitted = augmented(keep=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
+        fitted = augmented(filter=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
     # Each child was vetoed, and its parent stands in for it.
     assert set(map(tuple, fitted._fit_X.astype(np.float32))) == set(map(tuple, X.astype(np.float32)))
 
@@ -145,7 +145,7 @@ def test_the_seed_decides_and_torchs_global_state_is_untouched():
 
 
 def test_a_search_chooses_the_scheme():
-    grid = [{"perturb": [None]}, {"perturb": [Extrapolate(), Posterior()], "scale": [0.5, 1.0], "ratio": [0.5, 0.75]}]
+    grid = [{"perturb": [None]}, {"perturb": [Extrapolate(), Posterior()], "scale": [0.5, 1.0], "add": [1, 3]}]
     search = GridSearchCV(augmented(), grid, cv=3).fit(X, Y)
     assert len(search.cv_results_["params"]) == 9
     assert search.cv_results_["mean_test_score"][0] == cross_val_score(KNeighborsClassifier(1), X, Y, cv=3).mean()
@@ -180,7 +180,7 @@ def test_nothing_but_the_rows_of_fit_reaches_the_vae():
 def test_a_child_has_what_its_parent_has():
     weight, cost = np.arange(1.0, len(X) + 1), np.arange(len(X))
     weight[::4] = 0
-    classifier = augmented(Weighed(), scale=0, ratio=0.75)
+    classifier = augmented(Weighed(), scale=0, add=3)
     fitted = classifier.fit(X, Y, sample_weight=list(weight), cost=cost).estimator_
     assert (fitted.cost_[: len(X)] == cost).all()
     assert (fitted.x_.astype(np.float32) == X[fitted.cost_].astype(np.float32)).all()
@@ -292,7 +292,7 @@ def test_a_class_of_one_sample_is_copied():
 
 
 def test_pickle_and_clone():
-    classifier = augmented(keep=None, training={"beta": 2.0}).fit(X, Y)
+    classifier = augmented(filter=None, training={"beta": 2.0}).fit(X, Y)
     again = pickle.loads(pickle.dumps(classifier))
     assert (again.predict(X) == classifier.predict(X)).all()
     assert clone(classifier).get_params()["training"] == {"beta": 2.0}
@@ -311,13 +311,12 @@ def test_quiet_unless_asked(capsys):
     ("settings", "message"),
     [
         ({"estimator": LinearRegression()}, "expected a classifier as estimator, got LinearRegression"),
-        ({"ratio": -0.1}, "expected ratio to be a number from 0 to 1, got -0.1"),
-        ({"ratio": 1.0}, "expected ratio below 1, got 1.0; pass ratio=0.9 for nine children"),
+        ({"add": -0.1}, "expected add to be a number from 0 up, got -0.1"),
         ({"perturb": "Posterior"}, "expected a perturbation or \"auto\", got 'Posterior'"),
         ({"scale": -1}, "expected scale to be a number from 0 to 1, got -1"),
         ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
         ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),
-        ({"latent": 0}, "expected latent to be a whole number from 1 up, got 0"),
+        ({"latent_dim": 0}, "expected latent_dim to be a whole number from 1 up, got 0"),
         ({"vae": Watching()}, "expected no training arguments with a VAE of your own, got steps; leave them out"),
         ({"training": 3}, "expected training as a dict of arguments of fit_vae, got 3; pass {'beta': 2.0}, say"),
         (

@@ -29,7 +29,7 @@ def noise(*shape, seed=0):
 
 @pytest.mark.parametrize("classes", [None, 3])
 def test_codes_and_samples_do_not_depend_on_the_batch(classes):
-    codec, x, y = Codec(make(classes=classes)), noise(150, 1, 28, 28), torch.arange(150) % 3
+    codec, x, y = Codec(make(num_classes=classes)), noise(150, 1, 28, 28), torch.arange(150) % 3
     z = 3 * noise(150, 16) - 1.5
     q, made = codec.encode(x, y), codec.decode(z, y)
     for size in (1, 2, 3, 7, 16, 31, 33, 64, 100):
@@ -51,7 +51,7 @@ def test_chunks_do_not_depend_on_those_drawn_together(fitted, monkeypatch, keep)
     if keep:
         samples = fitted.bank_.samples
         forest = RandomForestClassifier(5, random_state=0).fit(samples.x.flatten(1).numpy(), samples.y.numpy())
-        fitted = fitted.using(keep=Confident(forest, 0.5))
+        fitted = fitted.using(filter=Confident(forest, 0.5))
     n = 3 * room.CHUNK + 44
     whole = fitted.generate(n, seed=1)
     for together in (1, 2):

@@ -72,7 +72,9 @@ def test_the_range_of_a_stream_comes_from_its_first_samples(monkeypatch):
 
 def test_the_bank_is_a_sample_of_a_stream():
     data = Made(3000)
-    fitted = Augmenter().fit(loader(data, collate_fn=data.collate, shuffle=True), bank=200, steps=3, progress=False)
+    fitted = Augmenter().fit(
+        loader(data, collate_fn=data.collate, shuffle=True), bank_size=200, steps=3, progress=False
+    )
     assert len(fitted.bank_) == 200
     assert data.asked == 3000 + 3 * BATCH + BATCH
     assert data.most <= 3 * (BATCH + 1)
@@ -82,7 +84,7 @@ def test_the_bank_is_a_sample_of_a_stream():
 
 def test_a_dataset_streams_where_a_bank_is_asked_for():
     data = Made(500)
-    Augmenter().fit(data, bank=100, steps=2, batch=20, progress=False)
+    Augmenter().fit(data, bank_size=100, steps=2, batch_size=20, progress=False)
     assert data.most <= 3 * (64 + 1)
 
 
@@ -149,14 +151,14 @@ def test_every_process_of_a_distributed_sampler_has_its_own():
 
 def test_what_cannot_stream_is_refused(digits):
     with pytest.raises(InputError, match=r"expected a DataLoader or a Dataset with bank=, got tuple; leave bank out"):
-        Augmenter().fit((digits.x, digits.y), bank=10)
+        Augmenter().fit((digits.x, digits.y), bank_size=10)
     with pytest.raises(
         InputError, match=r"expected two samples of every class in the bank, got . of class . in a bank of 12"
     ):
-        Augmenter().fit(loader(Made(500)), bank=12)
+        Augmenter().fit(loader(Made(500)), bank_size=12)
     with pytest.raises(InputError, match="expected bank to be a whole number from 2 up, got 1"):
-        Augmenter().fit(loader(Made(50)), bank=1)
-    for empty in (lambda d: few(d), lambda d: Augmenter().fit(d, bank=9)):
+        Augmenter().fit(loader(Made(50)), bank_size=1)
+    for empty in (lambda d: few(d), lambda d: Augmenter().fit(d, bank_size=9)):
         with pytest.raises(InputError, match="expected at least one batch, got an empty DataLoader"):
             empty(loader(Made(0), sampler=[]))
 
@@ -170,6 +172,6 @@ def test_a_stream_may_draw_with_replacement():
 def test_names_come_from_the_dataset():
     data = Made(100)
     data.classes = [f"kind {i}" for i in range(10)]
-    fitted = Augmenter().fit(loader(data), bank=60, steps=1, progress=False)
+    fitted = Augmenter().fit(loader(data), bank_size=60, steps=1, progress=False)
     assert fitted.bank_.samples.names[3] == "kind 3"
     assert isinstance(as_samples(loader(data)), Samples)

@@ -13,7 +13,7 @@ from vaeaug.bench.stages.baselines import Mix
 from vaeaug.bench.stages.distillation import Distilled, worst
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data.classical import Classical
-from vaeaug.data.lookup import Lookup
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.data.samples import Samples
 from vaeaug.filters.base import Teacher
 from vaeaug.filters.cross_fitted import Training, _dealt
@@ -48,7 +48,7 @@ def test_a_lookup_finds_samples_but_for_rounding_and_no_others():
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(300, 1, 8, 8, generator=generator)
     x[7] = x[3]
-    lookup, order = Lookup(x), torch.randperm(300, generator=generator)
+    lookup, order = SampleIndex(x), torch.randperm(300, generator=generator)
     first = torch.where(order == 7, 3, order)
     assert torch.equal(lookup(x[order]), first)
     assert torch.equal(lookup((x[order] - 0.3) / 0.7 * 0.7 + 0.3), first)
@@ -80,7 +80,7 @@ def test_folds_are_alike_in_size_and_equal_samples_share_one():
     x[40], y[40] = x[0], y[0]
     y[46] = 5
     samples = Samples(x, y)
-    seen = _dealt(samples, Lookup(x), 4, seed=0)
+    seen = _dealt(samples, SampleIndex(x), 4, seed=0)
     held_out = (~seen).sum(1)
     assert held_out.max() - held_out.min() <= 2
     assert torch.equal(seen[:, 0], seen[:, 40])
@@ -92,8 +92,8 @@ def test_the_filter_vetoes_by_the_teachers_that_did_not_see_the_parent(augmenter
     teachers = CrossFitted.fit(digits, Remembers(), folds=3, threshold=0.5)
     still = augmenter.using(perturb=Posterior(0.0))
     with pytest.warns(UserWarning, match="keeps less than"):
-        made = still.using(keep=teachers).generate(60, near=digits.x[:30], labels=digits.y[:30], seed=0)
-    assert still.using(keep=teachers.using(threshold=0.05)).generate(60, seed=0).confidence.max() < 0.11
+        made = still.using(filter=teachers).generate(60, near=digits.x[:30], labels=digits.y[:30], seed=0)
+    assert still.using(filter=teachers.using(threshold=0.05)).generate(60, seed=0).confidence.max() < 0.11
     assert torch.equal(made.x, digits.x[made.parent])
     assert (made.confidence == 1).all(), "nobody judged the parents that took the place of vetoed children"
 
@@ -191,8 +191,8 @@ def test_refusals_that_depend_on_the_data(digits):
 def test_a_loader_gives_soft_labels_as_mixup_does(augmenter, digits):
     teachers = CrossFitted.fit(digits, "logistic", folds=3)
     batches = [(digits.x[i : i + 24], digits.y[i : i + 24]) for i in range(0, 120, 24)]
-    hard = AugmentedLoader(batches, augmenter, ratio=0.5, seed=3)
-    soft = AugmentedLoader(batches, augmenter, ratio=0.5, seed=3, teacher=teachers)
+    hard = AugmentedLoader(batches, augmenter, replace=0.5, seed=3)
+    soft = AugmentedLoader(batches, augmenter, replace=0.5, seed=3, teacher=teachers)
     for (x, y), (children, labels), (same, told) in zip(batches, hard, soft, strict=True):
         assert torch.equal(children, same)
         assert torch.equal(labels, y)
@@ -206,11 +206,11 @@ def test_a_loader_gives_soft_labels_as_mixup_does(augmenter, digits):
 def test_soft_labels_whatever_the_form_and_the_range_of_the_batch(augmenter, digits):
     teachers = CrossFitted.fit(digits, "logistic", folds=3)
     x, y = digits.x[:24], digits.y[:24]
-    (plain,) = AugmentedLoader([(x, y)], augmenter, 0.5, teacher=teachers)
+    (plain,) = AugmentedLoader([(x, y)], augmenter, replace=0.5, teacher=teachers)
     normalised = {"image": (x - 0.3) / 0.5, "label": y}
-    (batch,) = AugmentedLoader([normalised], augmenter, 0.5, normalize=(0.3, 0.5), teacher=teachers)
+    (batch,) = AugmentedLoader([normalised], augmenter, replace=0.5, normalize=(0.3, 0.5), teacher=teachers)
     assert torch.allclose(batch["label"], plain[1], atol=1e-4)
-    (real,) = AugmentedLoader([(x, y)], augmenter, ratio=0, teacher=teachers)
+    (real,) = AugmentedLoader([(x, y)], augmenter, replace=0, teacher=teachers)
     assert real[0] is x
     assert torch.equal(real[1], nn.functional.one_hot(y, 10).float())
 
@@ -295,7 +295,7 @@ def test_the_worst_child_has_the_highest_loss():
 
 
 def test_it_trains_a_network_and_refuses_an_estimator(digits):
-    arm = Arm("distilled", (replace(STAGE, worst_of=2), Classical()))
+    arm = Arm("distilled", (replace(STAGE, hardest_of=2), Classical()))
     assert not arm.suits("forest")
     run = Run(digits, 0, QUICK)
     assert fit_network(run, "cnn", arm).predict(digits.x).shape == (120,)

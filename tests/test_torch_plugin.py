@@ -142,7 +142,7 @@ def same(a: object, b: object) -> bool:
 
 
 def loaded(*args, batches=((X, Y),), **settings):
-    settings = settings if len(args) > 1 else {"ratio": 0.5, **settings}
+    settings = settings if len(args) > 1 else {"replace": 0.5, **settings}
     return next(iter(AugmentedLoader(batches, *args, **settings)))
 
 
@@ -158,7 +158,7 @@ def test_by_default_three_children_of_each_sample_join_the_batch(augmenter):
     made = x[50:].view(3, 50, 1, 8, 8)
     assert all(changed(part, X[:50]).all() for part in made)
     assert changed(made[0], made[1]).all()
-    assert torch.equal(next(iter(AugmentedLoader(plain(), augmenter, beside=3)))[0], x)
+    assert torch.equal(next(iter(AugmentedLoader(plain(), augmenter, add=3)))[0], x)
     assert not torch.equal(next(iter(AugmentedLoader(plain(), augmenter, seed=1)))[0], x)
     assert len(AugmentedLoader(plain(), augmenter)) == 3
 
@@ -166,66 +166,66 @@ def test_by_default_three_children_of_each_sample_join_the_batch(augmenter):
 def test_children_that_join_stand_behind_their_parents_in_any_form_of_batch(still):
     for collate, getter in ((None, "default"), (as_batch, lambda batch: batch.labels), (as_user_dict, "default")):
         loader = DataLoader(REAL, 50, collate_fn=collate)
-        joined = AugmentedLoader(loader, still, beside=2, labels_getter=getter)
+        joined = AugmentedLoader(loader, still, add=2, labels_getter=getter)
         for old, new in zip(loader, joined, strict=True):
             assert type(new) is type(old)
             pairs = [(old[k], new[k]) for k in old] if isinstance(old, UserDict) else zip(old, new, strict=True)
             assert all(torch.equal(b, torch.cat([a] * 3)) for a, b in pairs)
     named = DataLoader(Images(), 50)
-    batch = next(iter(AugmentedLoader(named, still, beside=2)))
+    batch = next(iter(AugmentedLoader(named, still, add=2)))
     assert batch["id"] == next(iter(named))["id"] * 3
     meta, boxes = (
         namedtuple("Meta", "split source")("train", "a"),
         [{"box": torch.zeros(2, 4)}, {"box": torch.ones(2, 4)}],
     )
     two = [X[:2], Y[:2], ["a", "b"], "both", np.arange(2), torch.tensor(7), meta, boxes, [X[:2], X[2:4]]]
-    x, y, names, word, places, number, about, found, views = loaded(still, beside=1, batches=[two], ratio=None)
+    x, y, names, word, places, number, about, found, views = loaded(still, add=1, batches=[two], replace=None)
     assert torch.equal(x, X[:2].repeat(2, 1, 1, 1))
     assert (y.tolist(), names, word, places.tolist()) == (Y[:2].tolist() * 2, ["a", "b"] * 2, "both", [0, 1, 0, 1])
     assert (number, about) == (7, meta)
     assert [id(one) for one in found] == [id(one) for one in boxes * 2]
     assert [len(view) for view in views] == [4, 4]
     named_labels = [X[:2], [str(label) for label in Y[:2].tolist()]]  # as many samples as parts
-    as_list = loaded(still, beside=1, ratio=None, batches=[named_labels])
+    as_list = loaded(still, add=1, replace=None, batches=[named_labels])
     assert (len(as_list[0]), as_list[1]) == (4, named_labels[1] * 2)
     empty = (X[:0], Y[:0])
-    assert loaded(still, beside=1, ratio=None, batches=[empty]) is empty
-    image = loaded(still, beside=1, ratio=None, batches=[(tv_tensors.Image(X), Y)])[0]
+    assert loaded(still, add=1, replace=None, batches=[empty]) is empty
+    image = loaded(still, add=1, replace=None, batches=[(tv_tensors.Image(X), Y)])[0]
     assert isinstance(image, tv_tensors.Image)
-    as_array = loaded(still, beside=1, ratio=None, batches=[(X.numpy(), Y.numpy())])
+    as_array = loaded(still, add=1, replace=None, batches=[(X.numpy(), Y.numpy())])
     assert [type(part) for part in as_array] == [np.ndarray] * 2
     assert np.array_equal(as_array[0], np.concatenate([X.numpy()] * 2))
 
 
 def test_children_that_join_are_the_worst_of_k_and_have_the_teachers_labels(augmenter):
     network = small_cnn((1, 8, 8), 10).eval()
-    once = loaded(augmenter, beside=2, ratio=None)[0]
-    worst = loaded(augmenter, beside=2, ratio=None, worst_of=4, classifier=network)[0]
+    once = loaded(augmenter, add=2, replace=None)[0]
+    worst = loaded(augmenter, add=2, replace=None, hardest_of=4, network=network)[0]
     with torch.no_grad():
         a, b = (nn.functional.cross_entropy(network(x), Y.repeat(3), reduction="none") for x in (once, worst))
     assert torch.equal(worst[:150], X)
     assert (b >= a - 1e-5).all()
     assert (b > a + 1e-5).any()
     teachers = CrossFitted.fit(DIGITS, "logistic", folds=2)
-    x, t = loaded(augmenter, beside=2, ratio=None, teacher=teachers)
+    x, t = loaded(augmenter, add=2, replace=None, teacher=teachers)
     assert torch.equal(t[:150], nn.functional.one_hot(Y, 10).float())
     assert torch.allclose(t[150:], teachers.soft(x[150:], Y.repeat(2), X.repeat(2, 1, 1, 1)), atol=1e-6)
 
 
 def test_all_children_of_a_sample_share_one_encoding(own):
     own.vae_.asked.clear()
-    list(AugmentedLoader([(X[:75] * 0.5, Y[:75])], own, worst_of=4, classifier=small_cnn((1, 8, 8), 10)))
+    list(AugmentedLoader([(X[:75] * 0.5, Y[:75])], own, hardest_of=4, network=small_cnn((1, 8, 8), 10)))
     assert own.vae_.asked["encoded"] == 75
 
 
 def test_children_that_join_come_in_the_range_and_dtype_of_the_batch(augmenter):
     whole = (X * 255).round().to(torch.uint8)
-    x, _ = loaded(augmenter, beside=2, ratio=None, batches=[(whole, Y)])
+    x, _ = loaded(augmenter, add=2, replace=None, batches=[(whole, Y)])
     assert x.dtype == torch.uint8
     assert torch.equal(x[:150], whole)
     assert changed(x[150:300], whole).all()
-    raw = loaded(augmenter, beside=2, ratio=None)[0]
-    normal = loaded(augmenter, beside=2, ratio=None, batches=[((X - 0.3) / 0.5, Y)], normalize=(0.3, 0.5))[0]
+    raw = loaded(augmenter, add=2, replace=None)[0]
+    normal = loaded(augmenter, add=2, replace=None, batches=[((X - 0.3) / 0.5, Y)], normalize=(0.3, 0.5))[0]
     assert torch.allclose(normal * 0.5 + 0.3, raw, atol=1e-4)
 
 
@@ -243,9 +243,9 @@ def test_children_that_join_depend_on_seed_and_epoch_alone(augmenter):
 
 
 def test_children_join_before_mixup(augmenter):
-    images, labels = v2.Compose([VAEAugment(augmenter, beside=2), v2.MixUp(num_classes=10)])(X, Y)
+    images, labels = v2.Compose([VAEAugment(augmenter, add=2), v2.MixUp(num_classes=10)])(X, Y)
     assert (images.shape, labels.shape) == ((450, 1, 8, 8), (450, 10))
-    assert VAEAugment(augmenter, 0.5)(X, Y)[0].shape == X.shape
+    assert VAEAugment(augmenter, replace=0.5)(X, Y)[0].shape == X.shape
 
 
 # SyntheticDataset
@@ -301,8 +301,8 @@ def test_transforms_join_it_with_real_data(augmenter):
 
 
 def test_an_item_is_replaced_by_its_own_child(augmenter, still):
-    assert same([*AugmentedDataset(REAL, still, ratio=1.0)], [*REAL])
-    dataset = AugmentedDataset(REAL, augmenter, ratio=0.4)
+    assert same([*AugmentedDataset(REAL, still, replace=1.0)], [*REAL])
+    dataset = AugmentedDataset(REAL, augmenter, replace=0.4)
     items = [*dataset]
     assert len(items) == len(dataset) == len(REAL)
     assert 0.3 < changed(torch.stack([item[0] for item in items]), X).float().mean() < 0.5
@@ -383,8 +383,8 @@ LABELS = {"named tuples": lambda batch: batch.labels}
 @pytest.mark.parametrize("kind", LOADERS)
 def test_any_loader_keeps_everything_but_the_images(augmenter, still, kind):
     original, getter = [*LOADERS[kind]()], LABELS.get(kind, "default")
-    assert same([*AugmentedLoader(LOADERS[kind](), still, 1.0, labels_getter=getter)], original)
-    augmented = [*AugmentedLoader(LOADERS[kind](), augmenter, 1.0, labels_getter=getter)]
+    assert same([*AugmentedLoader(LOADERS[kind](), still, replace=1.0, labels_getter=getter)], original)
+    augmented = [*AugmentedLoader(LOADERS[kind](), augmenter, replace=1.0, labels_getter=getter)]
     for new, old in zip(augmented, original, strict=True):
         flat_new, flat_old = (torch.utils._pytree.tree_leaves(getattr(b, "data", b)) for b in (new, old))
         images = [i for i, leaf in enumerate(flat_old) if isinstance(leaf, Tensor) and leaf.ndim == 4]
@@ -397,13 +397,15 @@ def test_any_loader_keeps_everything_but_the_images(augmenter, still, kind):
 
 def test_what_is_not_replaced_is_the_very_object(augmenter):
     original = [*plain()]
-    for new, old in zip(AugmentedLoader(original, augmenter, 0.5), original, strict=True):
+    for new, old in zip(AugmentedLoader(original, augmenter, replace=0.5), original, strict=True):
         assert new[0] is not old[0]
         assert new[1] is old[1]
         assert new[2] is old[2]
     assert all(torch.equal(a, b[0]) for a, b in zip(X.split(50), original, strict=True))  # the input is as it was
-    assert all(a is b for a, b in zip(AugmentedLoader(original, augmenter, 0.0), original, strict=True))
-    assert next(iter(AugmentedLoader([X], augmenter, 0.0))) is X  # nothing is asked of batches then, not even labels
+    assert all(a is b for a, b in zip(AugmentedLoader(original, augmenter, replace=0.0), original, strict=True))
+    assert (
+        next(iter(AugmentedLoader([X], augmenter, replace=0.0))) is X
+    )  # nothing is asked of batches then, not even labels
 
 
 def test_ratio_0_is_the_original_loader(augmenter):
@@ -411,13 +413,13 @@ def test_ratio_0_is_the_original_loader(augmenter):
     torch.manual_seed(1)
     original, state = [*loader], states()
     torch.manual_seed(1)
-    assert same([*AugmentedLoader(loader, augmenter, 0.0)], original)
+    assert same([*AugmentedLoader(loader, augmenter, replace=0.0)], original)
     assert states() == state
 
 
 def test_attributes_are_those_of_the_loader(augmenter):
     loader = DataLoader(REAL, 40, shuffle=True)
-    wrapped = AugmentedLoader(loader, augmenter, 0.5)
+    wrapped = AugmentedLoader(loader, augmenter, replace=0.5)
     assert (len(wrapped), wrapped.batch_size, wrapped.drop_last) == (4, 40, False)
     assert wrapped.dataset is REAL
     assert wrapped.sampler is loader.sampler
@@ -426,19 +428,19 @@ def test_attributes_are_those_of_the_loader(augmenter):
     with pytest.raises(AttributeError, match="sampler"):
         _ = AugmentedLoader.__new__(AugmentedLoader).sampler  # half unpickled
     with pytest.raises(TypeError, match="has no len"):
-        len(AugmentedLoader(DataLoader(Stream(), 40), augmenter, 0.5))
+        len(AugmentedLoader(DataLoader(Stream(), 40), augmenter, replace=0.5))
     again = [copy.copy(wrapped), copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))]
-    assert all(len(w) == 4 and w.ratio == 0.5 for w in again)
+    assert all(len(w) == 4 and w.replace == 0.5 for w in again)
 
 
 @pytest.mark.parametrize(("ratio", "size", "counts"), [(0.5, 64, {32}), (0.29, 100, {29}), (0.5, 33, {16, 17})])
-def test_the_share_is_exact(ratio, size, counts):
+def test_the_share_is_exact(replace, size, counts):
     x, y = torch.zeros(size, 1), torch.zeros(size)
-    replaced = [replace_some(None, x, y, ratio, seed, lambda x, y, seed: x + 1) for seed in range(200)]
+    replaced = [replace_some(None, x, y, replace, seed, lambda x, y, seed: x + 1) for seed in range(200)]
     assert {int(r.sum()) for r in replaced} == counts
     # Which ones are replaced is chance: each as often as the others.
     often = torch.stack(replaced).mean(0)
-    assert abs(often - ratio).max() < 0.15
+    assert abs(often - replace).max() < 0.15
 
 
 def test_single_samples_are_replaced_as_often_as_asked():
@@ -449,46 +451,46 @@ def test_single_samples_are_replaced_as_often_as_asked():
 
 def test_only_the_replaced_are_encoded(own):
     own.vae_.asked.clear()
-    list(AugmentedLoader(plain(), own, 0.2))
+    list(AugmentedLoader(plain(), own, replace=0.2))
     assert own.vae_.asked == {"encode_calls": 3, "encoded": 30, "decode_calls": 6, "decoded": 60}
     own.vae_.asked.clear()
-    list(AugmentedLoader(plain(), own, 0.0))
+    list(AugmentedLoader(plain(), own, replace=0.0))
     assert not own.vae_.asked
 
 
 def test_each_epoch_and_batch_has_its_own_draw(augmenter):
     twice = [(X[:50], Y[:50])] * 2
-    loader = AugmentedLoader(twice, augmenter, 0.5, seed=2)
+    loader = AugmentedLoader(twice, augmenter, replace=0.5, seed=2)
     first, second = [*loader], [*loader]
     draws = [*first, *second]
     assert not any(same(a, b) for i, a in enumerate(draws) for b in draws[:i])
     loader.set_epoch(0)
     assert same([*loader], first)
     assert same([*loader], second)
-    assert same([*AugmentedLoader(twice, augmenter, 0.5, seed=2)], first)
-    assert not same([*AugmentedLoader(twice, augmenter, 0.5, seed=3)], first)
+    assert same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=2)], first)
+    assert not same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=3)], first)
 
 
 def test_set_epoch_is_handed_on(augmenter):
     sampler = DistributedSampler(REAL, num_replicas=2, rank=0)
     dataset = AugmentedDataset(REAL, augmenter)
-    AugmentedLoader(DataLoader(dataset, 40, sampler=sampler), augmenter, 0.5).set_epoch(3)
+    AugmentedLoader(DataLoader(dataset, 40, sampler=sampler), augmenter, replace=0.5).set_epoch(3)
     assert (sampler.epoch, dataset.epoch) == (3, 3)
     loader = DataLoader(REAL, batch_sampler=BatchSampler(sampler, 40, False))
-    inner = AugmentedLoader(loader, augmenter, 0.5)
-    AugmentedLoader(inner, augmenter, 0.5).set_epoch(5)
+    inner = AugmentedLoader(loader, augmenter, replace=0.5)
+    AugmentedLoader(inner, augmenter, replace=0.5).set_epoch(5)
     assert (sampler.epoch, inner.epoch) == (5, 5)
-    list(AugmentedLoader(loader, augmenter, 0.5))
+    list(AugmentedLoader(loader, augmenter, replace=0.5))
     assert sampler.epoch == 5
 
 
 @pytest.mark.parametrize("shape", [(0.5, 0.25), ([0.5], torch.tensor([0.25]))])
 def test_normalised_loaders(augmenter, shape):
-    raw = [*AugmentedLoader(plain(), augmenter, 0.5)]
+    raw = [*AugmentedLoader(plain(), augmenter, replace=0.5)]
     normal = plain(TensorDataset((X - 0.5) / 0.25, Y))
     for normalize in (shape, (lambda x: x * 0.25 + 0.5, lambda x: (x - 0.5) / 0.25)):
         for new, old, real in zip(
-            AugmentedLoader(normal, augmenter, 0.5, normalize=normalize), raw, X.split(50), strict=True
+            AugmentedLoader(normal, augmenter, replace=0.5, normalize=normalize), raw, X.split(50), strict=True
         ):
             assert torch.allclose(new[0], (old[0] - 0.5) / 0.25, atol=1e-4)
             kept = ~changed(old[0], real)
@@ -501,7 +503,7 @@ def test_normalisation_by_channel():
     augmenter = Augmenter(perturb=Posterior(0.0)).fit((x, y), steps=2, progress=False)
     mean, std = [0.5, 0.25, 0.1], [0.3, 0.2, 0.1]
     normal = v2.Normalize(mean, std)(x)
-    ((found, _),) = AugmentedLoader([(normal, y)], augmenter, 1.0, normalize=(mean, std))
+    ((found, _),) = AugmentedLoader([(normal, y)], augmenter, replace=1.0, normalize=(mean, std))
     assert torch.allclose(found, normal, atol=1e-5)
     assert not torch.equal(found, normal)  # it went there and back
 
@@ -509,25 +511,25 @@ def test_normalisation_by_channel():
 def test_a_schedule_sees_progress(augmenter):
     seen = []
 
-    def ratio(progress: float) -> float:
+    def replace(progress: float) -> float:
         seen.append(progress)
         return 0.5 if progress >= 0.5 else 0.0
 
     batches = [*plain()]
-    loader = AugmentedLoader(batches, augmenter, ratio, epochs=2)
+    loader = AugmentedLoader(batches, augmenter, replace=replace, epochs=2)
     assert all(a is b for a, b in zip(loader, batches, strict=True))
     assert all(changed(a[0], b[0]).sum() == 25 for a, b in zip(loader, batches, strict=True))
     assert seen == pytest.approx([i / 6 for i in range(6)])
     assert [*loader]
     assert seen[6:] == [1.0] * 3  # beyond the epochs announced it stays at the end
     seen.clear()
-    stream = AugmentedLoader(DataLoader(Stream(), 50), augmenter, ratio, epochs=2)
+    stream = AugmentedLoader(DataLoader(Stream(), 50), augmenter, replace=replace, epochs=2)
     assert len([*stream, *stream]) == 6
     assert seen == [0.0] * 3 + [0.5] * 3
     with pytest.raises(InputError, match=re.escape("expected ratio(0) to be a number from 0 to 1, got 1.5")):
-        next(iter(AugmentedLoader(batches, augmenter, lambda progress: 1.5, epochs=2)))
+        next(iter(AugmentedLoader(batches, augmenter, replace=lambda progress: 1.5, epochs=2)))
     with pytest.raises(InputError, match=re.escape("expected labels in the batch, got Tensor(150, 1, 8, 8)")):
-        next(iter(AugmentedLoader([X], augmenter, ratio, epochs=2)))
+        next(iter(AugmentedLoader([X], augmenter, replace=replace, epochs=2)))
 
 
 def test_the_worst_of_k_has_the_highest_loss(augmenter):
@@ -538,7 +540,7 @@ def test_the_worst_of_k_has_the_highest_loss(augmenter):
     modes, weights = [m.training for m in network.modules()], copy.deepcopy(network.state_dict())
     grads, state = [p.grad.clone() for p in network.parameters()], states()
     once = loaded(augmenter)[0]
-    worst = loaded(augmenter, worst_of=4, classifier=network)[0]
+    worst = loaded(augmenter, hardest_of=4, network=network)[0]
     assert [m.training for m in network.modules()] == modes
     assert same(dict(network.state_dict()), dict(weights))
     assert same([p.grad for p in network.parameters()], grads)
@@ -554,19 +556,21 @@ def test_the_worst_of_k_has_the_highest_loss(augmenter):
 
 def test_a_classifier_alone_asks_for_the_worst_of_four(augmenter):
     network = small_cnn((1, 8, 8), 10)
-    assert same(loaded(augmenter, classifier=network)[0], loaded(augmenter, worst_of=4, classifier=network)[0])
+    assert same(loaded(augmenter, network=network)[0], loaded(augmenter, hardest_of=4, network=network)[0])
 
 
 def test_the_k_children_share_one_encoding(own):
     own.vae_.asked.clear()
-    list(AugmentedLoader(plain(), own, 0.5, worst_of=3, classifier=small_cnn((1, 8, 8), 10)))
+    list(AugmentedLoader(plain(), own, replace=0.5, hardest_of=3, network=small_cnn((1, 8, 8), 10)))
     assert (own.vae_.asked["encode_calls"], own.vae_.asked["encoded"]) == (3, 75)
 
 
 @pytest.mark.parametrize("persistent", [False, True])
 def test_loaders_with_workers(augmenter, persistent):
-    alone = AugmentedLoader(plain(), augmenter, 0.5)
-    workers = AugmentedLoader(DataLoader(REAL, 50, num_workers=2, persistent_workers=persistent), augmenter, 0.5)
+    alone = AugmentedLoader(plain(), augmenter, replace=0.5)
+    workers = AugmentedLoader(
+        DataLoader(REAL, 50, num_workers=2, persistent_workers=persistent), augmenter, replace=0.5
+    )
     for _ in range(2):
         assert same([*workers], [*alone])
 
@@ -575,21 +579,21 @@ def test_loaders_with_workers(augmenter, persistent):
 
 
 def test_a_transform_with_the_call_shape_of_mixup(augmenter, still):
-    assert same(VAEAugment(still, 1.0)(X, Y), (X, Y))
-    images, labels = VAEAugment(augmenter)(X, Y)
+    assert same(VAEAugment(still, replace=1.0)(X, Y), (X, Y))
+    images, labels = VAEAugment(augmenter, replace=0.5)(X, Y)
     assert changed(images, X).sum() == 75
     assert labels is Y
     batch = {"id": torch.arange(len(X)), "label": Y, "image": X}
-    out = VAEAugment(augmenter)(batch)
+    out = VAEAugment(augmenter, replace=0.5)(batch)
     assert torch.equal(out["image"], images)
     assert out["label"] is Y
     assert batch["image"] is X
     for key in ("Labels", "fine_label", "targets", "y"):
-        assert torch.equal(VAEAugment(augmenter)({"x": X, key: Y})["x"], images)
+        assert torch.equal(VAEAugment(augmenter, replace=0.5)({"x": X, key: Y})["x"], images)
     getters = {"labels_getter": lambda batch: batch["c"], "images_getter": lambda batch: batch["b"]}
-    assert torch.equal(VAEAugment(augmenter, **getters)({"a": X, "b": X.clone(), "c": Y})["b"], images)
-    assert isinstance(VAEAugment(augmenter)(tv_tensors.Image(X), Y)[0], tv_tensors.Image)
-    assert VAEAugment(augmenter, 0.0)(X, Y)[0] is X
+    assert torch.equal(VAEAugment(augmenter, replace=0.5, **getters)({"a": X, "b": X.clone(), "c": Y})["b"], images)
+    assert isinstance(VAEAugment(augmenter, replace=0.5)(tv_tensors.Image(X), Y)[0], tv_tensors.Image)
+    assert VAEAugment(augmenter, replace=0.0)(X, Y)[0] is X
 
 
 @pytest.mark.parametrize("mix", [v2.MixUp, v2.CutMix])
@@ -597,31 +601,31 @@ def test_it_composes_with_mixup(augmenter, still, mix):
     torch.manual_seed(3)
     alone = mix(num_classes=10)(X, Y)
     torch.manual_seed(3)
-    assert same(v2.Compose([VAEAugment(still, 1.0), mix(num_classes=10)])(X, Y), alone)
+    assert same(v2.Compose([VAEAugment(still, replace=1.0), mix(num_classes=10)])(X, Y), alone)
     torch.manual_seed(3)
-    images, labels = v2.Compose([VAEAugment(augmenter, 1.0), mix(num_classes=10)])(X, Y)
+    images, labels = v2.Compose([VAEAugment(augmenter, replace=1.0), mix(num_classes=10)])(X, Y)
     assert torch.equal(labels, alone[1])
     assert not torch.equal(images, alone[0])
     with pytest.raises(
         InputError, match=re.escape("expected labels of shape (B,), got soft labels of shape (150, 10)")
     ):
-        v2.Compose([mix(num_classes=10), VAEAugment(augmenter)])(X, Y)
+        v2.Compose([mix(num_classes=10), VAEAugment(augmenter, replace=0.5)])(X, Y)
 
 
 def test_each_call_has_its_own_draw(augmenter):
-    one, other = VAEAugment(augmenter, seed=4), VAEAugment(augmenter, seed=4)
+    one, other = VAEAugment(augmenter, replace=0.5, seed=4), VAEAugment(augmenter, replace=0.5, seed=4)
     first, second = one(X, Y), one(X, Y)
     assert not same(first, second)
     assert same(other(X, Y), first)
     assert same(pickle.loads(pickle.dumps(other))(X, Y), second)
-    assert not same(VAEAugment(augmenter, seed=5)(X, Y), first)
+    assert not same(VAEAugment(augmenter, replace=0.5, seed=5)(X, Y), first)
 
 
 def test_it_holds_no_weights(augmenter):
-    transform = VAEAugment(augmenter, worst_of=2, classifier=small_cnn((1, 8, 8), 10))
+    transform = VAEAugment(augmenter, replace=0.5, hardest_of=2, network=small_cnn((1, 8, 8), 10))
     assert not list(transform.parameters())
     assert not transform.state_dict()
-    assert repr(transform) == "VAEAugment(ratio=0.5, seed=0)"
+    assert repr(transform) == "VAEAugment(replace=0.5, seed=0)"
 
 
 def collate(transform, items):
@@ -631,7 +635,7 @@ def collate(transform, items):
 @pytest.mark.parametrize("persistent", [False, True])
 def test_workers_and_epochs_draw_unlike_in_a_collate_fn(augmenter, persistent):
     alike = TensorDataset(X[:50].repeat(4, 1, 1, 1), Y[:50].repeat(4))
-    augment = partial(collate, VAEAugment(augmenter))
+    augment = partial(collate, VAEAugment(augmenter, replace=0.5))
     loader = DataLoader(alike, 50, num_workers=2, persistent_workers=persistent, collate_fn=augment)
     draws = [x for _ in range(2) for x, _ in loader]
     assert not any(torch.equal(a, b) for i, a in enumerate(draws) for b in draws[:i])
@@ -642,15 +646,15 @@ def test_workers_and_epochs_draw_unlike_in_a_collate_fn(augmenter, persistent):
 
 def test_the_global_random_state_is_untouched(augmenter):
     state, batches = states(), [(X, Y)]
-    before = VAEAugment(augmenter)(X, Y)[0]
+    before = VAEAugment(augmenter, replace=0.5)(X, Y)[0]
     _ = (
         SyntheticDataset(augmenter, 10)[3],
         AugmentedDataset(REAL, augmenter, 1.0)[3],
-        [*AugmentedLoader(batches, augmenter, 0.5)],
+        [*AugmentedLoader(batches, augmenter, replace=0.5)],
     )
     assert states() == state
     torch.manual_seed(99)
-    assert torch.equal(VAEAugment(augmenter)(X, Y)[0], before)  # nor is it read
+    assert torch.equal(VAEAugment(augmenter, replace=0.5)(X, Y)[0], before)  # nor is it read
 
 
 def test_a_users_vae_is_left_as_it_is(own):
@@ -661,7 +665,7 @@ def test_a_users_vae_is_left_as_it_is(own):
     weights = copy.deepcopy(dict(vae.state_dict()))
     where = [p.data_ptr() for p in vae.parameters()]
     _ = SyntheticDataset(own, 10)[3], AugmentedDataset(REAL, own, 1.0)[3], VAEAugment(own)(X, Y)
-    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own, 0.5))
+    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own, replace=0.5))
     assert [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()] == kept
     assert same(dict(vae.state_dict()), weights)
     assert [p.data_ptr() for p in vae.parameters()] == where
@@ -677,7 +681,7 @@ def test_a_model_on_another_device_than_the_data():
     network = small_cnn((1, 8, 8), 10).to(ACCELERATOR)
     for device in ("cpu", ACCELERATOR):
         x, y = X.to(device), Y.to(device)
-        for settings in ({}, {"worst_of": 2, "classifier": network}):
+        for settings in ({}, {"hardest_of": 2, "network": network}):
             ((images, labels),) = AugmentedLoader([(x, y)], augmenter, **settings)
             assert images.device == x.device
             assert labels is y
@@ -716,11 +720,14 @@ def test_a_model_that_workers_cannot_use_is_refused(augmenter):
 NETWORK = small_cnn((1, 8, 8), 10)
 RANGE = "normalize to be (mean, std) or a pair of functions"
 REFUSED = {
-    "ratio above 1": (lambda a: AugmentedLoader([], a, 1.5), "expected ratio to be a number from 0 to 1, got 1.5"),
-    "ratio below 0": (lambda a: VAEAugment(a, -0.1), "expected ratio to be a number from 0 to 1, got -0.1"),
+    "ratio above 1": (
+        lambda a: AugmentedLoader([], a, replace=1.5),
+        "expected replace to be a number from 0 to 1, got 1.5",
+    ),
+    "ratio below 0": (lambda a: VAEAugment(a, -0.1), "expected replace to be a number from 0 to 1, got -0.1"),
     "ratio as text": (
         lambda a: AugmentedDataset(REAL, a, "half"),
-        "expected ratio to be a number from 0 to 1, got 'half'",
+        "expected replace to be a number from 0 to 1, got 'half'",
     ),
     "seed": (lambda a: SyntheticDataset(a, 10, seed=-1), "expected seed to be a whole number from 0 up, got -1"),
     "length": (lambda a: SyntheticDataset(a, 0), "expected length to be a whole number from 1 up, got 0"),
@@ -737,31 +744,31 @@ REFUSED = {
     "no epochs": (lambda a: loaded(a, lambda progress: 0.5), "expected epochs with a function as ratio, got none"),
     "epochs": (lambda a: loaded(a, abs, epochs=0), "expected epochs to be a whole number from 1 up, got 0"),
     "worst_of alone": (
-        lambda a: loaded(a, worst_of=3),
+        lambda a: loaded(a, hardest_of=3),
         "expected a classifier with worst_of, got none; of so many children",
     ),
     "both ways": (
-        lambda a: loaded(a, ratio=0.5, beside=3),
-        "expected a ratio or beside, got ratio=0.5 and beside=3; leave ratio out to add children, or beside to replace",
+        lambda a: loaded(a, replace=0.5, add=3),
+        "expected a ratio or beside, got replace=0.5 and add=3; leave ratio out to add children, or beside to replace",
     ),
-    "both ways at once": (lambda a: VAEAugment(a, 0.5, beside=3), "expected a ratio or beside, got ratio=0.5 and"),
+    "both ways at once": (lambda a: VAEAugment(a, 0.5, add=3), "expected a ratio or beside, got replace=0.5 and"),
     "nothing beside": (
-        lambda a: loaded(a, ratio=None, beside=0),
+        lambda a: loaded(a, replace=None, add=0),
         "expected beside to be a whole number from 1 up, got 0",
     ),
     "worst of 1": (
-        lambda a: loaded(a, worst_of=1, classifier=NETWORK),
+        lambda a: loaded(a, hardest_of=1, network=NETWORK),
         "expected worst_of to be a whole number from 2 up",
     ),
     "no network": (
-        lambda a: loaded(a, worst_of=2, classifier=len),
+        lambda a: loaded(a, hardest_of=2, network=len),
         "expected classifier to be an nn.Module, got builtin",
     ),
     "features": (
-        lambda a: loaded(a, worst_of=2, classifier=NETWORK[:2]),
+        lambda a: loaded(a, hardest_of=2, network=NETWORK[:2]),
         "expected logits of shape (B, K), K above 9, from the classifier, got (75, 16, 8, 8); pass a network",
     ),
-    "few logits": (lambda a: loaded(a, worst_of=2, classifier=small_cnn((1, 8, 8), 3)), "got (75, 3); pass a network"),
+    "few logits": (lambda a: loaded(a, hardest_of=2, network=small_cnn((1, 8, 8), 3)), "got (75, 3); pass a network"),
     "labels_getter": (lambda a: loaded(a, labels_getter=None), "expected labels_getter to be 'default' or a function"),
     "images_getter": (
         lambda a: loaded(a, images_getter=0),

@@ -8,7 +8,7 @@ from torch import nn
 from vaeaug import VAE, Diverged, InputError, fit_vae
 from vaeaug.data import load, subset
 from vaeaug.models.networks import MLP
-from vaeaug.models.training import Shuffled, evaluating, one_cycle, train
+from vaeaug.models.training import ShuffledIndices, evaluating, one_cycle, train
 from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
@@ -19,7 +19,7 @@ def weights(module):
 
 
 def fit(data, **kwargs):
-    return fit_vae(data, **{"steps": 30, "progress": False, "body": MLP((32,)), **kwargs})
+    return fit_vae(data, **{"steps": 30, "progress": False, "architecture": MLP((32,)), **kwargs})
 
 
 def test_fit_raises_the_elbo_of_held_out_samples(digits):
@@ -56,13 +56,13 @@ def cut_after(monkeypatch, steps, error):
 def test_resume_goes_on_exactly(digits, tmp_path, monkeypatch, conditional, body):
     import vaeaug.models.training as room
 
-    whole = fit(digits, classes=conditional, body=body)
+    whole = fit(digits, num_classes=conditional, architecture=body)
     monkeypatch.setattr(room.train, "__kwdefaults__", {**room.train.__kwdefaults__, "every": 10})
     with monkeypatch.context() as patch:
         cut_after(patch, 17, Cut)
         with pytest.raises(Cut):
-            fit(digits, classes=conditional, body=body, checkpoint=tmp_path / "c")
-    resumed = fit(digits, classes=conditional, body=body, checkpoint=tmp_path / "c")
+            fit(digits, num_classes=conditional, architecture=body, checkpoint=tmp_path / "c")
+    resumed = fit(digits, num_classes=conditional, architecture=body, checkpoint=tmp_path / "c")
     assert torch.equal(weights(resumed), weights(whole))
     assert torch.equal(resumed.log_sigma, whole.log_sigma)
 
@@ -94,7 +94,7 @@ def test_ctrl_c_keeps_a_checkpoint(digits, tmp_path, monkeypatch):
 def test_foreign_checkpoint_is_refused(digits, tmp_path):
     fit(digits, steps=2, checkpoint=tmp_path / "c")
     with pytest.raises(InputError, match="expected a checkpoint of this very module"):
-        fit(digits, steps=2, latent=3, checkpoint=tmp_path / "c")
+        fit(digits, steps=2, latent_dim=3, checkpoint=tmp_path / "c")
     for data, changed in ((digits, {"seed": 1}), (digits, {"lr": 0.1}), (digits[:50], {})):
         with pytest.raises(InputError, match="expected a checkpoint of this data, seed and these settings"):
             fit(data, **{"steps": 2, "checkpoint": tmp_path / "c", **changed})
@@ -102,9 +102,9 @@ def test_foreign_checkpoint_is_refused(digits, tmp_path):
 
 def test_a_given_vae_must_speak_the_range_of_the_images(digits):
     with rng.forked(0):
-        vae = VAE((1, 8, 8), body=MLP((8,)))
+        vae = VAE((1, 8, 8), architecture=MLP((8,)))
     with pytest.raises(InputError, match=r"expected images in the range of the VAE, got 0 to 255; pass VAE"):
-        fit((digits.x * 255, digits.y), vae=vae, body=None)
+        fit((digits.x * 255, digits.y), vae=vae, architecture=None)
 
 
 def test_diverged_says_what_to_try():
@@ -127,11 +127,11 @@ def test_mode_comes_back():
 
 
 def test_shuffled_covers_every_sample_equally():
-    order = Shuffled(10, 4, seed=0)
+    order = ShuffledIndices(10, 4, seed=0)
     places = torch.cat([order(step) for step in range(5)])
     assert sorted(places[:10].tolist()) == sorted(places[10:].tolist()) == list(range(10))
-    assert torch.equal(Shuffled(10, 4, seed=0)(3), order(3))
-    assert torch.bincount(Shuffled(3, 9, seed=0)(0)).tolist() == [3, 3, 3]
+    assert torch.equal(ShuffledIndices(10, 4, seed=0)(3), order(3))
+    assert torch.bincount(ShuffledIndices(3, 9, seed=0)(0)).tolist() == [3, 3, 3]
 
 
 def test_one_cycle_rises_and_falls_to_nothing():
@@ -144,14 +144,14 @@ def test_one_cycle_rises_and_falls_to_nothing():
 
 def test_given_vae_is_trained_in_place(digits):
     with rng.forked(0):
-        vae = VAE((1, 8, 8), body=MLP((8,)))
+        vae = VAE((1, 8, 8), architecture=MLP((8,)))
     before = weights(vae)
-    assert fit(digits, vae=vae, body=None) is vae
+    assert fit(digits, vae=vae, architecture=None) is vae
     assert not torch.equal(weights(vae), before)
 
 
 def test_precisions_agree(digits):
-    exact, fast = (fit(digits, precision=p, body="conv", steps=40) for p in ("fp32", "bf16"))
+    exact, fast = (fit(digits, precision=p, architecture="conv", steps=40) for p in ("fp32", "bf16"))
     a, b = (vae.elbo(digits.x).mean() for vae in (exact, fast))
     assert abs(a - b) < 0.05 * abs(a)
 
@@ -162,11 +162,11 @@ def test_precisions_agree(digits):
         ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),
         ({"lr": 0}, "expected lr to be a number above 0, got 0"),
         ({"beta": -1}, "expected beta to be a number from 0 up, got -1"),
-        ({"warmup": 2}, "expected warmup to be a number from 0 to 1, got 2"),
-        ({"batch": 0}, "expected batch to be a whole number from 1 up, got 0"),
+        ({"beta_warmup": 2}, "expected beta_warmup to be a number from 0 to 1, got 2"),
+        ({"batch_size": 0}, "expected batch_size to be a whole number from 1 up, got 0"),
         ({"precision": "fp8"}, "expected precision to be one of auto, fp32, bf16, got 'fp8'"),
         ({"seed": -1}, "expected seed to be a whole number from 0 up, got -1"),
-        ({"classes": 4}, r"expected labels in 0..3, got labels from 0 to 9"),
+        ({"num_classes": 4}, r"expected labels in 0..3, got labels from 0 to 9"),
     ],
 )
 def test_bad_arguments(digits, kwargs, message):
@@ -183,4 +183,4 @@ def test_wrong_shape_for_a_given_vae(digits):
     with rng.forked(0):
         vae = VAE((1, 9, 9))
     with pytest.raises(InputError, match=r"expected samples of shape \(B, 1, 9, 9\), got \(120, 1, 8, 8\)"):
-        fit(digits, vae=vae, body=None)
+        fit(digits, vae=vae, architecture=None)

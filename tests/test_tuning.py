@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
 STILL, FAR = Candidate(Posterior(0.0), 0.5), Candidate(Posterior(500.0), 0.9)
 GOOD = Candidate(Extrapolate(0.5), 0.5)
-JOINS = Candidate(Extrapolate(0.5), beside=3)
+JOINS = Candidate(Extrapolate(0.5), add=3)
 QUICK = {"vae": {"steps": 5}, "progress": False, "budget": None}
 
 
@@ -46,7 +46,7 @@ def test_none_is_chosen_where_every_candidate_hurts(digits):
     augmenter, tuned = tune(digits, "logistic", candidates=[FAR], folds=3, repeats=1, **QUICK)
     assert tuned.chosen == NONE
     assert tuned.ratio == 0
-    assert tuned.settings() == {"ratio": 0.0}
+    assert tuned.settings() == {"replace": 0.0}
     assert "No augmentation: the best candidate, posterior (scale 500.0), ratio 0.9, was -" in tuned.sentence
     assert augmenter.bank_.samples.x.shape == digits.x.shape
     assert [t.name for t in tuned.trials] == ["none", FAR.name]
@@ -79,7 +79,7 @@ def test_a_better_candidate_is_chosen_by_its_standard_error(digits, trials):
 
 
 def test_the_simpler_of_two_that_are_alike_is_chosen(digits, trials):
-    costly = Candidate(Extrapolate(0.5), 0.5, worst_of=4)
+    costly = Candidate(Extrapolate(0.5), 0.5, hardest_of=4)
     none, some = np.zeros((120, 2)), np.zeros((120, 2))
     some[:60] = 1
     more = some.copy()
@@ -211,10 +211,10 @@ def test_refusals_that_depend_on_data_and_candidates(digits):
     worst = tuned.__class__(**{**vars(tuned), "chosen": Candidate(Extrapolate(), 0.5, 4)})
     with pytest.raises(InputError, match=r"expected the network in training, got none; pass tuned.settings\(network\)"):
         worst.settings()
-    assert worst.settings("net") == {"ratio": 0.5, "worst_of": 4, "classifier": "net"}
+    assert worst.settings("net") == {"replace": 0.5, "hardest_of": 4, "network": "net"}
     joined = tuned.__class__(**{**vars(tuned), "chosen": JOINS})
-    assert (joined.settings(), joined.ratio, joined.beside) == ({"beside": 3}, 0, 3)
-    for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "ratio": 0.5, "beside": 3}, {"beside": 3}):
+    assert (joined.settings(), joined.replace, joined.add) == ({"add": 3}, 0, 3)
+    for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "replace": 0.5, "add": 3}, {"add": 3}):
         with pytest.raises(InputError, match="expected a perturbation and either a ratio above 0 or beside"):
             Candidate(**wrong)
     with pytest.raises(InputError, match=r"expected candidates without beside for an estimator, got .* 3 beside"):
@@ -273,7 +273,7 @@ def test_the_arm_does_what_the_search_says(digits, monkeypatch, classical):
 
 
 def test_the_command_line_says_how_children_are_used():
-    assert (_way(JOINS), _way(GOOD), _way(NONE)) == ("beside=3", "ratio=0.5", "ratio=0")
+    assert (_way(JOINS), _way(GOOD), _way(NONE)) == ("add=3", "replace=0.5", "replace=0")
 
 
 def test_on_the_command_line(capsys, tmp_path):
@@ -284,7 +284,7 @@ def test_on_the_command_line(capsys, tmp_path):
     assert code == 0, err
     report = json.loads((tmp_path / "model.tuning.json").read_text())
     assert report["sentence"] in out
-    assert f"use it with ratio={report['chosen']['ratio']:g}" in out
+    assert f"use it with replace={report['chosen']['replace']:g}" in out
     assert len(report["trials"]) == 9
     assert len(Augmenter.load(model).bank_) == 40
     assert vaeaug(capsys, *words[:3], tmp_path, "--folds", 2)[2].startswith("Error: expected a new or empty folder")

@@ -6,7 +6,7 @@ from torch.distributions import Normal
 
 from vaeaug import VAE, InputError
 from vaeaug.data import Scaling
-from vaeaug.models.networks import MLP, Body, Conv
+from vaeaug.models.networks import MLP, Architecture, Conv
 from vaeaug.runtime import seeds as rng
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
@@ -24,7 +24,7 @@ def noise(*shape):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 14), (1, 28, 28), (3, 32, 17), (1, 64, 64), (5,)])
 @pytest.mark.parametrize("classes", [None, 4])
 def test_shapes(shape, classes):
-    vae = make(shape, latent=3, classes=classes)
+    vae = make(shape, latent_dim=3, num_classes=classes)
     x, y = noise(2, *shape), torch.tensor([0, 3])
     q = vae.encode(x, y)
     assert q.mean.shape == q.stddev.shape == (2, 3)
@@ -34,14 +34,14 @@ def test_shapes(shape, classes):
 
 
 def test_article_network():
-    vae = make((1, 28, 28), latent=2, likelihood="bernoulli", body=MLP((512,)))
+    vae = make((1, 28, 28), latent_dim=2, likelihood="bernoulli", architecture=MLP((512,)))
     sizes = [p.shape for p in vae.parameters() if p.ndim == 2]
     assert sizes == [(512, 784), (512, 2), (784, 512), (4, 512)]
 
 
 def test_only_a_conditional_vae_listens_to_labels():
     x, y = noise(2, 1, 8, 8), torch.tensor([0, 1])
-    plain, told = make(), make(classes=2)
+    plain, told = make(), make(num_classes=2)
     assert torch.equal(plain.encode(x, y).mean, plain.encode(x).mean)
     assert not torch.equal(told.encode(x, y).mean, told.encode(x).mean)
     assert torch.equal(told.encode(x, torch.tensor([-1, -1])).mean, told.encode(x).mean)
@@ -92,8 +92,8 @@ def test_decode_speaks_the_range_of_the_data():
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"latent": 3, "classes": 4, "body": Conv(8)},
-        {"latent": 2, "likelihood": "bernoulli", "body": MLP((20, 10))},
+        {"latent_dim": 3, "num_classes": 4, "architecture": Conv(8)},
+        {"latent_dim": 2, "likelihood": "bernoulli", "architecture": MLP((20, 10))},
         {"scaling": Scaling((1.0,), (2.0,), (1.0,), (3.0,))},
     ],
 )
@@ -103,7 +103,7 @@ def test_round_trip(tmp_path, kwargs):
     loaded = VAE.load(tmp_path / "vae.safetensors")
     x = noise(2, 1, 8, 8)
     assert torch.equal(loaded.elbo(x), vae.elbo(x))
-    assert loaded.body == vae.body
+    assert loaded.architecture == vae.architecture
     assert not loaded.training
 
 
@@ -114,20 +114,20 @@ def test_rows_round_trip(tmp_path):
     assert torch.equal(VAE.load(tmp_path / "v").reconstruct(x), vae.reconstruct(x))
 
 
-class Mine(Body):
+class Mine(Architecture):
     def build(self, event_shape, codes):
         return MLP((7,)).build(event_shape, codes)
 
 
 def test_own_body_is_passed_again(tmp_path):
-    vae = make(body=Mine())
+    vae = make(architecture=Mine())
     vae.save(tmp_path / "v")
-    with pytest.raises(InputError, match=r"pass VAE.load\(path, body=...\) for your own"):
+    with pytest.raises(InputError, match=r"pass VAE.load\(path, architecture=...\) for your own"):
         VAE.load(tmp_path / "v")
     x = noise(2, 1, 8, 8)
-    assert torch.equal(VAE.load(tmp_path / "v", body=Mine()).elbo(x), vae.elbo(x))
+    assert torch.equal(VAE.load(tmp_path / "v", architecture=Mine()).elbo(x), vae.elbo(x))
     with pytest.raises(InputError, match=r"expected weights that fit MLP\(hidden=\(8,\)\)"):
-        VAE.load(tmp_path / "v", body=MLP((8,)))
+        VAE.load(tmp_path / "v", architecture=MLP((8,)))
 
 
 def test_bad_files(tmp_path):
@@ -167,11 +167,14 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"latent": 0}, "expected latent to be a whole number from 1 up, got 0"),
-        ({"latent": 2.5}, "expected latent to be a whole number from 1 up, got 2.5"),
+        ({"latent_dim": 0}, "expected latent_dim to be a whole number from 1 up, got 0"),
+        ({"latent_dim": 2.5}, "expected latent_dim to be a whole number from 1 up, got 2.5"),
         ({"likelihood": "poisson"}, "expected likelihood to be one of gaussian, bernoulli, got 'poisson'"),
-        ({"body": "resnet"}, "expected body to be one of conv, mlp, got 'resnet'"),
-        ({"event_shape": (5,), "body": "conv"}, r"expected an event shape \(C, H, W\) for a Conv body, got \(5,\)"),
+        ({"architecture": "resnet"}, "expected architecture to be one of conv, mlp, got 'resnet'"),
+        (
+            {"event_shape": (5,), "architecture": "conv"},
+            r"expected an event shape \(C, H, W\) for a Conv body, got \(5,\)",
+        ),
     ],
 )
 def test_bad_arguments(kwargs, message):

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from vaeaug.filters.base import Confident
     from vaeaug.filters.cross_fitted import CrossFitted
     from vaeaug.models.fitting import fit_vae
-    from vaeaug.models.training import Diverged
     from vaeaug.models.vae import VAE
     from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
     from vaeaug.plugins.imblearn import VAEOverSampler
     from vaeaug.plugins.sklearn import AugmentedClassifier
     from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
-    from vaeaug.runtime.checks import InputError
+    from vaeaug.runtime.errors import Diverged, InputError
 
 # Where each public name lives.
 _HOMES = {
@@ -34,10 +33,10 @@ _HOMES = {
     "Covariance": "perturb",
     "CrossFitted": "filters.cross_fitted",
     "Difference": "perturb",
-    "Diverged": "models.training",
+    "Diverged": "runtime.errors",
     "Extrapolate": "perturb",
     "Generated": "augmenter",
-    "InputError": "runtime.checks",
+    "InputError": "runtime.errors",
     "Interpolate": "perturb",
     "Posterior": "perturb",
     "Prior": "perturb",

@@ -71,12 +71,12 @@ def answer(path: str, questions: Sequence[Question]) -> None:
             test=test,
             name=f"{q.data}, development",
             per_class=q.per_class,
-            classifier=q.classifier,
-            arm=q.arms,
+            classifiers=q.classifier,
+            methods=q.arms,
             seeds=q.seeds,
             settings=q.settings,
-            rows=ROWS / f"{Path(path).stem}.csv",
-            jobs=jobs,
+            results=ROWS / f"{Path(path).stem}.csv",
+            n_jobs=jobs,
         )
         for _ in found:
             pass

@@ -24,9 +24,9 @@ from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference, Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
-WORST = Synthetic(worst_of=4)
+WORST = Synthetic(hardest_of=4)
 FOREST = Distilled(classical=MOVE.classical)
-HALF = Distilled(classical=MOVE.classical, weight=0.5, ratio=0.5)
+HALF = Distilled(classical=MOVE.classical, weight=0.5, replace=0.5)
 ARMS = (
     Arm("none"),
     Arm("classical", (MOVE,)),
@@ -38,11 +38,11 @@ ARMS = (
     Arm("distilled", (FOREST, MOVE)),
     Arm("distilled + mixup", (FOREST, MOVE, Mix())),
     Arm("half-soft + mixup", (HALF, MOVE, Mix())),
-    Arm("extrapolate 1, worst of 8 + mixup", (Synthetic(worst_of=8), MOVE, Mix())),
-    Arm("extrapolate 1, worst of 4, ratio 0.8 + mixup", (Synthetic(worst_of=4, ratio=0.8), MOVE, Mix())),
-    Arm("extrapolate 2, worst of 4 + mixup", (Synthetic(Extrapolate(2.0), worst_of=4), MOVE, Mix())),
-    Arm("difference 1, worst of 4 + mixup", (Synthetic(Difference(1.0), worst_of=4), MOVE, Mix())),
-    Arm("half-soft, worst of 4 + mixup", (replace(HALF, perturb=Extrapolate(1.0), worst_of=4), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 8 + mixup", (Synthetic(hardest_of=8), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 4, ratio 0.8 + mixup", (Synthetic(hardest_of=4, replace=0.8), MOVE, Mix())),
+    Arm("extrapolate 2, worst of 4 + mixup", (Synthetic(Extrapolate(2.0), hardest_of=4), MOVE, Mix())),
+    Arm("difference 1, worst of 4 + mixup", (Synthetic(Difference(1.0), hardest_of=4), MOVE, Mix())),
+    Arm("half-soft, worst of 4 + mixup", (replace(HALF, perturb=Extrapolate(1.0), hardest_of=4), MOVE, Mix())),
     Arm("no VAE: classical, worst of 4 + mixup", (WorstOf(MOVE, 4), Mix())),
 )
 

@@ -77,7 +77,7 @@ SCHEMES = {
     "extrapolate 0.5": Extrapolate(0.5),
     "extrapolate 2": Extrapolate(2.0),
     "difference 1": Difference(),
-    "difference 1, any class": Difference(1.0, donors="any"),
+    "difference 1, any class": Difference(1.0, pairs_from="any_class"),
     "prior 0.5": Prior(0.5),
 }
 ARMS = (
@@ -86,7 +86,7 @@ ARMS = (
     with_mixup("extrapolate 1", BASE),
     *(with_mixup(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
     with_mixup("extrapolate 1, not residual", replace(BASE, residual=False)),
-    with_mixup("extrapolate 1, ratio 0.25", replace(BASE, ratio=0.25)),
+    with_mixup("extrapolate 1, ratio 0.25", replace(BASE, replace=0.25)),
     with_mixup("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
     Arm("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
 )

@@ -56,14 +56,14 @@ class Trained(Synthetic):
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "the default": {},
-    "no noise on the input": {"noise": 0.0},
+    "no noise on the input": {"input_noise": 0.0},
     "200 steps": {"steps": 200},
     "1,200 steps": {"steps": 1200},
-    "32 latent numbers": {"latent": 32},
+    "32 latent numbers": {"latent_dim": 32},
     "beta 0.3": {"beta": 0.3},
     "bernoulli likelihood": {"likelihood": "bernoulli"},
-    "conditional": {"classes": 10},
-    "fully connected": {"body": "mlp"},
+    "conditional": {"num_classes": 10},
+    "fully connected": {"architecture": "mlp"},
 }
 ARMS = (
     Arm("classical", (MOVE,)),

@@ -25,7 +25,7 @@ from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
-LITE, WORST = Synthetic(), Synthetic(worst_of=4)
+LITE, WORST = Synthetic(), Synthetic(hardest_of=4)
 RIVALS = (Arm("classical", (MOVE,)), Arm("classical + mixup", (MOVE, Mix())))
 PLAIN = Arm("lite", (LITE, MOVE))
 HARD = Arm("worst of 4", (WORST, MOVE))
@@ -33,7 +33,7 @@ RECIPE = Arm("worst of 4 + mixup", (WORST, MOVE, Mix()))
 ARMS = (
     *RIVALS,
     PLAIN,
-    Arm("lite, ratio 0.25", (replace(LITE, ratio=0.25), MOVE)),
+    Arm("lite, ratio 0.25", (replace(LITE, replace=0.25), MOVE)),
     Arm("lite, scale 0.5", (replace(LITE, perturb=Extrapolate(0.5)), MOVE)),
     Arm("lite, real end", (During(LITE, 0, 0.75), MOVE)),
     HARD,

@@ -31,7 +31,7 @@ class Rare(Synthetic):
 
     def fit(self, job: Job) -> Transform:
         counts = torch.tensor(job.samples.counts)
-        rare, apply = counts < counts.float().mean(), replace(self, ratio=1.0)
+        rare, apply = counts < counts.float().mean(), replace(self, replace=1.0)
         every = Synthetic.fit(apply, job)
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
@@ -41,8 +41,8 @@ class Rare(Synthetic):
         return transform
 
 
-TRANSFER = Difference(1.0, donors="any")
-WORST = Synthetic(worst_of=4)
+TRANSFER = Difference(1.0, pairs_from="any_class")
+WORST = Synthetic(hardest_of=4)
 WEIGHTS = ClassWeights()
 ARMS = (
     Arm("none"),

@@ -26,15 +26,15 @@ ARMS = (
     Arm("classical + mixup", (MOVE, Mix())),
     Arm("classical, worst of 4", (WorstOf(MOVE, 4),)),
     Arm("extrapolate 1", (Synthetic(), MOVE)),
-    Arm("extrapolate 1, worst of 4", (Synthetic(worst_of=4), MOVE)),
+    Arm("extrapolate 1, worst of 4", (Synthetic(hardest_of=4), MOVE)),
     Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
-    Arm("extrapolate 1, worst of 4 + mixup", (Synthetic(worst_of=4), MOVE, Mix())),
-    Arm("half-soft + mixup", (Distilled(classical=MOVE.classical, weight=0.5, ratio=0.5), MOVE, Mix())),
+    Arm("extrapolate 1, worst of 4 + mixup", (Synthetic(hardest_of=4), MOVE, Mix())),
+    Arm("half-soft + mixup", (Distilled(classical=MOVE.classical, weight=0.5, replace=0.5), MOVE, Mix())),
     Arm("network and forest teach + mixup", (BOTH, MOVE, Mix())),
     Arm("no VAE: they teach classical copies + mixup", (replace(BOTH, copies=MOVE), MOVE, Mix())),
     Arm("VAE of 9 jittered copies", (JITTERED, MOVE)),
     Arm("VAE of 9 jittered copies + mixup", (JITTERED, MOVE, Mix())),
-    Arm("VAE of 9 jittered copies, worst of 4 + mixup", (replace(JITTERED, worst_of=4), MOVE, Mix())),
+    Arm("VAE of 9 jittered copies, worst of 4 + mixup", (replace(JITTERED, hardest_of=4), MOVE, Mix())),
 )
 if __name__ == "__main__":
     networks = [Question(ARMS, n, range(4), data="digits") for n in (5, 10)]

@@ -28,7 +28,7 @@ SCHEMES = {
     "interpolate 1": Interpolate(),
     "difference 1": Difference(),
     "difference 2": Difference(2.0),
-    "difference 1, any class": Difference(1.0, donors="any"),
+    "difference 1, any class": Difference(1.0, pairs_from="any_class"),
     "covariance 0.7": Covariance(0.7),
     "covariance 1.4": Covariance(1.4),
     "posterior 3": Posterior(3.0),

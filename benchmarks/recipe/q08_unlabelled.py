@@ -22,15 +22,15 @@ BOTH = ("cnn", "forest")
 ARMS = (
     Arm("classical", (MOVE,)),
     Arm("classical + mixup", (MOVE, Mix())),
-    Arm("no pool: worst of 4 + mixup", (Synthetic(worst_of=4), MOVE, Mix())),
+    Arm("no pool: worst of 4 + mixup", (Synthetic(hardest_of=4), MOVE, Mix())),
     Arm("pool", (Adopting(count=POOL), MOVE)),
-    Arm("pool, worst of 4", (Adopting(count=POOL, worst_of=4), MOVE)),
-    Arm("pool, worst of 4 + mixup", (Adopting(count=POOL, worst_of=4), MOVE, Mix())),
+    Arm("pool, worst of 4", (Adopting(count=POOL, hardest_of=4), MOVE)),
+    Arm("pool, worst of 4 + mixup", (Adopting(count=POOL, hardest_of=4), MOVE, Mix())),
     Arm(
         "pool chosen by networks, too, worst of 4 + mixup",
-        (Adopting(count=POOL, worst_of=4, teacher=BOTH), MOVE, Mix()),
+        (Adopting(count=POOL, hardest_of=4, teacher=BOTH), MOVE, Mix()),
     ),
-    Arm("pool, worst of 4, ratio 0.75 + mixup", (Adopting(count=POOL, worst_of=4, ratio=0.75), MOVE, Mix())),
+    Arm("pool, worst of 4, ratio 0.75 + mixup", (Adopting(count=POOL, hardest_of=4, replace=0.75), MOVE, Mix())),
 )
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
 from vaeaug.bench.stages.baselines import Mix
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data.samples import Samples
-from vaeaug.models.training import Shuffled, train
+from vaeaug.models.training import ShuffledIndices, train
 from vaeaug.plugins.torch.replacement import hardest, rows_of
 from vaeaug.runtime import seeds
 
@@ -62,7 +62,7 @@ def fit_pairs(samples: Samples, latent: int, beta: float, steps: int, seed: int)
     x, y = samples.x.flatten(1), samples.y
     with seeds.forked(seed, 0):
         pairs = Pairs(x.shape[1], latent)
-    order = Shuffled(len(x), 64, seeds.derive(seed, 1))
+    order = ShuffledIndices(len(x), 64, seeds.derive(seed, 1))
 
     def loss(step: int) -> Tensor:
         generator = seeds.generator(seed, 2, step)
@@ -128,7 +128,7 @@ ARMS = (
     Arm("extrapolate 1", (Synthetic(), MOVE)),
     Arm("changes", (Changes(), MOVE)),
     Arm("changes, beta 0.2", (Changes(beta=0.2), MOVE)),
-    Arm("changes, worst of 4", (Changes(worst_of=4), MOVE)),
+    Arm("changes, worst of 4", (Changes(hardest_of=4), MOVE)),
     Arm("changes + mixup", (Changes(), MOVE, Mix())),
 )
 

@@ -20,14 +20,16 @@ MOVE = MOVES["fashion-mnist"]
 ARMS = (
     Arm("classical", (MOVE,)),
     with_mixup("classical + mixup"),
-    with_mixup("worst of 4", Synthetic(worst_of=4)),
+    with_mixup("worst of 4", Synthetic(hardest_of=4)),
     with_mixup("one child", Synthetic()),
-    with_mixup("worst of 4, scale 0.5", Synthetic(Extrapolate(0.5), worst_of=4)),
-    with_mixup("worst of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), worst_of=4)),
-    with_mixup("worst of 4, ratio 0.25", Synthetic(ratio=0.25, worst_of=4)),
-    with_mixup("worst of 4, difference 1 of any class", Synthetic(Difference(donors="any"), worst_of=4)),
+    with_mixup("worst of 4, scale 0.5", Synthetic(Extrapolate(0.5), hardest_of=4)),
+    with_mixup("worst of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), hardest_of=4)),
+    with_mixup("worst of 4, ratio 0.25", Synthetic(replace=0.25, hardest_of=4)),
+    with_mixup("worst of 4, difference 1 of any class", Synthetic(Difference(pairs_from="any_class"), hardest_of=4)),
     with_mixup("forest teaches", Distilled(classical=MOVE.classical)),
-    with_mixup("half-soft, worst of 4", Distilled(Extrapolate(), 0.5, worst_of=4, weight=0.5, classical=MOVE.classical)),
+    with_mixup(
+        "half-soft, worst of 4", Distilled(Extrapolate(), 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical)
+    ),
 )
 
 if __name__ == "__main__":

@@ -19,17 +19,19 @@ from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import Difference
 
 MOVE = MOVES["fashion-mnist"]
-ANY, FURTHER = Difference(donors="any"), Difference(1.5, donors="any")
+ANY, FURTHER = Difference(pairs_from="any_class"), Difference(1.5, pairs_from="any_class")
 ARMS = (
     Arm("classical", (MOVE,)),
     with_mixup("classical + mixup"),
-    with_mixup("worst of 4", Synthetic(worst_of=4)),
-    with_mixup("worst of 4, any", Synthetic(ANY, worst_of=4)),
+    with_mixup("worst of 4", Synthetic(hardest_of=4)),
+    with_mixup("worst of 4, any", Synthetic(ANY, hardest_of=4)),
     with_mixup("forest", Distilled(classical=MOVE.classical)),
     with_mixup("forest, any", Distilled(ANY, classical=MOVE.classical)),
     with_mixup("forest, any, 1.5", Distilled(FURTHER, classical=MOVE.classical)),
-    with_mixup("forest, any, worst of 4, half of the batch", Distilled(ANY, 0.5, worst_of=4, classical=MOVE.classical)),
-    with_mixup("half-soft, any, worst of 4", Distilled(ANY, 0.5, worst_of=4, weight=0.5, classical=MOVE.classical)),
+    with_mixup(
+        "forest, any, worst of 4, half of the batch", Distilled(ANY, 0.5, hardest_of=4, classical=MOVE.classical)
+    ),
+    with_mixup("half-soft, any, worst of 4", Distilled(ANY, 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical)),
 )
 
 if __name__ == "__main__":

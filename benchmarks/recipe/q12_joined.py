@@ -24,18 +24,18 @@ from vaeaug.bench.stages.method import Arm
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
-ANY = Difference(donors="any")
+ANY = Difference(pairs_from="any_class")
 ARMS = (
     Arm("classical", (MOVE,)),
     with_mixup("classical + mixup"),
-    with_mixup("worst of 4, any", Synthetic(ANY, worst_of=4)),
+    with_mixup("worst of 4, any", Synthetic(ANY, hardest_of=4)),
     Arm("joined", (Joined(), MOVE)),
     with_mixup("joined + mixup", Joined()),
     Arm("no VAE: repeated", (Joined(Repeat()), MOVE)),
 )
 MORE = (
-    Arm("joined by one, worst of 4", (Joined(Synthetic(DEFAULT, 1.0, worst_of=4), 1), MOVE)),
-    Arm("joined by seven", (Joined(beside=7), MOVE)),
+    Arm("joined by one, worst of 4", (Joined(Synthetic(DEFAULT, 1.0, hardest_of=4), 1), MOVE)),
+    Arm("joined by seven", (Joined(add=7), MOVE)),
     Arm("joined, extrapolate", (Joined(Synthetic(Extrapolate(), 1.0)), MOVE)),
 )
 

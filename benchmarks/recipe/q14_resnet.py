@@ -16,7 +16,7 @@ from vaeaug.bench.stages.method import Arm
 MOVE = MOVES["fashion-mnist"]
 ARMS = (
     with_mixup("classical + mixup"),
-    Arm("joined by one", (Joined(beside=1), MOVE)),
+    Arm("joined by one", (Joined(add=1), MOVE)),
     Arm("classical", (MOVE,)),
 )
 

@@ -22,13 +22,13 @@ BOTH = ("cnn", "forest")
 
 def pooled(perturb, teacher="forest"):
     """Returns the stage that adds three children of every sample, with the pool to hand."""
-    return Joined(Adopting(perturb, ratio=1.0, count=POOL, teacher=teacher))
+    return Joined(Adopting(perturb, replace=1.0, count=POOL, teacher=teacher))
 
 
 ARMS = (
     with_mixup("classical + mixup"),
     with_mixup("joined, no pool", Joined()),
-    with_mixup("half, worst of 4", Adopting(count=POOL, worst_of=4)),
+    with_mixup("half, worst of 4", Adopting(count=POOL, hardest_of=4)),
     with_mixup("joined", pooled(DEFAULT)),
     with_mixup("joined, extrapolate", pooled(Extrapolate())),
     with_mixup("joined, own class", pooled(Difference())),

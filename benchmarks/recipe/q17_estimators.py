@@ -26,7 +26,7 @@ SCHEMES = {
     "extrapolate 0.5": Extrapolate(0.5),
     "difference": Difference(),
     "difference 0.5": Difference(0.5),
-    "shrunk": Difference(donors="shrunk"),
+    "shrunk": Difference(pairs_from="shrunk"),
     "interpolate": Interpolate(),
     "interpolate 0.5": Interpolate(0.5),
     "posterior": Posterior(),

@@ -20,7 +20,7 @@ from vaeaug.perturb import DEFAULT
 
 def hardest(of):
     """Returns the stage that adds the child with the highest loss."""
-    return Joined(Synthetic(DEFAULT, ratio=1.0, worst_of=of), beside=1)
+    return Joined(Synthetic(DEFAULT, replace=1.0, hardest_of=of), add=1)
 
 
 CM = with_mixup("classical + mixup")

@@ -20,8 +20,8 @@ SCHEMES = {
     "extrapolate": Extrapolate(),
     "interpolate": Interpolate(),
     "difference": Difference(),
-    "any class": Difference(donors="any"),
-    "shrunk": Difference(donors="shrunk"),
+    "any class": Difference(pairs_from="any_class"),
+    "shrunk": Difference(pairs_from="shrunk"),
 }
 ARMS = (
     Arm("none"),

@@ -17,14 +17,14 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from vaeaug.augmenter import saving
-from vaeaug.augmenter.generation import Generated, Maker, like
+from vaeaug.augmenter.generation import Generated, Synthesizer, like
 from vaeaug.augmenter.parents import CHUNK, Parents, as_near, given, of_bank, with_donors
 from vaeaug.augmenter.unlabelled import as_unlabelled, fit_teacher, match_pseudo_labels
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.filters.base import Filter, Tally
-from vaeaug.models.codec import Codec, Rests
+from vaeaug.models.codec import Codec, ResidualCache
 from vaeaug.models.fitting import fit_vae
 from vaeaug.models.training import device_of
 from vaeaug.models.vae import VAE
@@ -46,11 +46,11 @@ class Augmenter:
         vae: A `VAE`, or anything with `encode(x)`, which returns an `Independent(Normal)` over `(B, L)`, and `decode(z)`.
             By default `fit` trains one.
         perturb: How to draw z' near q(z|x); see `vaeaug.perturb`.
-        keep: A filter that vetoes children (see `vaeaug.filters.base`). A vetoed child is drawn again a few times, then its
+        filter: A filter that vetoes children (see `vaeaug.filters.base`). A vetoed child is drawn again a few times, then its
             place is taken by the parent itself.
         residual: Whether to add the decoded change to the parent; False gives the plain decode.
 
-    After `fit`: `vae_`, `bank_`, and `acceptance_`, the share of the drawn children that `keep` let through, by class.
+    After `fit`: `vae_`, `bank_`, and `acceptance_`, the share of the drawn children that `filter` let through, by class.
 
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
@@ -67,14 +67,14 @@ class Augmenter:
         vae: Any = None,
         *,
         perturb: Perturbation = DEFAULT,
-        keep: Filter | None = None,
+        filter: Filter | None = None,
         residual: bool = True,
     ) -> None:
-        self.vae, self.perturb, self.keep, self.residual = vae, perturb, keep, residual
+        self.vae, self.perturb, self.filter, self.residual = vae, perturb, filter, residual
 
     def __repr__(self) -> str:
         own = "" if self.vae is None else f"{type(self.vae).__name__}(...), "
-        return f"Augmenter({own}perturb={self.perturb!r}, keep={self.keep!r}, residual={self.residual})"
+        return f"Augmenter({own}perturb={self.perturb!r}, filter={self.filter!r}, residual={self.residual})"
 
     def fit(
         self,
@@ -84,7 +84,7 @@ class Augmenter:
         unlabelled: Any = None,
         teacher: Any = "forest",
         seed: int = 0,
-        bank: int | None = None,
+        bank_size: int | None = None,
         **training: Any,
     ) -> Augmenter:
         """Trains the VAE if none was given, and fills the bank.
@@ -98,8 +98,9 @@ class Augmenter:
                 still the labelled sample.
             teacher: What judges unlabelled samples, see `vaeaug.CrossFitted.fit`; none that saw the labelled sample does.
             seed: Of the VAE's training.
-            bank: For a DataLoader or Dataset larger than memory: so many samples of it, drawn in one pass, become the bank.
-            training: Arguments of `fit_vae`: `steps`, `latent`, `progress`, `checkpoint` and so on.
+            bank_size: For a DataLoader or Dataset larger than memory: the number of samples, drawn in one pass, that become
+                the bank.
+            training: Arguments of `fit_vae`: `steps`, `latent_dim`, `progress`, `checkpoint` and so on.
 
         Raises:
             InputError: If the data cannot be used: it needs two classes with two samples each, or more.
@@ -107,23 +108,23 @@ class Augmenter:
         self._check_parts()
         if self.vae is not None and training:
             checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
-        if bank is None:
+        if bank_size is None:
             # A copy: what the user does to the data later is not done to the bank.
             data = samples = as_samples(data, y=y).copy()
             scaling = Scaling.fit(samples.x)
         else:
-            data, samples, scaling = streaming.reservoir(data, bank, seed, training.get("batch", 64))
+            data, samples, scaling = streaming.reservoir(data, bank_size, seed, training.get("batch_size", 64))
             training = {"scaling": scaling, **training}
-        checks.enough(samples.counts, names=samples.names)
-        pool = None if unlabelled is None else self._pool(unlabelled, samples, bank, training)
+        checks.check_class_counts(samples.counts, names=samples.names)
+        pool = None if unlabelled is None else self._pool(unlabelled, samples, bank_size, training)
         if pool is not None:
             data = both(samples, pool)
             scaling = Scaling.fit(data.x)
         self.vae_ = fit_vae(data, seed=seed, **training) if self.vae is None else self.vae
         if isinstance(self.vae_, VAE):
-            checks.event("samples", samples.x, self.vae_.event_shape)
+            checks.check_event_shape("samples", samples.x, self.vae_.event_shape)
         mean, stddev = self._codec.codes(samples.x, samples.y)
-        checks.event("decode(z)", self._codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
+        checks.check_event_shape("decode(z)", self._codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
         self._fill(self.vae_, Bank(samples, mean, stddev, scaling))
         if pool is not None:
             fitted = fit_teacher(self.bank_, teacher, self, seed)
@@ -154,9 +155,9 @@ class Augmenter:
             NotFittedError: Before `fit`.
         """
         self._ready()
-        checks.within("n", n, 1, whole=True)
+        checks.check_number("n", n, 1, whole=True)
         seed = secrets.randbits(62) if seed is None else seed
-        checks.within("seed", seed, 0, whole=True)
+        checks.check_number("seed", seed, 0, whole=True)
         near = None if near is None else as_near(near, self.bank_)
         source = self._of_bank(labels, seed) if near is None else self._given(n, near, labels, seed)
         x = torch.empty(n, *self.bank_.samples.event_shape)
@@ -166,14 +167,15 @@ class Augmenter:
             self._maker.make(source, i * span // CHUNK, seed, len(out), out) for i, out in enumerate(x.split(span))
         ]
         made = Generated(x, *(torch.cat(column) for column in list(zip(*parts, strict=True))[1:]))
-        return made if near is None else like(made, near, self.bank_.scaling == Scaling())
+        return made if near is None else like(made, near, self.bank_.scaling.is_unit)
 
     def using(self, **parts: Any) -> Augmenter:
-        """Returns an augmenter that shares the VAE and the bank of this one, with another `perturb`, `keep` or `residual`."""
-        settings = {"perturb": self.perturb, "keep": self.keep, "residual": self.residual}
+        """Returns an augmenter that shares the VAE and the bank of this one, with another perturbation, filter or
+        decoding."""
+        settings = {"perturb": self.perturb, "filter": self.filter, "residual": self.residual}
         unknown = sorted(parts.keys() - settings)
         if unknown:
-            checks.refuse("perturb, keep or residual", ", ".join(unknown), "fit another augmenter for other changes")
+            checks.refuse("perturb, filter or residual", ", ".join(unknown), "fit another augmenter for other changes")
         new = Augmenter(self.vae, **(settings | parts))
         new._check_parts()
         if hasattr(self, "bank_"):
@@ -181,11 +183,11 @@ class Augmenter:
             new._rests = self._rests
         return new
 
-    def part(self, index: Tensor) -> Augmenter:
+    def subset(self, index: Tensor) -> Augmenter:
         """Returns an augmenter that shares the VAE of this one, with only the samples at `index` in its bank."""
         self.check_fitted()
         new = self.using()
-        new._fill(self.vae_, self.bank_.part(index))
+        new._fill(self.vae_, self.bank_.subset(index))
         return new
 
     def chunk(self, index: int, seed: int, labels: Any = None) -> Generated:
@@ -204,15 +206,15 @@ class Augmenter:
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, whole or not at all; see `vaeaug.augmenter.saving`."""
         self.check_fitted()
-        saving.save(folder, saving.Parts(self.vae_, self.bank_, self.perturb, self.keep, self.residual))
+        saving.save(folder, saving.Parts(self.vae_, self.bank_, self.perturb, self.filter, self.residual))
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, keep: Filter | None = None
+        cls, folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, filter: Filter | None = None
     ) -> Augmenter:
         """Reads what `save` wrote; parts of classes of your own, and filters, are not in it and have to be passed."""
-        parts = saving.load(folder, vae=vae, perturb=perturb, keep=keep)
-        new = cls(vae, perturb=parts.perturb, keep=keep, residual=parts.residual)
+        parts = saving.load(folder, vae=vae, perturb=perturb, filter=filter)
+        new = cls(vae, perturb=parts.perturb, filter=filter, residual=parts.residual)
         new._check_parts()
         new._fill(parts.vae, parts.bank.to(device_of(parts.vae)))
         first = parts.bank.samples[:8]
@@ -221,29 +223,29 @@ class Augmenter:
 
     @property
     def acceptance_(self) -> dict[str, float]:
-        """The share of the drawn children that `keep` let through since `fit`, by class; classes never drawn are left out."""
+        """The share of the drawn children that `filter` accepted since `fit`, by class name."""
         self.check_fitted()
         return self._tally.shares()
 
     def _fill(self, vae: Any, bank: Bank) -> None:
         self.vae_, self.bank_ = vae, bank
         self._tally = Tally(bank.samples.names)
-        self._rests = Rests(self._codec, bank)
-        self._donated = Rests(self._codec, bank.partners)
+        self._rests = ResidualCache(self._codec, bank)
+        self._donated = ResidualCache(self._codec, bank.with_pseudo_labelled)
 
-    def _pool(self, unlabelled: Any, samples: Samples, bank: int | None, training: dict[str, Any]) -> Tensor:
-        if bank is not None:
-            checks.refuse("unlabelled samples or a streamed bank", "both", "leave bank out")
+    def _pool(self, unlabelled: Any, samples: Samples, bank_size: int | None, training: dict[str, Any]) -> Tensor:
+        if bank_size is not None:
+            checks.refuse("unlabelled samples or a streamed bank", "both", "leave bank_size out")
         vae = training.get("vae") if self.vae is None else self.vae
-        told = training.get("classes") if vae is None else getattr(vae, "classes", None)
+        told = training.get("num_classes") if vae is None else getattr(vae, "num_classes", None)
         return as_unlabelled(unlabelled, samples, conditional=told is not None)
 
     def _check_parts(self) -> None:
         if not isinstance(self.perturb, Perturbation):
             names = ", ".join(PERTURBATIONS)
             checks.refuse(f"a perturbation ({names})", repr(self.perturb), "pass vaeaug.Extrapolate(0.5), say")
-        if self.keep is not None and not isinstance(self.keep, Filter):
-            checks.refuse("a filter or None as keep", repr(self.keep), "pass vaeaug.Confident(classifier, 0.3), say")
+        if self.filter is not None and not isinstance(self.filter, Filter):
+            checks.refuse("a filter or None", repr(self.filter), "pass vaeaug.Confident(classifier, 0.3), say")
         if self.vae is not None and not (hasattr(self.vae, "encode") and hasattr(self.vae, "decode")):
             checks.refuse("a VAE with encode and decode", type(self.vae).__name__, "see docs/own-vae.md")
 
@@ -258,16 +260,16 @@ class Augmenter:
         device = device_of(self.vae_)
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)
-            self._rests = Rests(self._codec, self.bank_)
-            self._donated = Rests(self._codec, self.bank_.partners)
+            self._rests = ResidualCache(self._codec, self.bank_)
+            self._donated = ResidualCache(self._codec, self.bank_.with_pseudo_labelled)
 
     @property
     def _codec(self) -> Codec:
         return Codec(self.vae_)
 
     @property
-    def _maker(self) -> Maker:
-        return Maker(self._codec, self.bank_, self.perturb, self.keep, self._tally)
+    def _maker(self) -> Synthesizer:
+        return Synthesizer(self._codec, self.bank_, self.perturb, self.filter, self._tally)
 
     def _of_bank(self, labels: Any, seed: int) -> Parents:
         parents = of_bank(self.bank_, labels, seed, self._rests if self.residual else None)

@@ -35,21 +35,21 @@ class Generated(NamedTuple):
     confidence: Tensor
 
 
-class Maker(NamedTuple):
+class Synthesizer(NamedTuple):
     """Makes children of parents.
 
     Arguments:
         codec: The VAE.
         bank: The real samples: partners of perturbations, and the range.
         perturb: How to draw codes.
-        keep: What vetoes children, or None.
+        filter: What vetoes children, or None.
         tally: Where vetoes are counted.
     """
 
     codec: Codec
     bank: Bank
     perturb: Perturbation
-    keep: Filter | None
+    filter: Filter | None
     tally: Tally
 
     def make(self, source: Parents, first: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
@@ -57,7 +57,7 @@ class Maker(NamedTuple):
         a chunk, whatever part is wanted."""
         chunks = range(first, first - (-n // CHUNK))
         starts = [self._start(source, chunk) for chunk in chunks]
-        if self.keep is not None:
+        if self.filter is not None:
             x = source.x.new_empty(n, *source.x.shape[1:]) if out is None else out
             parts = [
                 self._judged(source, start, (seed, 0, chunk), part)
@@ -81,7 +81,7 @@ class Maker(NamedTuple):
 
     def _judged(self, source: Parents, start: _Start, chunk: tuple[int, ...], out: Tensor) -> Generated:
         """Makes the first children of one chunk, into `out`; what the filter vetoes is drawn again, or stays its parent."""
-        assert self.keep is not None
+        assert self.filter is not None
         n = len(out)
         places, y = start.places[:n], start.y[:n]
         out.copy_(source.x[places])
@@ -90,7 +90,7 @@ class Maker(NamedTuple):
             rows = open_.to(source.mean.device)
             z = self._codes(start, (*chunk, attempt))[rows]
             drawn = self._decoded(source, places[open_], start.q.mean[rows], z, y[open_])
-            keep, sure = (t.cpu() for t in self.keep.near(source.x[places[open_]])(drawn, y[open_]))
+            keep, sure = (t.cpu() for t in self.filter.near(source.x[places[open_]])(drawn, y[open_]))
             self.tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]
@@ -100,7 +100,7 @@ class Maker(NamedTuple):
 
     def _codes(self, start: _Start, place: tuple[int, ...]) -> Tensor:
         """Draws a code for each parent of a chunk, with the noise of `place`."""
-        return self.perturb(start.q, start.y, self.bank.partners, seeds.generator(*place))
+        return self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, seeds.generator(*place))
 
     def _decoded(
         self, source: Parents, parents: Tensor, mean: Tensor, z: Tensor, y: Tensor, out: Tensor | None = None
@@ -123,7 +123,7 @@ class Maker(NamedTuple):
                 write(block, child).add_(decoded)
             if still is not None:
                 child[still[block]] = source.x[parents[block][still[block]]].to(child)
-            self.bank.clip_(child, None if source.inside else source.x[parents[block]].to(child))
+            self.bank.clip_to_range_(child, None if source.inside else source.x[parents[block]].to(child))
 
         self.codec.each_block(z, y, finish)
         return made if out is None or made is out else out.copy_(made)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from vaeaug.data.images import as_pictures
-from vaeaug.data.samples import Scaling, as_tensor, unit_float
-from vaeaug.models.codec import CHUNK, Rests, Write, written
-from vaeaug.models.training import Shuffled
+from vaeaug.data.samples import as_tensor, unit_float
+from vaeaug.models.codec import CHUNK, ResidualCache, Write, written
+from vaeaug.models.training import ShuffledIndices
 from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import checks, seeds
 
@@ -55,11 +55,13 @@ def of_bank(bank: Bank, labels: Any, seed: int, rest: Rest | None) -> Parents:
         rest: See `Parents`.
     """
     samples = bank.samples
-    order = Shuffled(len(bank), CHUNK, seeds.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
+    order = (
+        ShuffledIndices(len(bank), CHUNK, seeds.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
+    )
     return Parents(samples.x, samples.y, torch.ones(1).expand(len(bank)), bank.mean, bank.stddev, order, rest, True)
 
 
-def given(bank: Bank, rests: Rests, n: int, near: Tensor, labels: Any, residual: bool) -> Parents:
+def given(bank: Bank, rests: ResidualCache, n: int, near: Tensor, labels: Any, residual: bool) -> Parents:
     """Checks and encodes a user's samples, and returns them as parents; more than n are not needed.
 
     Arguments:
@@ -71,15 +73,15 @@ def given(bank: Bank, rests: Rests, n: int, near: Tensor, labels: Any, residual:
         residual: Whether children keep what the VAE does not tell.
     """
     codec = rests.codec
-    x, y = (unit_float if bank.scaling == Scaling() else Tensor.float)(near.cpu()), None
-    inside = bank.holds(x)
+    x, y = (unit_float if bank.scaling.is_unit else Tensor.float)(near.cpu()), None
+    inside = bank.in_range(x)
     if inside:
         bank.check_spread(x)
     else:
-        checks.finite("near", near)
+        checks.check_finite("near", near)
         bank.check_range(x)
     if labels is not None:
-        y = checks.labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
+        y = checks.check_labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
         if len(y) != len(x):
             checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
         y = y[:n]
@@ -113,12 +115,12 @@ def with_donors(parents: Parents, bank: Bank, seed: int, rest: Rest) -> Parents:
         parents: Samples of the bank, or near them: a sample has the donors of the nearest one of its class in the bank.
         bank: The bank.
         seed: Of the choice.
-        rest: As in `Parents`, of places in `bank.partners`.
+        rest: As in `Parents`, of places in `bank.with_pseudo_labelled`.
     """
     donors, size = bank.donors, len(parents.x)
     if donors is None:
         return parents
-    home, own = bank.nearest_member(parents.mean, parents.y), parents.rest
+    home, own = bank.nearest_of_class(parents.mean, parents.y), parents.rest
 
     def start(chunk: int, places: Tensor) -> Tensor:
         u = torch.rand(len(places), generator=seeds.generator(seed, 2, chunk), dtype=torch.float64)
@@ -172,7 +174,7 @@ def as_near(near: Any, bank: Bank) -> Tensor:
     else:
         low, high = bank.scaling.low[0], bank.scaling.high[0]
         found = low + (high - low) * unit_float(found)
-    checks.event("near", found, event_shape)
+    checks.check_event_shape("near", found, event_shape)
     return found
 
 
@@ -187,7 +189,7 @@ def _of_classes(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
     if len(wanted) == 0:
         checks.refuse("at least one label", "none", "leave labels out for all classes")
     classes = len(bank.samples.names)
-    wanted = checks.labels(wanted, names=bank.samples.names).cpu()
+    wanted = checks.check_labels(wanted, names=bank.samples.names).cpu()
     in_round = torch.nn.functional.one_hot(wanted, classes).cumsum(0)
     each, before = in_round[-1][wanted], in_round.gather(1, wanted[:, None])[:, 0] - 1
     shift = torch.randint(2**31, (classes,), generator=seeds.generator(seed, 1))
@@ -195,6 +197,6 @@ def _of_classes(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
     def order(chunk: int) -> Tensor:
         index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
         turn, round_ = index % len(wanted), index // len(wanted)
-        return bank.member(wanted[turn], shift[wanted[turn]] + round_ * each[turn] + before[turn])
+        return bank.kth_of_class(wanted[turn], shift[wanted[turn]] + round_ * each[turn] + before[turn])
 
     return order

@@ -24,7 +24,7 @@ from vaeaug._version import __version__
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
-from vaeaug.perturb.pseudo_labelled import Donors
+from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
 from vaeaug.runtime import checks, files
 
@@ -41,7 +41,7 @@ class Parts(NamedTuple):
     vae: Any
     bank: Bank
     perturb: Perturbation
-    keep: Any
+    filter: Any
     residual: bool
 
 
@@ -58,7 +58,7 @@ def save(folder: str | Path, parts: Parts) -> None:
     folder = Path(folder)
     check_free(folder)
     config = _describe(parts)
-    with files.beside(folder, folder=True, may_replace=_read_before) as new:
+    with files.atomic_write(folder, folder=True, may_replace=_read_before) as new:
         if config["augmenter"]["vae"] is None:
             parts.vae.save(new / VAE_FILE)
         samples = parts.bank.samples
@@ -68,14 +68,14 @@ def save(folder: str | Path, parts: Parts) -> None:
         (new / CARD).write_text(card(config), encoding="utf-8")
 
 
-def load(folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, keep: Any = None) -> Parts:
+def load(folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, filter: Any = None) -> Parts:
     """Reads what `save` wrote. Nothing in the folder is executed.
 
     Arguments:
         folder: The folder.
         vae: The VAE, where it is a user's own.
         perturb: The perturbation, where its class is a user's own; for others, it takes the place of the saved one.
-        keep: The filter, which is never saved.
+        filter: The filter, which is never saved.
 
     Raises:
         InputError: If the folder is missing, cut off, foreign or of a newer version, or if a part has to be passed.
@@ -92,14 +92,14 @@ def load(folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = 
         bank = _bank(folder / BANK_FILE, names, data["counts"], data["event_shape"], scaling)
         sample_files, columns = (tuple(data.get(name, ())) for name in ("files", "columns"))
         bank = replace(bank, samples=replace(bank.samples, files=sample_files, columns=columns))
-        filtered, residual = about["keep"], about["residual"]
+        filtered, residual = about["filter"], about["residual"]
     except (KeyError, TypeError, AttributeError) as error:
         checks.refuse(WRITTEN, f"'{folder}' with something amiss in it ({error!r})", AGAIN)
     if isinstance(vae, VAE):
-        checks.event("samples in the bank", bank.samples.x, vae.event_shape)
-    if filtered and keep is None:
-        warnings.warn(f"the augmenter in '{folder}' had a filter, {filtered}; pass it as keep=...", stacklevel=3)
-    return Parts(vae, bank, perturb, keep, residual)
+        checks.check_event_shape("samples in the bank", bank.samples.x, vae.event_shape)
+    if filtered and filter is None:
+        warnings.warn(f"the augmenter in '{folder}' had a filter, {filtered}; pass it as filter=...", stacklevel=3)
+    return Parts(vae, bank, perturb, filter, residual)
 
 
 def check_codes(bank: Bank, q: Independent) -> None:
@@ -119,7 +119,7 @@ def card(config: dict[str, Any]) -> str:
     own = {
         "vae": about["vae"],
         "perturb": None if about["perturb"]["fields"] is not None else about["perturb"]["type"],
-        "keep": about["keep"],
+        "filter": about["filter"],
     }
     passed = "".join(f", {name}={name}" for name, kind in own.items() if kind)
     absent = "".join(f"- `{name}`: a `{kind}`\n" for name, kind in own.items() if kind)
@@ -127,7 +127,7 @@ def card(config: dict[str, Any]) -> str:
         count=sum(data["counts"]),
         rows=rows,
         event=" x ".join(map(str, data["event_shape"])),
-        latent=data["latent"],
+        latent=data["latent_dim"],
         vae=about["vae"] or "vaeaug.VAE",
         perturb=f"{about['perturb']['type']}({perturb if own['perturb'] is None else '...'})",
         residual="the decoded change added to the real sample" if about["residual"] else "the plain decode",
@@ -190,12 +190,12 @@ def _describe(parts: Parts) -> dict[str, Any]:
             "vae": None if ours else type(parts.vae).__name__,
             "channels_last": not all(w.is_contiguous() for w in weights),
             "perturb": {"type": type(scheme).__name__, "fields": values and {k: _plain(v) for k, v in values.items()}},
-            "keep": None if parts.keep is None else type(parts.keep).__name__,
+            "filter": None if parts.filter is None else type(parts.filter).__name__,
             "residual": bool(parts.residual),
         },
         "data": {
             "event_shape": list(samples.event_shape),
-            "latent": parts.bank.mean.shape[1],
+            "latent_dim": parts.bank.mean.shape[1],
             "names": list(samples.names),
             "files": list(samples.files),
             "columns": list(samples.columns),
@@ -244,7 +244,7 @@ def _read(path: Path, remedy: str) -> dict[str, Any]:
 def _perturbation(type: str, fields: dict[str, Any] | None) -> Perturbation:  # noqa: A002 (the key in the file)
     if fields is None:
         _pass_again("perturb", type)
-    checks.one_of("the perturbation", type, tuple(PERTURBATIONS))
+    checks.check_choice("the perturbation", type, tuple(PERTURBATIONS))
     return PERTURBATIONS[type](**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
 
 
@@ -268,10 +268,10 @@ def _bank(path: Path, names: tuple[str, ...], counts: list[int], event_shape: li
     if not _fits(x, y, mean, stddev, counts, event_shape):
         checks.refuse(f"a bank that fits {CONFIG}", f"another in '{path}'", "do not mix the files of two augmenters")
     donors = {name.removeprefix(DONORS): t.clone() for name, t in tensors.items() if name.startswith(DONORS)}
-    return Bank(Samples(x, y, names), mean, stddev, scaling, Donors(**donors) if donors else None)
+    return Bank(Samples(x, y, names), mean, stddev, scaling, PseudoLabelled(**donors) if donors else None)
 
 
-def _donated(donors: Donors | None) -> dict[str, Tensor]:
+def _donated(donors: PseudoLabelled | None) -> dict[str, Tensor]:
     return {} if donors is None else {f"{DONORS}{field.name}": getattr(donors, field.name) for field in fields(donors)}
 
 

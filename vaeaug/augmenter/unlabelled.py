@@ -21,7 +21,7 @@ from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.filters.cross_fitted import CrossFitted, SampleSource
 from vaeaug.models.codec import Codec
 from vaeaug.perturb.bank import Bank
-from vaeaug.perturb.pseudo_labelled import Donors
+from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.runtime import checks, seeds
 
 NEIGHBOURS = 25  # unlabelled samples near a labelled one that may become its donors
@@ -46,7 +46,7 @@ def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
         checks.refuse("a VAE that is not told labels", "a conditional one and samples without labels", remedy)
     x = _without_labels(data, samples)
     found = from_arrays(x, torch.zeros(len(x), dtype=torch.long)).x
-    checks.event("unlabelled", found, samples.event_shape)
+    checks.check_event_shape("unlabelled", found, samples.event_shape)
     return found
 
 
@@ -100,7 +100,7 @@ def fit_teacher(bank: Bank, teacher: Any, augmenter: SampleSource, seed: int) ->
     return CrossFitted.fit(bank.samples, teacher, folds=folds, seed=seeds.derive(seed, 3), augmenter=augmenter)
 
 
-def match_pseudo_labels(bank: Bank, codec: Codec, pool: Tensor, teacher: CrossFitted) -> Donors:
+def match_pseudo_labels(bank: Bank, codec: Codec, pool: Tensor, teacher: CrossFitted) -> PseudoLabelled:
     """Returns the unlabelled samples that are near a labelled one and look like its class to the teachers.
 
     Arguments:
@@ -123,7 +123,7 @@ def match_pseudo_labels(bank: Bank, codec: Codec, pool: Tensor, teacher: CrossFi
     places, first = _first_of_each(candidate[order])
     kept = order[first]
     at = places.to(mean.device)
-    return Donors(pool[places], owner[kept], confidence[kept], mean[at], stddev[at])
+    return PseudoLabelled(pool[places], owner[kept], confidence[kept], mean[at], stddev[at])
 
 
 def _neighbours(z: Tensor, pool: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ from vaeaug.data.loading import as_samples, load
 from vaeaug.data.samples import Samples, split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
-from vaeaug.runtime.parallel import check_sendable, spread
+from vaeaug.runtime.parallel import check_picklable, map_in_processes
 
 __all__ = ["Settings", "augmenter_of", "compare", "kept", "left_out", "splits"]
 
@@ -39,14 +39,14 @@ def compare(
     test: Any = None,
     per_class: Regime = 20,
     unlabelled: int = 0,
-    classifier: Any = ("cnn",),
-    arm: Sequence[Arm] | None = None,
+    classifiers: Any = ("cnn",),
+    methods: Sequence[Arm] | None = None,
     seeds: int | Sequence[int] = 5,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
-    rows: str | Path | None = None,
-    keep: str | Path | None = None,
+    results: str | Path | None = None,
+    save_augmenter_to: str | Path | None = None,
     name: str | None = None,
-    jobs: int = 1,
+    n_jobs: int = 1,
     progress: bool = True,
 ) -> Iterator[Result]:
     """Trains classifiers with and without augmentation; yields a row per cell as it is done.
@@ -60,17 +60,17 @@ def compare(
         per_class: Training samples per class, one count per class, or the name of a lopsided regime.
         unlabelled: Adds arms that also see so many other samples of `data`, without their labels: 'vae, unlabelled',
             'classical + vae, unlabelled' and the recipe's. The other arms do not see them.
-        classifier: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
+        classifiers: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
             estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
             samples standardised by the moments of the training subset.
-        arm: The arms; by default those of `bench.methods.arms` (for rows of your own choice, `arms(..., images=False)`).
+        methods: The methods; by default those of `bench.methods.arms` (for tabular data `arms(..., images=False)`).
             Those that do not suit a classifier are left out: `left_out`.
         seeds: How many, or which.
         settings: What the arms share.
-        rows: A CSV file that keeps the rows; the cells that it already has are not run again.
-        keep: A folder to save the first seed's augmenter in, if an arm trains it: see `kept`.
+        results: A CSV file that keeps the rows; the cells that it already has are not run again.
+        save_augmenter_to: A folder to save the first seed's augmenter in, if an arm trains it: see `kept`.
         name: The name of the data in the rows; by default that of the set or file.
-        jobs: The number of processes, which take seeds in turn; the order of the rows may depend on it, their content does
+        n_jobs: The number of processes, which take seeds in turn; the order of the rows may depend on it, their content does
             not. A script that asks for more than 1 needs `if __name__ == "__main__":`.
         progress: Whether to show a bar.
 
@@ -79,27 +79,30 @@ def compare(
     """
     name = name or (Path(data).stem if isinstance(data, str | Path) else "data")
     pool, held_out = _parts(data, y, test)
-    judged = _classifiers(classifier, pool)
+    judged = _classifiers(classifiers, pool)
     _check_amounts(pool, per_class, halved=test is None and not _official(data))
-    checks.within("jobs", jobs, 1, whole=True)
-    checks.within("unlabelled", unlabelled, 0, whole=True)
+    checks.check_number("n_jobs", n_jobs, 1, whole=True)
+    checks.check_number("unlabelled", unlabelled, 0, whole=True)
     images = pool.x.ndim == 4
-    chosen = (*(arms(name, images=images) if arm is None else arm), *with_unlabelled(unlabelled, name, images=images))
+    chosen = (
+        *(arms(name, images=images) if methods is None else methods),
+        *with_unlabelled(unlabelled, name, images=images),
+    )
     _check_unlabelled(chosen, pool, per_class)
     conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
     if not conditions:
         checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")
     for _, a in conditions:
         a.check_ready()
-    if jobs > 1:
+    if n_jobs > 1:
         for one in judged:
-            check_sendable(f"the classifier {one.name}", one.given)
+            check_picklable(f"the classifier {one.name}", one.given)
     judged_on = digest(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
-    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions, keep)
-    path = Path(rows) if rows else None
+    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions, save_augmenter_to)
+    path = Path(results) if results else None
     if path is not None:
-        files.check_place(path)
-    return _rows(plan, _chosen(seeds), settings, path, jobs, progress)
+        files.check_writable(path)
+    return _rows(plan, _chosen(seeds), settings, path, n_jobs, progress)
 
 
 def left_out(classifier: Any, arm: Sequence[Arm], images: bool) -> list[tuple[str, str, str]]:
@@ -118,9 +121,9 @@ def _parts(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
     if test is None:
         return splits(data)
     pool, held_out = as_samples(data), as_samples(test)
-    checks.event("test", held_out.x, pool.event_shape)
+    checks.check_event_shape("test", held_out.x, pool.event_shape)
     held_out = _renumbered(held_out, pool.names)
-    checks.labels(held_out.y, len(pool.names))
+    checks.check_labels(held_out.y, len(pool.names))
     return pool, held_out
 
 
@@ -133,7 +136,7 @@ def _renumbered(test: Samples, names: tuple[str, ...]) -> Samples:
         return replace(test, y=places[test.y], names=names)
     if test.names == tuple(map(str, range(len(test.names)))):
         # Numbers instead of names.
-        checks.labels(test.y, len(names))
+        checks.check_labels(test.y, len(names))
         return replace(test, names=names)
     strange = ", ".join(sorted(set(test.names) - set(names)))
     checks.refuse(f"test data of the classes {', '.join(names)}", strange, "name its classes as those of the data")
@@ -162,13 +165,13 @@ def _listed(given: Any) -> list[Any]:
 def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
     wanted = regimes.counts(per_class, len(pool.names))
     short = [(label, there) for label, there in enumerate(pool.counts) if there < max(wanted)]
-    checks.within("per_class", min(wanted), 1, whole=True)
+    checks.check_number("per_class", min(wanted), 1, whole=True)
     if halved and isinstance(per_class, int) and short:
         label, there = min(short, key=lambda pair: pair[1])
         got = f"{there} of class {label} ({pool.names[label]}): half of the data is held out to judge on"
         remedy = f"ask for {there} or fewer per class, or pass test data of your own (--test on the command line)"
         checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
-    checks.enough(regimes.drawn(pool, per_class, 0).counts)
+    checks.check_class_counts(regimes.drawn(pool, per_class, 0).counts)
 
 
 def _check_unlabelled(chosen: Sequence[Arm], pool: Samples, per_class: Regime) -> None:
@@ -181,10 +184,10 @@ def _check_unlabelled(chosen: Sequence[Arm], pool: Samples, per_class: Regime) -
 
 def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
-        checks.within("seeds", seeds, 1, whole=True)
+        checks.check_number("seeds", seeds, 1, whole=True)
         return tuple(range(seeds))
     for seed in seeds:
-        checks.within("seed", seed, 0, whole=True)
+        checks.check_number("seed", seed, 0, whole=True)
     if not seeds or len(set(seeds)) < len(seeds):
         checks.refuse("seeds that differ", list(seeds), "pass a number, or a list like [100, 101]")
     return tuple(seeds)
@@ -220,11 +223,11 @@ def _rows(
     with tqdm(
         total=len(seeds) * len(plan.conditions), desc="benchmark", disable=not progress, unit="cell", leave=False
     ) as bar:
-        for row in spread(partial(_of_seed, plan, settings, done, seeds[0]), seeds, jobs):
+        for row in map_in_processes(partial(_of_seed, plan, settings, done, seeds[0]), seeds, jobs):
             _check_alike(steps.setdefault((row.seed, row.classifier), row), row)
             if path and row.cell not in done:
                 append(path, row)
-            bar.set_postfix_str(f"seed {row.seed}, {row.classifier}, {row.arm}: {row.accuracy:.1%}", refresh=False)
+            bar.set_postfix_str(f"seed {row.seed}, {row.classifier}, {row.method}: {row.accuracy:.1%}", refresh=False)
             bar.update()
             yield row
 
@@ -255,7 +258,7 @@ def _check_alike(first: Result, row: Result) -> None:
 
 
 def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:
-    setup = digest(repr((arm, run.settings, plan.judged_on)).encode(), classifier.text.encode())
+    setup = digest(repr((arm, run.settings, plan.judged_on)).encode(), classifier.source_fingerprint.encode())
     cell = (plan.name, plan.regime, classifier.name, arm.name, str(run.seed), run.subset, setup)
     if cell in done:
         return done[cell]
@@ -270,7 +273,8 @@ def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tup
         data=plan.name,
         regime=plan.regime,
         classifier=classifier.name,
-        arm=arm.name,
+        method=arm.name,
+        kind="",
         seed=run.seed,
         steps=steps,
         train_seconds=round(seconds, 2),

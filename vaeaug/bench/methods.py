@@ -68,7 +68,7 @@ def every(
     plain = classical or CLASSICAL.get(data, Classical())
     moves = ClassicalAugmentation(plain)
     vae = Synthetic(perturb or for_estimators(images))
-    pca, worst = Components(vae.perturb), replace(vae, worst_of=4)
+    pca, worst = Components(vae.perturb), replace(vae, hardest_of=4)
     schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
     others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
     return (
@@ -86,7 +86,7 @@ def every(
         Arm("classical + vae, worst of 4", (worst, moves)),
         Arm("classical + vae + mixup", (vae, moves, Mix())),
         Arm(RECIPE, (worst, moves, Mix())),
-        Arm(ANY_CLASS, (replace(worst, perturb=Difference(donors="any")), moves, Mix())),
+        Arm(ANY_CLASS, (replace(worst, perturb=Difference(pairs_from="any_class")), moves, Mix())),
         Arm("classical + mixup + class weights", (moves, Mix(), ClassWeights())),
         Arm("classical + mixup + oversampling", (moves, Mix()), Oversample()),
         Arm("classical + vae + class weights", (vae, moves, ClassWeights())),
@@ -123,16 +123,16 @@ def _balanced(moves: Stage, perturb: Perturbation) -> tuple[Arm, ...]:
 
 def _joined(moves: Stage, perturb: Perturbation) -> tuple[Arm, ...]:
     """Returns the arms in which children join a batch, and their control."""
-    child = Synthetic(perturb, ratio=1.0)
-    beside, hardest = Joined(child), Joined(replace(child, worst_of=4), beside=1)
+    child = Synthetic(perturb, replace=1.0)
+    add, hardest = Joined(child), Joined(replace(child, hardest_of=4), add=1)
     return (
-        Arm("vae joined", (beside,)),
-        Arm(JOINED, (beside, moves)),
-        Arm(JOINED_MIXED, (beside, moves, Mix())),
+        Arm("vae joined", (add,)),
+        Arm(JOINED, (add, moves)),
+        Arm(JOINED_MIXED, (add, moves, Mix())),
         Arm(HARDEST, (hardest, moves)),
         Arm(HARDEST_MIXED, (hardest, moves, Mix())),
-        Arm(f"{JOINED_MIXED} + class weights", (beside, moves, Mix(), ClassWeights())),
-        Arm(f"{JOINED} + oversampling", (beside, moves), Oversample()),
+        Arm(f"{JOINED_MIXED} + class weights", (add, moves, Mix(), ClassWeights())),
+        Arm(f"{JOINED} + oversampling", (add, moves), Oversample()),
         Arm("classical, repeated", (Joined(Repeat()), moves)),
     )
 
@@ -157,9 +157,14 @@ def with_unlabelled(
     return (
         Arm("vae, unlabelled", (vae,)),
         Arm("classical + vae, unlabelled", (vae, moves)),
-        Arm(f"{JOINED_MIXED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, ratio=1.0)), moves, Mix())),
-        Arm(f"{RECIPE}, unlabelled", (replace(vae, worst_of=4), moves, Mix())),
-        Arm(f"{ANY_CLASS}, unlabelled", (replace(vae, perturb=Difference(donors="any"), worst_of=4), moves, Mix())),
+        Arm(
+            f"{JOINED_MIXED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, replace=1.0)), moves, Mix())
+        ),
+        Arm(f"{RECIPE}, unlabelled", (replace(vae, hardest_of=4), moves, Mix())),
+        Arm(
+            f"{ANY_CLASS}, unlabelled",
+            (replace(vae, perturb=Difference(pairs_from="any_class"), hardest_of=4), moves, Mix()),
+        ),
     )
 
 
@@ -183,6 +188,6 @@ def arms(
     of_peers = [name for name, arm in there.items() if arm.growth in PEERS.values()]
     wanted: dict[str, Arm] = {}
     for name in names:
-        checks.one_of("arm", name, (*there, "peers", "all"))
+        checks.check_choice("arm", name, (*there, "peers", "all"))
         wanted |= {one: there[one] for one in (of_peers if name == "peers" else [name])}
     return tuple(wanted.values())

@@ -38,7 +38,7 @@ def counts(regime: int | str | Sequence[int], classes: int, seed: int = 0) -> li
     if isinstance(regime, int):
         return [regime] * classes
     if isinstance(regime, str):
-        checks.one_of("per_class", regime, tuple(LOPSIDED))
+        checks.check_choice("per_class", regime, tuple(LOPSIDED))
     found = list(LOPSIDED[regime] if isinstance(regime, str) else regime)
     if len(found) != classes:
         checks.refuse(f"one count or {classes} counts", f"{len(found)} counts", "give one count per class")

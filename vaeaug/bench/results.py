@@ -17,7 +17,8 @@ class Result:
     """One cell of the benchmark.
 
     Arguments:
-        data, regime, classifier, arm, seed: What was run.
+        data, regime, classifier, method, seed: What was run.
+        kind: The kind of the method: `ours`, `baseline`, `control` or `generator`.
         accuracy, balanced_accuracy, macro_f1: On the test split, in 0..1.
         mcc: Matthews' correlation coefficient, in -1..1.
         steps: Optimiser steps of the classifier; 0 for scikit-learn.
@@ -32,7 +33,8 @@ class Result:
     data: str
     regime: str
     classifier: str
-    arm: str
+    method: str
+    kind: str
     seed: int
     accuracy: float
     balanced_accuracy: float
@@ -49,7 +51,7 @@ class Result:
     @property
     def cell(self) -> tuple[str, ...]:
         """What tells this row from all others."""
-        return self.data, self.regime, self.classifier, self.arm, str(self.seed), self.subset, self.setup
+        return self.data, self.regime, self.classifier, self.method, str(self.seed), self.subset, self.setup
 
 
 def read(path: str | Path) -> list[Result]:

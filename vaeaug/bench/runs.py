@@ -27,7 +27,7 @@ from vaeaug.data.samples import Samples
 from vaeaug.models import classifiers
 from vaeaug.models.classifiers import as_classifier
 from vaeaug.models.fitting import default_steps, fit_vae
-from vaeaug.models.training import PRECISIONS, Shuffled, autocast, evaluating, train
+from vaeaug.models.training import PRECISIONS, ShuffledIndices, autocast, evaluating, train
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.parallel import one_thread
 
@@ -59,14 +59,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch"):
-            checks.within(name, getattr(self, name), 1, whole=True)
-        checks.within("lr", self.lr, 0, above=True)
-        checks.within("weight_decay", self.weight_decay, 0)
-        checks.within("smoothing", self.smoothing, 0, 1)
-        checks.one_of("precision", self.precision, PRECISIONS)
+            checks.check_number(name, getattr(self, name), 1, whole=True)
+        checks.check_number("lr", self.lr, 0, above=True)
+        checks.check_number("weight_decay", self.weight_decay, 0)
+        checks.check_number("smoothing", self.smoothing, 0, 1)
+        checks.check_choice("precision", self.precision, PRECISIONS)
         known = inspect.signature(fit_vae).parameters
         for name, _ in self.vae:
-            checks.one_of("an argument of fit_vae", name, tuple(known))
+            checks.check_choice("an argument of fit_vae", name, tuple(known))
 
 
 Predict = Callable[[Tensor], Tensor]
@@ -145,14 +145,14 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
 
 def fit_network(run: Run, classifier: Any, arm: Arm) -> Fitted:
     classifier = as_classifier(classifier)
-    settings, mean, spread = run.settings, *classifiers.moments(run.samples.x)
+    settings, mean, spread = run.settings, *classifiers.channel_moments(run.samples.x)
     with seeds.forked(run.seed, 2):
         body = classifier.network(run.samples.event_shape, len(run.samples.names))
-    network = classifiers.Standardised(body, mean, spread).to(memory_format=torch.channels_last)
+    network = classifiers.Standardize(body, mean, spread).to(memory_format=torch.channels_last)
     run.network, run.classifier = network, classifier
     grown, transform = arm.grow(run), arm.fit(run)
     targets = nn.functional.one_hot(grown.y, len(grown.names)).float()
-    order = Shuffled(len(grown), settings.batch, seeds.derive(run.seed, 3))
+    order = ShuffledIndices(len(grown), settings.batch, seeds.derive(run.seed, 3))
     taken = 0
 
     def loss(step: int) -> Tensor:
@@ -186,7 +186,7 @@ def fit_estimator(run: Run, classifier: Any, arm: Arm) -> Fitted:
     run.network, run.classifier = None, classifier
     grown, transform = arm.grow(run), arm.fit(run)
     x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
-    if arm.stages and all(stage.weighs for stage in arm.stages):
+    if arm.stages and all(stage.weights_samples for stage in arm.stages):
         x, t = transform(x, t, seeds.derive(run.seed, 4))
     elif arm.stages:
         times = max(1, min(COPIES, MOST // len(x)))

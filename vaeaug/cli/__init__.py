@@ -12,9 +12,8 @@ from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
 from vaeaug.cli.tune import tune
-from vaeaug.models.training import Diverged
 from vaeaug.runtime import checks
-from vaeaug.runtime.distributed import Lost
+from vaeaug.runtime.errors import Diverged, ProcessLost
 
 app = typer.Typer(
     help="Data augmentation for classifiers, out of a variational autoencoder.\n\n"
@@ -50,6 +49,6 @@ def main() -> None:
     """Runs the command line: bad input is one line and exit code 2."""
     try:
         app()
-    except (checks.InputError, Diverged, Lost) as error:
+    except (checks.InputError, Diverged, ProcessLost) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -98,14 +98,14 @@ def bench(
             pool,
             test=judged,
             per_class=asked,
-            classifier=chosen,
-            arm=conditions,
+            classifiers=chosen,
+            methods=conditions,
             seeds=seeds,
             settings=settings,
-            rows=output / "rows.csv",
-            keep=output if pool.x.ndim == 4 else None,
+            results=output / "rows.csv",
+            save_augmenter_to=output if pool.x.ndim == 4 else None,
             name=name,
-            jobs=jobs or os.cpu_count() or 1,
+            n_jobs=jobs or os.cpu_count() or 1,
         )
     )
     _tell(output, _ordered(rows, chosen, conditions), f"{name}, {per_class} training samples per class, {seeds} seeds")
@@ -118,7 +118,7 @@ def bench(
 def _ordered(rows: list[Result], classifier: Sequence[str], conditions: Sequence[methods.Arm]) -> list[Result]:
     """Puts rows into the order of the cells, whatever order they came in."""
     order = {(one, a.name): place for place, (one, a) in enumerate(itertools.product(classifier, conditions))}
-    rows.sort(key=lambda row: (row.seed, order[row.classifier, row.arm]))
+    rows.sort(key=lambda row: (row.seed, order[row.classifier, row.method]))
     return rows
 
 
@@ -128,17 +128,17 @@ def _tell(output: Path, rows: Sequence[Result], title: str) -> None:
     typer.echo(f"{title}\n\n{wording.table(rows)}\n")
     for found in wording.by_rival(rows).values():
         for contrast in found:
-            if "vae" in contrast.arm:
+            if "vae" in contrast.method:
                 typer.echo(wording.sentence(contrast))
 
 
 def _read(source: str, test: str | None, label: str | None, size: int | None) -> tuple[data.Samples, Any]:
     """Returns the data, and what to judge on; None where `compare` is to hold out half."""
     if test is not None:
-        return data.load(source, label=label, size=size), data.load(test, label=label, size=size)
+        return data.load(source, label_column=label, size=size), data.load(test, label_column=label, size=size)
     if source == "fashion-mnist":
         return compare.splits(source)
-    return data.load(source, label=label, size=size), None
+    return data.load(source, label_column=label, size=size), None
 
 
 def _regime(words: str) -> Any:

@@ -45,14 +45,22 @@ def fit(
     """
     saving.check_free(output)
     check_device(device)
-    with distributed.joined(device) as world:
-        samples: Any = data.load(source, label=label, size=size) if bank is None else _stream(source, size, batch)
+    with distributed.process_group(device) as world:
+        samples: Any = (
+            data.load(source, label_column=label, size=size) if bank is None else _stream(source, size, batch)
+        )
         augmenter = Augmenter(perturb=scheme(perturb, scale))
-        training = {"steps": steps, "batch": batch, "latent": latent, "checkpoint": checkpoint, "device": device}
-        augmenter.fit(samples, seed=seed, bank=bank, world=world, **training)
-        if world.leads:
+        training = {
+            "steps": steps,
+            "batch_size": batch,
+            "latent_dim": latent,
+            "checkpoint": checkpoint,
+            "device": device,
+        }
+        augmenter.fit(samples, seed=seed, bank_size=bank, world=world, **training)
+        if world.is_main:
             augmenter.save(output)
-    if world.leads:
+    if world.is_main:
         found = augmenter.bank_.samples
         typer.echo(f"{output}: an augmenter of {len(found)} samples in {len(found.names)} classes")
 

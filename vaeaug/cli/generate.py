@@ -35,7 +35,7 @@ def generate(
         int | None,
         typer.Option(help="Write shards of so many samples into the folder; the same command goes on after a kill."),
     ] = None,
-    format: Annotated[str | None, typer.Option(help=f"Of the shards: {FORMATS}.")] = None,  # noqa: A002
+    format: Annotated[str | None, typer.Option(help=f"Of the shards: {FORMATS}.")] = None,
     perturb: Perturb = None,
     scale: Scale = None,
     seed: Seed = 0,
@@ -53,9 +53,9 @@ def generate(
     is a place in the data that the augmenter was fitted to. Who fitted with --size passes it with --near, too. With shards,
     torchrun spreads the work over processes.
     """
-    checks.within("n", n, 1, whole=True)
+    checks.check_number("n", n, 1, whole=True)
     check_device(device)
-    with distributed.joined(device, training=False) as world:
+    with distributed.process_group(device, training=False) as world:
         augmenter = Augmenter.load(model)
         if perturb is not None or scale is not None:
             augmenter = augmenter.using(perturb=scheme(perturb, scale, augmenter.perturb))
@@ -85,6 +85,6 @@ def generate(
         else:
             with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
                 parts = shards.between(augmenter.chunks(seed, x, y), 0, n, bar)
-                formats.save(parts, output, formats.About.of(bank, files), n)
-    if world.leads:
+                formats.save(parts, output, formats.Metadata.of(bank, files), n)
+    if world.is_main:
         typer.echo(f"{output}: {n} samples" + (f" in {len(made)} shards" if sharded else ""))

@@ -25,7 +25,7 @@ Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by 
 def scheme(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:
     known = {scheme.lower(): cls for scheme, cls in PERTURBATIONS.items()}
     if name is not None:
-        checks.one_of("perturb", name.lower(), tuple(known))
+        checks.check_choice("perturb", name.lower(), tuple(known))
     chosen = default or DEFAULT
     if name is not None and known[name.lower()] is not type(chosen):
         chosen = known[name.lower()]()
@@ -51,4 +51,4 @@ def class_numbers(words: str, names: tuple[str, ...]) -> list[int]:
     found = [word.strip() for word in words.split(",")]
     # A class may be called by its number, unless another one has that number for a name.
     known = [names[int(w)] if w not in names and w.isdigit() and int(w) < len(names) else w for w in found]
-    return checks.labels(known, names=names).tolist()
+    return checks.check_labels(known, names=names).tolist()

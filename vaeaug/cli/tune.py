@@ -44,14 +44,14 @@ def tune(
     """
     saving.check_free(output)
     report = output.with_name(f"{output.name}.tuning.json")
-    files.check_place(report)
-    samples = data.load(source, label=label, size=size)
+    files.check_writable(report)
+    samples = data.load(source, label_column=label, size=size)
     images = samples.x.ndim == 4
     moves = methods.CLASSICAL.get(source, Classical()) if classical and images else None
     augmenter, tuned = search.tune(
         samples,
         classifier or ("cnn" if images else "logistic"),
-        budget=budget,
+        time_budget=budget,
         classical=moves,
         folds=folds,
         repeats=repeats,
@@ -60,7 +60,7 @@ def tune(
         seed=seed,
     )
     augmenter.save(output)
-    chosen = {name: getattr(tuned.chosen, name) for name in ("name", "ratio", "worst_of", "beside")}
+    chosen = {name: getattr(tuned.chosen, name) for name in ("name", "add", "replace", "hardest_of")}
     content = asdict(tuned) | {"chosen": chosen}
     files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
     typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with {_way(tuned.chosen)}")
@@ -71,4 +71,4 @@ def _finite(trial: dict[str, object]) -> dict[str, object]:
 
 
 def _way(chosen: Candidate) -> str:
-    return f"ratio={chosen.ratio:g}" if chosen.beside is None else f"beside={chosen.beside}"
+    return f"replace={chosen.replace:g}" if chosen.add is None else f"add={chosen.add}"

@@ -49,7 +49,7 @@ class Classical:
 
     def __post_init__(self) -> None:
         for name, high in {"shift": 1, "rotate": 180, "zoom": 0.9, "cutout": 1, "jitter": math.inf}.items():
-            checks.within(name, getattr(self, name), 0, high)
+            checks.check_number(name, getattr(self, name), 0, high)
 
     def on(self, x: Tensor) -> Augmentation:
         """Returns the augmentation for data like `x`, whose minimum and standard deviations it uses.

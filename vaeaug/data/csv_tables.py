@@ -32,23 +32,25 @@ class Table(NamedTuple):
 Line = tuple[int, list[str]]  # its number in the file, and its cells
 
 
-def read(path: Path, label: str | None = None) -> Table:
+def read(path: Path, label_column: str | None = None) -> Table:
     """Reads a `.csv`.
 
     Arguments:
         path: The file: UTF-8 text with commas. Its first line names the columns; where that line looks like all others, it is
             a row, and the columns are named 0, 1, 2 and so on.
-        label: The label column; by default the last.
+        label_column: The label column; by default the last.
 
     Raises:
         InputError: If it cannot be read, if a cell is missing or no finite number, or if the labels are no classes. The
             message names the line and the column.
     """
     lines = _lines(path)
-    header, lines = _header(path, lines, label)
-    if label is not None and label not in header:
-        checks.refuse(f"a column {label!r} in {path}", f"columns {checks.listed(header)}", "name the label column")
-    column = header.index(label) if label is not None else len(header) - 1
+    header, lines = _header(path, lines, label_column)
+    if label_column is not None and label_column not in header:
+        checks.refuse(
+            f"a column {label_column!r} in {path}", f"columns {checks.join_names(header)}", "name the label column"
+        )
+    column = header.index(label_column) if label_column is not None else len(header) - 1
     for number, cells in lines:
         if len(cells) != len(header):
             remedy = "mend or drop the line; a comma inside a cell needs quotes"
@@ -60,7 +62,7 @@ def read(path: Path, label: str | None = None) -> Table:
     names = sorted(set(words), key=lambda w: (len(w), w) if w.lstrip("-").isdigit() else (0, w))
     if len(names) > max(4, len(words) / 2):
         got = f"{len(names)} different ones in {len(words)} rows of column {header[column]!r}"
-        remedy = "name the label column: label='kind' in Python, --label kind on the command line, say"
+        remedy = "name the label column: label_column='kind' in Python, --label kind on the command line, say"
         checks.refuse(f"labels in {path} that come again and again", got, remedy)
     columns = [*header[:column], *header[column + 1 :], header[column]]
     return Table(_numbers(path, header, lines, column), np.array([names.index(w) for w in words]), names, columns)
@@ -82,7 +84,7 @@ def _lines(path: Path) -> list[Line]:
     return lines
 
 
-def _header(path: Path, lines: list[Line], label: str | None) -> tuple[list[str], list[Line]]:
+def _header(path: Path, lines: list[Line], label_column: str | None) -> tuple[list[str], list[Line]]:
     """Returns the names of the columns, and the lines that are rows."""
     first = lines[0][1]
     # What pandas writes before columns, named or not, is the number of the row: it would tell the label of sorted rows.
@@ -96,12 +98,14 @@ def _header(path: Path, lines: list[Line], label: str | None) -> tuple[list[str]
     # Columns that were never named are numbered in order by pandas, and by hand.
     if first in (places, [str(i + 1) for i in range(len(first))]):
         return first, lines[1:]
-    if _is_row(first, int(label) if label in places else len(first) - 1, lines) and (label is None or label in places):
+    if _is_row(first, int(label_column) if label_column in places else len(first) - 1, lines) and (
+        label_column is None or label_column in places
+    ):
         return places, lines
-    if label is not None:
+    if label_column is not None:
         return first, lines[1:]
     if all(map(_reads, first)):
-        got = f"numbers alone: {checks.listed(first, 5)}"
+        got = f"numbers alone: {checks.join_names(first, 5)}"
         checks.refuse(f"names of columns in the first line of {path}", got, "write a header above it")
     return first, lines[1:]
 

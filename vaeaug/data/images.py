@@ -24,7 +24,9 @@ PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
-def pixels(image: Image.Image, channels: int | None = None, size: int | None = None, name: str = "an image") -> Tensor:
+def image_to_tensor(
+    image: Image.Image, channels: int | None = None, size: int | None = None, name: str = "an image"
+) -> Tensor:
     """Returns one image as `(C, H, W)`: uint8, or float32 in 0..1 where it has 16 bits.
 
     Arguments:
@@ -69,7 +71,7 @@ def _with_channels(x: Tensor, channels: int) -> Tensor:
     return x if len(x) >= channels else torch.cat([x, torch.full_like(x[:1], white)])
 
 
-def together(found: Sequence[Tensor], names: Sequence[str] = (), remedy: str = "resize them") -> Tensor:
+def stack_images(found: Sequence[Tensor], names: Sequence[str] = (), remedy: str = "resize them") -> Tensor:
     """Stacks pictures, each `(C, H, W)`, into `(N, C, H, W)`.
 
     Grey ones beside coloured ones get their channels, and 8 bits beside 16 become floats in 0..1.
@@ -96,14 +98,14 @@ def together(found: Sequence[Tensor], names: Sequence[str] = (), remedy: str = "
 
 
 def read(path: Path, channels: int | None = None, size: int | None = None) -> Tensor:
-    """Reads one image file as `pixels` does.
+    """Reads one image file as `image_to_tensor` does.
 
     Raises:
         InputError: If it is no image, or a broken one; the message names it.
     """
     try:
         with Image.open(path) as image:
-            return pixels(image, channels, size, f"'{path}'")
+            return image_to_tensor(image, channels, size, f"'{path}'")
     except checks.InputError:
         raise
     except UnidentifiedImageError:
@@ -124,7 +126,7 @@ def read_images(path: str | Path, channels: int, size: int | None = None) -> Ten
     files = image_files(path)
     if channels not in MODES:
         checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
-    return together([read(file, channels, size) for file in files], list(map(str, files)))
+    return stack_images([read(file, channels, size) for file in files], list(map(str, files)))
 
 
 def image_files(path: str | Path) -> list[Path]:
@@ -157,8 +159,8 @@ def read_folder(path: Path, size: int | None = None) -> tuple[Tensor, list[int],
         found.append(x[:3])
         if x.shape[1:] != found[0].shape[1:]:
             remedy = "resize them: size=32 in vaeaug.data.load or --size 32 on the command line, say"
-            together([found[0], x], [str(files[0][0]), str(file)], remedy)
-    x = together(found)
+            stack_images([found[0], x], [str(files[0][0]), str(file)], remedy)
+    x = stack_images(found)
     if x.is_floating_point() and x.max() <= DIM:
         warnings.warn(
             f"the 16-bit pictures in '{path}' reach {float(x.max()):.1%} of white only; if they hold fewer bits, 12 say, "
@@ -175,7 +177,7 @@ def as_pictures(value: Any, channels: int | None = None) -> Tensor | None:
     images = [value] if isinstance(value, Image.Image) else value
     if not isinstance(images, list | tuple) or not images or not all(isinstance(i, Image.Image) for i in images):
         return None
-    return together([pixels(image, channels, name=f"number {i}") for i, image in enumerate(images)])
+    return stack_images([image_to_tensor(image, channels, name=f"number {i}") for i, image in enumerate(images)])
 
 
 def _class_folders(path: Path) -> list[Path]:

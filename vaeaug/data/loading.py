@@ -93,24 +93,26 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
     xs, ys = [], []
     for i in range(size):
         x, y = pair(dataset[i])
-        xs.append(images.pixels(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
+        xs.append(images.image_to_tensor(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
         ys.append(y)
         if xs[-1].shape != xs[0].shape:
             remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
             refused = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
             checks.refuse("samples of one shape", refused, remedy)
     # Pictures of 8 bits may stand beside some of 16.
-    return images.together(xs) if isinstance(x, Image.Image) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
+    return images.stack_images(xs) if isinstance(x, Image.Image) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
 
 
-def load(source: str | Path, *, train: bool = True, label: str | None = None, size: int | None = None) -> Samples:
+def load(
+    source: str | Path, *, train: bool = True, label_column: str | None = None, size: int | None = None
+) -> Samples:
     """Loads a named set or a path.
 
     Arguments:
         source: `digits`, `breast-cancer`, `wine` (shipped with scikit-learn, one part only), `fashion-mnist`, a folder
             of class folders, an `.npz` with `x` and `y`, or a `.csv` with a label column.
         train: Fashion-MNIST alone has two official parts; False loads its test part.
-        label: The label column of a `.csv`; by default the last.
+        label_column: The label column of a `.csv`; by default the last.
         size: Resizes the images of a folder to `size` x `size` pixels; by default they must be alike.
 
     Raises:
@@ -127,7 +129,7 @@ def load(source: str | Path, *, train: bool = True, label: str | None = None, si
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
     if path.suffix.lower() == ".csv" and path.is_file():
-        table = csv_tables.read(path, label)
+        table = csv_tables.read(path, label_column)
         return replace(from_arrays(table.x, table.y, table.names), columns=tuple(table.columns))
     known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     checks.refuse(known, repr(str(source)), "check the name or the path")
@@ -161,13 +163,15 @@ def _fashion_mnist(train: bool) -> Samples:
     return from_arrays(found.data[:, None], found.targets, found.classes)
 
 
-def read_maybe_labelled(path: str | Path, event_shape: Sequence[int], label: str | None = None) -> tuple[Samples, bool]:
+def read_maybe_labelled(
+    path: str | Path, event_shape: Sequence[int], label_column: str | None = None
+) -> tuple[Samples, bool]:
     """Reads an `.npz` or a `.csv` of samples that may have labels, and says whether they do; without, all labels are 0.
 
     Arguments:
         path: The file. An `.npz` has labels if it has `y`, a `.csv` if it has more columns than features.
         event_shape: The shape of one sample.
-        label: The label column of a `.csv`; by default the last.
+        label_column: The label column of a `.csv`; by default the last.
 
     Raises:
         InputError: If it cannot be read.
@@ -177,14 +181,14 @@ def read_maybe_labelled(path: str | Path, event_shape: Sequence[int], label: str
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as found:
                 x = None if "y" in found else found["x"]
-        elif label is None:
+        elif label_column is None:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 plain = len(next(csv.reader(file), [])) == event_shape[0]
                 x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if plain else None
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         checks.refuse(f"numbers in '{path}'", f"'{error}'", "check the file")
     if x is None:
-        return load(path, label=label), True
+        return load(path, label_column=label_column), True
     return from_arrays(x, np.zeros(len(x), dtype=np.int64)), False
 
 

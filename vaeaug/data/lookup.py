@@ -10,7 +10,7 @@ from vaeaug.runtime import seeds
 SLACK = 1e-3  # the largest difference, as a share of the range, that rounding on the way through a loader may make
 
 
-class Lookup:
+class SampleIndex:
     """Finds samples among others by their content, but for rounding.
 
     Every sample is known by one number, its product with a fixed random vector; what that finds is then compared.

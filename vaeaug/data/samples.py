@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaeaug.data import images
 from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.seeds import Stream
 
 SMALLEST_SIDE = 8
 
@@ -75,6 +76,11 @@ class Scaling:
     gain: tuple[float, ...] = (1.0,)
     low: tuple[float, ...] = (0.0,)
     high: tuple[float, ...] = (1.0,)
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether the data are images that already lie in 0..1."""
+        return self == Scaling()
 
     @classmethod
     def fit(cls, x: Tensor) -> Scaling:
@@ -141,7 +147,7 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
         names: The class names; by default the numbers.
     """
     x = as_tensor("x", x)
-    y = checks.labels(y, names=tuple(map(str, names)))
+    y = checks.check_labels(y, names=tuple(map(str, names)))
     if len(x) != len(y):
         checks.refuse("as many samples as labels", f"{len(x)} samples and {len(y)} labels", "check how they were read")
     if len(x) == 0:
@@ -157,12 +163,12 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
         if min(x.shape[2:]) < SMALLEST_SIDE:
             smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
             checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or pass them as rows")
-    checks.finite("x", x)
+    checks.check_finite("x", x)
     if x.dtype == torch.uint8 and x.ndim > 2 and x.max() == 1:
         checks.refuse("uint8 images in 0..255", "values of 0 and 1 alone", "pass floats in 0..1, or 255 times x")
     x = unit_float(x).cpu()
     # What was finite may have overflowed in float32.
-    checks.finite("x as float32", x)
+    checks.check_finite("x as float32", x)
     return Samples(x, y.cpu(), tuple(map(str, names)))
 
 
@@ -174,7 +180,7 @@ def split(samples: Samples, test: float = 0.5, seed: int = 0) -> tuple[Samples, 
         test: The share of the test part, in (0, 1).
         seed: The same seed gives the same parts.
     """
-    checks.within("test", test, 0, 1, above=True)
+    checks.check_number("test", test, 0, 1, above=True)
     test_counts = [max(1, round(test * count)) if count else 0 for count in samples.counts]
     chosen = torch.zeros(len(samples), dtype=torch.bool)
     chosen[_draw(samples, test_counts, seed)] = True
@@ -197,9 +203,9 @@ def subset(samples: Samples, per_class: int | Sequence[int], seed: int = 0) -> S
     if len(counts) != classes:
         checks.refuse(f"one count or {classes} counts", f"{len(counts)} counts", "give one count per class")
     for label, (wanted, there) in enumerate(zip(counts, samples.counts, strict=True)):
-        checks.within("per_class", wanted, 1, whole=True)
+        checks.check_number("per_class", wanted, 1, whole=True)
         if wanted > there:
-            called = checks.of_class(label, samples.names)
+            called = checks.describe_class(label, samples.names)
             checks.refuse(f"at least {wanted} samples of {called}", there, "ask for fewer samples per class")
     return samples[_draw(samples, counts, seed)]
 
@@ -208,5 +214,7 @@ def _draw(samples: Samples, counts: Sequence[int], seed: int) -> Tensor:
     places = []
     for label, count in enumerate(counts):
         of_class = torch.nonzero(samples.y == label)[:, 0]
-        places.append(of_class[torch.randperm(len(of_class), generator=seeds.generator(seed, 7, label))[:count]])
+        places.append(
+            of_class[torch.randperm(len(of_class), generator=seeds.generator(seed, Stream.SUBSET, label))[:count]]
+        )
     return torch.cat(places)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from vaeaug.data.loading import pair
 from vaeaug.data.samples import Samples, Scaling, from_arrays
 from vaeaug.runtime import checks, seeds
-from vaeaug.runtime.distributed import ALONE, World
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 FIRST = 8192  # samples of a DataLoader that show its range
 
@@ -36,19 +36,19 @@ class Batch(NamedTuple):
     size: int
 
 
-def held(samples: Samples, order: Callable[[int], Tensor], world: World = ALONE) -> Callable[[int], Batch]:
+def held(samples: Samples, order: Callable[[int], Tensor], world: World = SINGLE_PROCESS) -> Callable[[int], Batch]:
     """Returns the function from a step to its batch, for samples in memory and the order of their places."""
 
     def batch(step: int) -> Batch:
         places = order(step)
-        share = world.share(len(places))
+        share = world.local_slice(len(places))
         return Batch(samples.x[places[share]], samples.y[places[share]], share.start, len(places))
 
     return batch
 
 
 def streamed(
-    loader: DataLoader, seed: int, check: Callable[[Samples], None], world: World = ALONE
+    loader: DataLoader, seed: int, check: Callable[[Samples], None], world: World = SINGLE_PROCESS
 ) -> Callable[[int], Batch]:
     """Returns the function from a step to its batch, for a DataLoader and steps that come one after the other.
 
@@ -71,7 +71,7 @@ def streamed(
         if len(samples) < world.size:
             remedy = "pass DataLoader(..., drop_last=True)"
             checks.refuse(f"batches of {world.size} samples or more", f"one of {len(samples)}", remedy)
-        share = world.share(len(samples))
+        share = world.local_slice(len(samples))
         return Batch(samples.x[share], samples.y[share], share.start, len(samples))
 
     return batch
@@ -104,7 +104,7 @@ def reservoir(data: Any, size: int, seed: int, batch: int = 64) -> tuple[DataLoa
     Raises:
         InputError: If the data is neither, cannot be used, or the sample misses a class.
     """
-    checks.within("bank", size, 2, whole=True)
+    checks.check_number("bank", size, 2, whole=True)
     if not isinstance(data, DataLoader):
         if not isinstance(data, Dataset):
             remedy = "leave bank out for data that fits into memory"

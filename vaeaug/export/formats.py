@@ -31,7 +31,7 @@ PART = "vaeaug-part"  # a picture that is being written
 
 
 @dataclass(frozen=True)
-class About:
+class Metadata:
     """What a reader of samples wants to know of them.
 
     Arguments:
@@ -47,7 +47,7 @@ class About:
     columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, bank: Bank, files: tuple[str, ...] | None = None) -> About:
+    def of(cls, bank: Bank, files: tuple[str, ...] | None = None) -> Metadata:
         """Returns what a bank knows; `files` are those of other parents."""
         samples, scaling = bank.samples, bank.scaling
         columns = samples.columns or (*(f"x{i}" for i in range(samples.x[0].numel())), "label")
@@ -57,7 +57,7 @@ class About:
         return self.files[int(parent)] if self.files else ""
 
 
-def save(parts: Generated | Iterable[Generated], path: str | Path, about: About, n: int | None = None) -> None:
+def save(parts: Generated | Iterable[Generated], path: str | Path, about: Metadata, n: int | None = None) -> None:
     """Writes synthetic samples, whole or not at all, holding one part of them in memory.
 
     Arguments:
@@ -74,13 +74,13 @@ def save(parts: Generated | Iterable[Generated], path: str | Path, about: About,
     path = Path(path)
     if isinstance(parts, Generated):
         n, parts = len(parts.y), [parts]
-    checks.within("n", n, 1, whole=True)
+    checks.check_number("n", n, 1, whole=True)
     if path.suffix in (".npz", ".csv"):
-        with files.beside(path) as new:
-            WRITERS[path.suffix](Plan(iter(parts), about, 0, n or 0, path.parent, path.stem), new)
+        with files.atomic_write(path) as new:
+            WRITERS[path.suffix](WriteJob(iter(parts), about, 0, n or 0, path.parent, path.stem), new)
         return
-    with files.beside(path, folder=True, may_replace=_written_here) as new:
-        images(Plan(iter(parts), about, 0, n or 0, new, MANIFEST), new / MANIFEST)
+    with files.atomic_write(path, folder=True, may_replace=_written_here) as new:
+        images(WriteJob(iter(parts), about, 0, n or 0, new, MANIFEST), new / MANIFEST)
 
 
 def check(path: Path, shape: tuple[int, ...]) -> None:
@@ -104,7 +104,7 @@ def check_images(shape: tuple[int, ...], got: str) -> None:
 
 
 @dataclass(frozen=True)
-class Plan:
+class WriteJob:
     """What one file is to hold.
 
     Arguments:
@@ -117,7 +117,7 @@ class Plan:
     """
 
     parts: Iterator[Generated]
-    about: About
+    about: Metadata
     first: int
     n: int
     home: Path
@@ -132,7 +132,7 @@ class Plan:
                 number += 1
 
 
-def npz(plan: Plan, new: Path) -> None:
+def npz(plan: WriteJob, new: Path) -> None:
     """Writes arrays `x, y, parent, confidence, names`, as `numpy.savez_compressed` does, without holding all of x."""
     columns: list[tuple[Tensor, ...]] = []
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -151,11 +151,11 @@ def npz(plan: Plan, new: Path) -> None:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def rows(plan: Plan, new: Path) -> None:
+def rows(plan: WriteJob, new: Path) -> None:
     """Writes features and class name as `vaeaug.data.load` reads them, and the provenance into a file next to it."""
     beside = _provenance(plan.home, plan.stem)
     with (
-        files.beside(beside) as other,
+        files.atomic_write(beside) as other,
         new.open("w", newline="", encoding="utf-8") as file,
         other.open("w", newline="", encoding="utf-8") as origin,
     ):
@@ -171,7 +171,7 @@ def _provenance(home: Path, stem: str) -> Path:
     return home / f"{stem}.parents.csv"
 
 
-def images(plan: Plan, new: Path) -> None:
+def images(plan: WriteJob, new: Path) -> None:
     """Writes pictures into class folders of the plan's home, and a manifest of them to `new`."""
     about, folders = plan.about, _folders(plan.about.names)
     part = new.with_name(PART)
@@ -205,17 +205,17 @@ def _written_here(path: Path) -> bool:
     return rows[:1] in ([list(COLUMNS)], [list(COLUMNS[:5])]) and there == {MANIFEST, *(row[0] for row in rows[1:])}
 
 
-def tar(plan: Plan, new: Path) -> None:
+def tar(plan: WriteJob, new: Path) -> None:
     """Writes a tar of the WebDataset kind with pictures, which have 8 bits per channel, or `.npy` files of what is none."""
     _tar(plan, new, exact=False)
 
 
-def exact_tar(plan: Plan, new: Path) -> None:
+def exact_tar(plan: WriteJob, new: Path) -> None:
     """Writes a tar of the WebDataset kind with `.npy` files, which keep every bit."""
     _tar(plan, new, exact=True)
 
 
-def _tar(plan: Plan, new: Path, *, exact: bool) -> None:
+def _tar(plan: WriteJob, new: Path, *, exact: bool) -> None:
     about = plan.about
     with new.open("wb") as file:
         for number, x, y, parent, confidence in plan:
@@ -244,7 +244,7 @@ def _member(file: Any, name: str, content: bytes) -> None:
     file.write(head + content + bytes(-len(content) % tarfile.BLOCKSIZE))
 
 
-def _png(x: Tensor, about: About) -> bytes:
+def _png(x: Tensor, about: Metadata) -> bytes:
     out = io.BytesIO()
     pixels = _bytes(x, about.bounds).permute(1, 2, 0).numpy()
     Image.fromarray(pixels[..., 0] if len(x) == 1 else pixels).save(out, "png")
@@ -262,7 +262,7 @@ def _bytes(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     return ((x - low) / (high - low) * 255).round().clamp(0, 255).byte()
 
 
-WRITERS: dict[str, Callable[[Plan, Path], None]] = {".npz": npz, ".csv": rows}
+WRITERS: dict[str, Callable[[WriteJob, Path], None]] = {".npz": npz, ".csv": rows}
 
 
 def flush(path: Path) -> None:

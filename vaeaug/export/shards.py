@@ -26,12 +26,12 @@ from vaeaug.augmenter.parents import as_near
 from vaeaug.export import formats
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files
-from vaeaug.runtime.distributed import ALONE, World
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 MANIFEST = "manifest.json"
 KIND = "vaeaug-shards"
 SHARD_SIZE = 40 * CHUNK
-FORMATS: dict[str, tuple[str, Callable[[formats.Plan, Path], None]]] = {
+FORMATS: dict[str, tuple[str, Callable[[formats.WriteJob, Path], None]]] = {
     "webdataset": (".tar", formats.tar),
     "webdataset-npy": (".tar", formats.exact_tar),
     "npz": (".npz", formats.npz),
@@ -47,12 +47,12 @@ def write(
     *,
     seed: int = 0,
     shard_size: int = SHARD_SIZE,
-    format: str = "webdataset",  # noqa: A002 (what it is called everywhere)
+    format: str = "webdataset",
     near: Any = None,
     labels: Any = None,
     files: tuple[str, ...] | None = None,
     progress: bool = True,
-    world: World = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> list[Path]:
     """Writes n synthetic samples to shards; called again after it was cut off, it writes those that are missing.
 
@@ -87,11 +87,11 @@ def write(
         ['shard-000000.tar', 'shard-000001.tar', 'shard-000002.tar']
     """
     augmenter.check_fitted()
-    checks.within("n", n, 1, whole=True)
-    checks.within("shard_size", shard_size, 1, whole=True)
-    checks.within("seed", seed, 0, whole=True)
-    checks.one_of("format", format, tuple(FORMATS))
-    folder, about = Path(folder), formats.About.of(augmenter.bank_, files if near is not None else None)
+    checks.check_number("n", n, 1, whole=True)
+    checks.check_number("shard_size", shard_size, 1, whole=True)
+    checks.check_number("seed", seed, 0, whole=True)
+    checks.check_choice("format", format, tuple(FORMATS))
+    folder, about = Path(folder), formats.Metadata.of(augmenter.bank_, files if near is not None else None)
     shape = augmenter.bank_.samples.event_shape
     _check_format(format, shape)
     suffix, writer = FORMATS[format]
@@ -105,7 +105,7 @@ def write(
         "near": _digest(near),
     }
     paths = [folder / f"shard-{k:06d}{suffix}" for k in range(-(-n // shard_size))]
-    if world.leads:
+    if world.is_main:
         _claim(folder, settings, about, paths)
     world.wait()
     mine = range(world.rank, len(paths), world.size)
@@ -115,7 +115,7 @@ def write(
         total=sum(sizes[k] for k in mine),
         initial=there,
         desc=f"generating, process 1 of {world.size}" if world.size > 1 else "generating",
-        disable=not progress or not world.leads,
+        disable=not progress or not world.is_main,
         unit="sample",
         leave=False,
     )
@@ -123,7 +123,9 @@ def write(
         for k in mine:
             if not paths[k].exists():
                 parts = between(make, k * shard_size, k * shard_size + sizes[k], bar)
-                _shard(writer, formats.Plan(parts, about, k * shard_size, sizes[k], folder, paths[k].stem), paths[k])
+                _shard(
+                    writer, formats.WriteJob(parts, about, k * shard_size, sizes[k], folder, paths[k].stem), paths[k]
+                )
     world.wait()
     return paths
 
@@ -143,7 +145,7 @@ def fingerprint(augmenter: Augmenter) -> str:
     """Returns a hash of all that an augmenter's samples depend on, but for what a filter of the user's own does."""
     bank = augmenter.bank_
     found = hashlib.sha256()
-    parts = (augmenter.perturb, type(augmenter.keep).__name__, augmenter.residual, bank.samples.names, bank.scaling)
+    parts = (augmenter.perturb, type(augmenter.filter).__name__, augmenter.residual, bank.samples.names, bank.scaling)
     found.update(repr(parts).encode())
     state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
@@ -161,16 +163,16 @@ def _check_format(name: str, shape: tuple[int, ...]) -> None:
         checks.refuse("another format than csv for images", "csv", "pass format='webdataset', say")
 
 
-def _shard(writer: Callable[[formats.Plan, Path], None], plan: formats.Plan, path: Path) -> None:
+def _shard(writer: Callable[[formats.WriteJob, Path], None], plan: formats.WriteJob, path: Path) -> None:
     for left in plan.home.glob(f".{path.stem}.*-*"):
         # What a killed process was writing.
         shutil.rmtree(left, ignore_errors=True)
-    with files.beside(path) as new:
+    with files.atomic_write(path) as new:
         writer(plan, new)
         formats.flush(new)
 
 
-def _claim(folder: Path, settings: dict[str, Any], about: formats.About, paths: list[Path]) -> None:
+def _claim(folder: Path, settings: dict[str, Any], about: formats.Metadata, paths: list[Path]) -> None:
     """Writes the manifest, or checks that the one that is there is the same."""
     file = folder / MANIFEST
     if not file.exists():

@@ -18,7 +18,7 @@ FEW = 0.1  # a class of which less is kept gets a warning
 ENOUGH = 20  # children judged before a share says anything
 
 
-class Verdict(NamedTuple):
+class FilterResult(NamedTuple):
     """Which samples to keep, `(B,)` booleans, and how sure of their labels the judge is, `(B,)` in 0..1."""
 
     keep: Tensor
@@ -29,7 +29,7 @@ class Filter(ABC):
     """Abstract: judges samples. Concrete ones are frozen dataclasses."""
 
     @abstractmethod
-    def __call__(self, x: Tensor, y: Tensor) -> Verdict:
+    def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         """Judges samples `(B, *event)` with labels `(B,)`."""
 
     def near(self, parents: Tensor) -> Filter:
@@ -67,19 +67,19 @@ class Confident(Filter):
     threshold: float = 0.3
 
     def __post_init__(self) -> None:
-        checks.within("threshold", self.threshold, 0, 1)
+        checks.check_number("threshold", self.threshold, 0, 1)
         if not callable(self.classifier) and not hasattr(self.classifier, "predict_proba"):
             remedy = "pass SVC(probability=True), say" if hasattr(self.classifier, "predict") else "pass one of these"
             kinds = "an nn.Module, an estimator with predict_proba, or a function"
             checks.refuse(kinds, type(self.classifier).__name__, remedy)
 
-    def __call__(self, x: Tensor, y: Tensor) -> Verdict:
+    def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         p = probabilities(self.classifier, x)
         if y.max() >= p.shape[1]:
             remedy = "train the classifier on every class"
             checks.refuse(f"a classifier of at least {int(y.max()) + 1} classes", p.shape[1], remedy)
         confidence = p.gather(1, y.to(p.device)[:, None])[:, 0].to(x.device)
-        return Verdict(confidence >= self.threshold, confidence)
+        return FilterResult(confidence >= self.threshold, confidence)
 
 
 class Tally:

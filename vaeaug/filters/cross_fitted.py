@@ -20,11 +20,11 @@ from tqdm.auto import tqdm
 
 from vaeaug.data.classical import Classical
 from vaeaug.data.loading import as_samples
-from vaeaug.data.lookup import Lookup
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.data.samples import Samples
-from vaeaug.filters.base import Confident, Filter, Teacher, Verdict, probabilities
+from vaeaug.filters.base import Confident, Filter, FilterResult, Teacher, probabilities
 from vaeaug.models import classifiers
-from vaeaug.models.training import Shuffled, train
+from vaeaug.models.training import ShuffledIndices, train
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.parallel import one_thread
 
@@ -34,7 +34,7 @@ AT_ONCE = 256  # samples that a teacher is asked about together
 class SampleSource(Protocol):
     """What makes synthetic samples for teachers: an augmenter, or its restriction to some of its real samples."""
 
-    def part(self, index: Tensor) -> SampleSource: ...
+    def subset(self, index: Tensor) -> SampleSource: ...
 
     def generate(self, n: int, *, seed: int) -> Any: ...
 
@@ -86,16 +86,16 @@ class CrossFitted(Teacher):
 
     teachers: tuple[tuple[Any, ...], ...]
     seen: Tensor
-    places: Lookup
+    places: SampleIndex
     classes: int
     threshold: float = 0.3
     weight: float = 1.0
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.within("threshold", self.threshold, 0, 1)
-        checks.within("weight", self.weight, 0, 1)
-        checks.within("temperature", self.temperature, 0, above=True)
+        checks.check_number("threshold", self.threshold, 0, 1)
+        checks.check_number("weight", self.weight, 0, 1)
+        checks.check_number("temperature", self.temperature, 0, above=True)
 
     @classmethod
     def fit(
@@ -131,16 +131,16 @@ class CrossFitted(Teacher):
             InputError: If the data, the classifier or a setting cannot be used.
         """
         samples = as_samples(data)
-        checks.enough(samples.counts)
-        checks.within("folds", folds, 1, whole=True)
-        checks.within("repeats", repeats, 1, whole=True)
+        checks.check_class_counts(samples.counts)
+        checks.check_number("folds", folds, 1, whole=True)
+        checks.check_number("repeats", repeats, 1, whole=True)
         for name in training:
-            checks.one_of("a setting of the teachers' training", name, Training._fields)
+            checks.check_choice("a setting of the teachers' training", name, Training._fields)
         several = isinstance(classifier, Sequence) and not isinstance(classifier, str)
         kinds = tuple(classifier) if several else (classifier,)
         for kind in kinds:
             _check_kind(kind, samples)
-        how, places = Training(**training), Lookup(samples.x)
+        how, places = Training(**training), SampleIndex(samples.x)
         seen = torch.cat([_dealt(samples, places, folds, seeds.derive(seed, 0, time)) for time in range(repeats)])
         plan = tqdm(seen, desc="training teachers", disable=not progress, leave=False, unit="teacher")
         teachers = []
@@ -155,10 +155,10 @@ class CrossFitted(Teacher):
     def using(self, **settings: float) -> CrossFitted:
         """Returns the same teachers with another `threshold`, `weight` or `temperature`."""
         for name in settings:
-            checks.one_of("a setting", name, ("threshold", "weight", "temperature"))
+            checks.check_choice("a setting", name, ("threshold", "weight", "temperature"))
         return replace(self, **settings)  # type: ignore[arg-type]
 
-    def __call__(self, x: Tensor, y: Tensor) -> Verdict:
+    def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         return self._verdict(x, y, None)
 
     def near(self, parents: Tensor) -> Filter:
@@ -189,9 +189,9 @@ class CrossFitted(Teacher):
         hard = nn.functional.one_hot(y.to(x.device), self.classes).float()
         return hard.lerp(self.probabilities(x, parents), self.weight)
 
-    def _verdict(self, x: Tensor, y: Tensor, parents: Tensor | None) -> Verdict:
+    def _verdict(self, x: Tensor, y: Tensor, parents: Tensor | None) -> FilterResult:
         confidence = self.probabilities(x, parents).gather(1, y.to(x.device)[:, None])[:, 0]
-        return Verdict(confidence >= self.threshold, confidence)
+        return FilterResult(confidence >= self.threshold, confidence)
 
     def _may_judge(self, size: int, parents: Tensor | None) -> Tensor:
         if parents is None:
@@ -207,13 +207,13 @@ class _Near(Filter):
     teachers: CrossFitted
     parents: Tensor
 
-    def __call__(self, x: Tensor, y: Tensor) -> Verdict:
+    def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         return self.teachers._verdict(x, y, self.parents)
 
 
 def _check_kind(kind: Any, samples: Samples) -> None:
     if isinstance(kind, str):
-        classifiers.known(kind)
+        classifiers.check_name(kind)
         if kind == "cnn" and samples.x.ndim == 2:
             checks.refuse("a classifier for rows", "cnn", "choose mlp, forest, logistic or knn")
         kind = classifiers.NETWORKS.get(kind) or classifiers.ESTIMATORS[kind](0)
@@ -223,7 +223,7 @@ def _check_kind(kind: Any, samples: Samples) -> None:
     Confident(kind)
 
 
-def _dealt(samples: Samples, places: Lookup, folds: int, seed: int) -> Tensor:
+def _dealt(samples: Samples, places: SampleIndex, folds: int, seed: int) -> Tensor:
     """Deals the samples into folds, class by class; returns which of so many teachers sees which, `(folds, N)`."""
     if folds == 1:
         return torch.ones(1, len(samples), dtype=torch.bool)
@@ -255,7 +255,7 @@ def _fitted(estimator: Any, known: Samples, part: Tensor, how: Training, seed: i
         estimator.set_params(random_state=seed % 2**32)
     if how.augmenter is not None:
         # Neither parents nor partners of these children are of the fold that is held out.
-        made = how.augmenter.part(part).generate(how.copies * len(known), seed=seeds.derive(seed, 0))
+        made = how.augmenter.subset(part).generate(how.copies * len(known), seed=seeds.derive(seed, 0))
         x, y = torch.cat([x, made.x]), torch.cat([y, made.y])
     return estimator.fit(x.flatten(1).numpy(), y.numpy())
 
@@ -263,9 +263,9 @@ def _fitted(estimator: Any, known: Samples, part: Tensor, how: Training, seed: i
 def _trained(make: Callable[..., nn.Module], known: Samples, how: Training, seed: int) -> nn.Module:
     with seeds.forked(seed, 0):
         body = make(known.event_shape, len(known.names))
-    network = classifiers.Standardised(body, *classifiers.moments(known.x)).to(memory_format=torch.channels_last)
+    network = classifiers.Standardize(body, *classifiers.channel_moments(known.x)).to(memory_format=torch.channels_last)
     augment = None if how.classical is None else how.classical.on(known.x)
-    order = Shuffled(len(known), how.batch, seeds.derive(seed, 1))
+    order = ShuffledIndices(len(known), how.batch, seeds.derive(seed, 1))
     targets = nn.functional.one_hot(known.y, len(known.names)).float()
 
     def loss(step: int) -> Tensor:

@@ -29,25 +29,25 @@ class Adapted(nn.Module):
         decode: Callable[..., Tensor],
         modules: Sequence[nn.Module],
         event_shape: Sequence[int] | None,
-        classes: int | None,
+        num_classes: int | None,
     ) -> None:
         super().__init__()
         self.functions = (encode, decode)
         self.inside = nn.ModuleList(modules)
-        self.event_shape, self.classes = event_shape and tuple(event_shape), classes
+        self.event_shape, self.num_classes = event_shape and tuple(event_shape), num_classes
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
         """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
 
         Arguments:
             x: Samples, `(B, *event)`.
-            y: Labels, `(B,)`; only a VAE with `classes` is told.
+            y: Labels, `(B,)`; only a VAE with `num_classes` is told.
 
         Raises:
             InputError: If the samples are not of `event_shape`, or if the function does not return mu and log sigma^2.
         """
         if self.event_shape is not None:
-            checks.event("samples", x, self.event_shape)
+            checks.check_event_shape("samples", x, self.event_shape)
         mu, log_variance = _pair(self.functions[0](x, *self._told(y)), len(x))
         stddev = (0.5 * log_variance.float()).exp()
         return Independent(Normal(mu.float(), stddev, validate_args=False), 1, validate_args=False)
@@ -57,13 +57,13 @@ class Adapted(nn.Module):
 
         Arguments:
             z: Codes, `(B, L)`.
-            y: Labels, `(B,)`; only a VAE with `classes` is told.
+            y: Labels, `(B,)`; only a VAE with `num_classes` is told.
         """
         x = self.functions[1](z, *self._told(y)).float()
         return x if self.event_shape is None else x.reshape(-1, *self.event_shape)
 
     def _told(self, y: Tensor | None) -> tuple[Tensor, ...]:
-        return () if self.classes is None or y is None else (y,)
+        return () if self.num_classes is None or y is None else (y,)
 
 
 def from_functions(
@@ -72,7 +72,7 @@ def from_functions(
     *,
     module: nn.Module | None = None,
     event_shape: Sequence[int] | None = None,
-    classes: int | None = None,
+    num_classes: int | None = None,
 ) -> Adapted:
     """Makes a VAE of two functions.
 
@@ -82,7 +82,7 @@ def from_functions(
         module: The network behind them, whose device and mode count. It is found where they are nn.Modules or methods
             of one; name it where they are functions of your own.
         event_shape: The shape of one sample; given, it is checked, and flat decodes are brought into it.
-        classes: With a number, both functions are called with labels `(B,)` as well, or without where none are known.
+        num_classes: With a number, both functions are called with labels `(B,)` as well, or without where none are known.
 
     Raises:
         InputError: If they are not functions.
@@ -97,7 +97,7 @@ def from_functions(
         if not callable(function):
             checks.refuse(f"a function {name}", repr(function), "pass two functions, x -> (mu, logvar) and z -> x")
     owners = {module, *(f if isinstance(f, nn.Module) else getattr(f, "__self__", None) for f in (encode, decode))}
-    return Adapted(encode, decode, [m for m in owners if isinstance(m, nn.Module)], event_shape, classes)
+    return Adapted(encode, decode, [m for m in owners if isinstance(m, nn.Module)], event_shape, num_classes)
 
 
 def from_pythae(model: nn.Module) -> Adapted:
@@ -123,7 +123,7 @@ def from_pythae(model: nn.Module) -> Adapted:
 
 
 def from_diffusers(
-    autoencoder: nn.Module, event_shape: Sequence[int], *, span: tuple[float, float] = (0.0, 1.0)
+    autoencoder: nn.Module, event_shape: Sequence[int], *, value_range: tuple[float, float] = (0.0, 1.0)
 ) -> Adapted:
     """Makes a VAE of diffusers' `AutoencoderKL`.
 
@@ -135,7 +135,7 @@ def from_diffusers(
     Arguments:
         autoencoder: The autoencoder, in any precision.
         event_shape: The shape of the images, `(C, H, W)`; it gives the shape of the codes.
-        span: The range of the images' values; the autoencoder sees it as -1..1.
+        value_range: The range of the images' values; the autoencoder sees it as -1..1.
 
     Raises:
         InputError: If the images do not fit the autoencoder, or if it is none.
@@ -151,11 +151,11 @@ def from_diffusers(
     if height % step or width % step:
         remedy = "resize the images, e.g. with torchvision.transforms.v2.Resize"
         checks.refuse(f"images whose sides are multiples of {step}", f"{height}x{width}", remedy)
-    if not span[0] < span[1]:
-        checks.refuse("a span (low, high)", span, "pass span=(0.0, 1.0) for images in 0..1")
+    if not value_range[0] < value_range[1]:
+        checks.refuse("a span (low, high)", value_range, "pass value_range=(0.0, 1.0) for images in 0..1")
     shape = (config.latent_channels, height // step, width // step)
-    encode = partial(_diffusers_encode, autoencoder, span)
-    decode = partial(_diffusers_decode, autoencoder, span, shape)
+    encode = partial(_diffusers_encode, autoencoder, value_range)
+    decode = partial(_diffusers_decode, autoencoder, value_range, shape)
     return from_functions(encode, decode, module=autoencoder, event_shape=event_shape)
 
 
@@ -181,16 +181,16 @@ def _pythae_decode(model: Any, z: Tensor) -> Tensor:
     return model.decoder(z)["reconstruction"]
 
 
-def _diffusers_encode(autoencoder: Any, span: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = span
+def _diffusers_encode(autoencoder: Any, value_range: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = value_range
     q = autoencoder.encode((2 * (x - low) / (high - low) - 1).to(autoencoder.dtype)).latent_dist
     offset, gain = _latent_scaling(autoencoder, x.device)
     mu = (q.mean.float() - offset) / gain
     return mu.flatten(1), (q.logvar.float() - 2 * gain.log()).expand_as(mu).flatten(1)
 
 
-def _diffusers_decode(autoencoder: Any, span: tuple[float, float], shape: tuple[int, ...], z: Tensor) -> Tensor:
-    low, high = span
+def _diffusers_decode(autoencoder: Any, value_range: tuple[float, float], shape: tuple[int, ...], z: Tensor) -> Tensor:
+    low, high = value_range
     offset, gain = _latent_scaling(autoencoder, z.device)
     x = autoencoder.decode((offset + gain * z.unflatten(1, shape)).to(autoencoder.dtype)).sample
     return low + (high - low) * (x.float() + 1) / 2

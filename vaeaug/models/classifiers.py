@@ -67,7 +67,7 @@ def resnet18(event_shape: Sequence[int], classes: int) -> nn.Module:
     return network
 
 
-class Standardised(nn.Module):
+class Standardize(nn.Module):
     """Standardises samples by the moments of the training set before a network sees them.
 
     Arguments:
@@ -88,7 +88,7 @@ class Standardised(nn.Module):
         return self.network((x - self.mean) / self.spread)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Returns mean and standard deviation: of all pixels of images, feature by feature of rows."""
     over: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
     return x.mean(over), x.std(over, correction=0).clamp(min=1e-6)
@@ -131,7 +131,7 @@ class Classifier:
         return isinstance(self.given, str) and self.given in IMAGES_ONLY
 
     @property
-    def weighs(self) -> bool:
+    def accepts_sample_weight(self) -> bool:
         """Whether it takes sample weights."""
         if self.is_network:
             return True
@@ -141,7 +141,7 @@ class Classifier:
         return bool(has_fit_parameter(last, "sample_weight"))
 
     @property
-    def text(self) -> str:
+    def source_fingerprint(self) -> str:
         """What tells a user's own from another one of its name: its parameters or its source; empty for ours."""
         if isinstance(self.given, str):
             return ""
@@ -179,7 +179,7 @@ def as_classifier(given: Any) -> Classifier:
     if isinstance(given, Classifier):
         return given
     if isinstance(given, str):
-        known(given)
+        check_name(given)
         return Classifier(given, given)
     name = ""
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
@@ -232,6 +232,6 @@ def fit_weighted(estimator: Any, x: Any, y: Any, weights: Any) -> None:
     estimator.fit(x, y, **{f"{step}sample_weight": weights})
 
 
-def known(name: str) -> None:
+def check_name(name: str) -> None:
     """Checks the name of a classifier."""
-    checks.one_of("classifier", name, (*NETWORKS, *ESTIMATORS))
+    checks.check_choice("classifier", name, (*NETWORKS, *ESTIMATORS))

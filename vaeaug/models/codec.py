@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from vaeaug.models.training import device_of, evaluating, every_module
+from vaeaug.models.training import device_of, evaluating, walk_modules
 from vaeaug.models.vae import VAE
 from vaeaug.runtime import checks
 
@@ -78,7 +78,7 @@ class Codec(NamedTuple):
     @property
     def conditional(self) -> bool:
         """Whether the VAE is told the labels."""
-        return getattr(self.vae, "classes", None) is not None
+        return getattr(self.vae, "num_classes", None) is not None
 
     def _told(self, y: Tensor | None, device: torch.device) -> tuple[Tensor, ...]:
         return (y.to(device),) if self.conditional and y is not None else ()
@@ -110,7 +110,7 @@ def written(rests: Tensor, places: Tensor) -> Write:
     return lambda block, out: torch.index_select(rests, 0, at[block], out=out)
 
 
-class Rests:
+class ResidualCache:
     """Creates a function from places in a bank to what writes the rests there: what the VAE does not tell of the samples.
 
     With a `VAE`, each is computed when it is first asked for and kept, as long as the weights stay what they are and all
@@ -158,6 +158,6 @@ class Rests:
         vae = self.codec.vae
         if not isinstance(vae, VAE):
             return None
-        weights = (w for m in every_module(vae) for w in m._parameters.values() if w is not None)
+        weights = (w for m in walk_modules(vae) for w in m._parameters.values() if w is not None)
         versions = [w._version for w in weights if not w.is_inference()]
         return sum(versions) if versions else None

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
-from vaeaug.models.networks import Body
-from vaeaug.models.training import Shuffled, device_of, train
+from vaeaug.models.networks import Architecture
+from vaeaug.models.training import ShuffledIndices, device_of, train
 from vaeaug.models.vae import VAE
 from vaeaug.runtime import checks, seeds
-from vaeaug.runtime.distributed import ALONE, World
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 SPAN = 64  # places of a batch whose noise is drawn together
 UNTOLD = 0.1  # share of the labels withheld from a conditional VAE, so that it learns to do without
@@ -31,25 +31,24 @@ def fit_vae(
     y: Any = None,
     *,
     vae: VAE | None = None,
-    latent: int = 16,
-    classes: int | None = None,
+    latent_dim: int = 16,
+    num_classes: int | None = None,
     likelihood: str = "gaussian",
-    body: str | Body | None = None,
+    architecture: str | Architecture | None = None,
     steps: int | None = None,
-    batch: int = 64,
+    batch_size: int = 64,
     lr: float = 4e-3,
     weight_decay: float = 0.01,
     beta: float = 1.0,
-    warmup: float = 0.2,
-    free_bits: float = 0.0,
-    noise: float = 0.1,
+    beta_warmup: float = 0.2,
+    input_noise: float = 0.1,
     precision: str = "auto",
     seed: int = 0,
     progress: bool = True,
     checkpoint: str | Path | None = None,
     scaling: Scaling | None = None,
     device: str | torch.device = "cpu",
-    world: World = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> VAE:
     """Trains a VAE and returns it, in eval mode.
 
@@ -58,18 +57,17 @@ def fit_vae(
             batch by batch, over and over, in an order and with transforms that `seed` decides where they draw from torch's
             global generator.
         y: The labels, where `data` is X alone.
-        vae: The VAE to train, in place; by default a new one is made from `latent`, `classes`, `likelihood` and `body`
-            (see `VAE`), and its scaling fitted to the data.
+        vae: The VAE to train, in place; by default a new one is made from `latent_dim`, `num_classes`, `likelihood` and
+            `architecture` (see `VAE`), and its scaling fitted to the data.
         steps: The number of optimiser steps; by default 400 for up to 200 samples, which more would overfit, growing with
             the root of their number to 2,000 for 5,000 and more (docs/speed.md).
-        batch: Samples per step; a DataLoader has its own.
+        batch_size: Samples per step; a DataLoader has its own.
         lr: The peak learning rate of AdamW.
         weight_decay: AdamW's.
         beta: The weight of the KL term (Higgins et al., "beta-VAE", 2017); 1 is the evidence lower bound.
-        warmup: The share of the steps in which that weight rises from 0 (Bowman et al., 2016,
+        beta_warmup: The share of the steps in which that weight rises from 0 (Bowman et al., 2016,
             https://arxiv.org/abs/1511.06349).
-        free_bits: Nats of KL per sample that cost nothing (Kingma et al., 2016, https://arxiv.org/abs/1606.04934).
-        noise: Standard deviation of the noise on the encoder's input, in units of the scaled data (images: 0..1). It
+        input_noise: Standard deviation of the noise on the encoder's input, in units of the scaled data (images: 0..1). It
             keeps the encoder of a small set from overfitting (see `VAE.terms`).
         precision: `auto` computes in bf16 where the hardware does.
         seed: Of the weights, the order and the noise; the global generator is not touched.
@@ -78,8 +76,8 @@ def fit_vae(
             with a generator of its own goes on in another order.
         scaling: The data's range; by default fitted to the data, to the first 8,192 samples of a DataLoader.
         device: Where to make a new VAE and to train it; one that is passed stays where it is.
-        world: Which of how many processes this one is (`vaeaug.runtime.distributed.joined`). Each computes its share of every
-            batch; the same batches, noise and, but for rounding, weights come out for any number of them.
+        world: Which of how many processes this one is (`runtime.distributed.process_group`). Each computes its share of
+            every batch; the same batches, noise and, but for rounding, weights come out for any number of them.
 
     Raises:
         InputError: If the data cannot be used.
@@ -87,34 +85,40 @@ def fit_vae(
 
     Example:
         >>> vae = fit_vae("digits", steps=20, progress=False)
-        >>> vae.event_shape, vae.latent
+        >>> vae.event_shape, vae.latent_dim
         ((1, 8, 8), 16)
     """
-    for name, value in {"beta": beta, "free_bits": free_bits, "noise": noise}.items():
-        checks.within(name, value, 0)
-    checks.within("warmup", warmup, 0, 1)
-    checks.within("batch", batch, world.size, whole=True)
+    for name, value in {"beta": beta, "input_noise": input_noise}.items():
+        checks.check_number(name, value, 0)
+    checks.check_number("beta_warmup", beta_warmup, 0, 1)
+    checks.check_number("batch_size", batch_size, world.size, whole=True)
     known = vae is not None or scaling is not None
     samples = streaming.first(data, seed, 1 if known else streaming.FIRST) if _streams(data) else as_samples(data, y=y)
     steps = default_steps(_size(data, samples)) if steps is None else steps
     if vae is None:
         with seeds.forked(seed, 0):
-            vae = VAE(samples.event_shape, latent=latent, classes=classes, likelihood=likelihood, body=body)
+            vae = VAE(
+                samples.event_shape,
+                latent_dim=latent_dim,
+                num_classes=num_classes,
+                likelihood=likelihood,
+                architecture=architecture,
+            )
         vae.set_scaling(Scaling.fit(samples.x) if scaling is None else scaling)
         vae.to(device).to(memory_format=torch.channels_last)
     _check(samples, vae)
-    told = (steps, batch, lr, weight_decay, beta, warmup, free_bits, noise, seed)
+    told = (steps, batch_size, lr, weight_decay, beta, beta_warmup, input_noise, seed)
     if _streams(data):
         batches = streaming.streamed(data, seed, partial(_check, vae=vae), world)
     else:
-        batches = streaming.held(samples, Shuffled(len(samples), batch, seeds.derive(seed, 1)), world)
+        batches = streaming.held(samples, ShuffledIndices(len(samples), batch_size, seeds.derive(seed, 1)), world)
 
     def loss(step: int) -> Tensor:
         share = batches(step)
-        x, y, eps, corruption = _noisy(share, vae, noise, seed, step)
+        x, y, eps, corruption = _noisy(share, vae, input_noise, seed, step)
         log_likelihood, divergence = vae.terms(x, y, eps, corruption, world.mean)
-        weight = beta * min(1.0, (step + 1) / (warmup * steps)) if warmup else beta
-        value = (weight * divergence.clamp(min=free_bits) - log_likelihood).mean() / x[0].numel()
+        weight = beta * min(1.0, (step + 1) / (beta_warmup * steps)) if beta_warmup else beta
+        value = (weight * divergence - log_likelihood).mean() / x[0].numel()
         # Shares differ by a sample where the batch does not divide; the mean over processes is then that of the batch.
         return value * (len(x) * world.size / share.size)
 
@@ -151,10 +155,10 @@ def default_steps(size: int) -> int:
 
 def _check(samples: Samples, vae: VAE) -> None:
     """Refuses samples that this VAE cannot be trained on."""
-    checks.event("samples", samples.x, vae.event_shape)
+    checks.check_event_shape("samples", samples.x, vae.event_shape)
     if vae.likelihood == "bernoulli" and vae.gain.ndim:
         checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
-    checks.labels(samples.y, vae.classes)
+    checks.check_labels(samples.y, vae.num_classes)
     # Of the two ends alone: the scaled data would be as large as the data.
     u = (torch.stack(samples.x.aminmax()) - vae.offset.cpu()) / vae.gain.cpu() if samples.x.ndim > 2 else None
     if u is not None and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
@@ -172,7 +176,7 @@ def _fingerprint(data: Samples | DataLoader, settings: tuple[Any, ...]) -> str:
 
 
 def _noisy(
-    share: streaming.Batch, vae: VAE, noise: float, seed: int, step: int
+    share: streaming.Batch, vae: VAE, input_noise: float, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
     """Returns samples and labels, some withheld, on the VAE's device, with the noise of their places in the whole batch.
 
@@ -184,10 +188,10 @@ def _noisy(
     for span in spans:
         generator = seeds.generator(seed, 2, step, *((span,) if span else ()))
         size = min(SPAN, share.size - span * SPAN)
-        eps = torch.randn(size, vae.latent, generator=generator)
+        eps = torch.randn(size, vae.latent_dim, generator=generator)
         untold = torch.rand(size, generator=generator) < UNTOLD
-        parts.append((eps, untold, torch.randn(size, *x.shape[1:], generator=generator) if noise else eps[:, :0]))
+        parts.append((eps, untold, torch.randn(size, *x.shape[1:], generator=generator) if input_noise else eps[:, :0]))
     start = share.first - spans[0] * SPAN
     eps, untold, jitter = (torch.cat(column)[start : start + len(x)] for column in zip(*parts, strict=True))
     y = torch.where(untold, -1, share.y)
-    return x.to(device), y.to(device), eps.to(device), noise * jitter.to(device) if noise else 0.0
+    return x.to(device), y.to(device), eps.to(device), input_noise * jitter.to(device) if input_noise else 0.0

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vaeaug.runtime import checks
 
 
-class Body(ABC):
+class Architecture(ABC):
     """Abstract: builds the two halves of an autoencoder. Concrete ones are frozen dataclasses."""
 
     @abstractmethod
@@ -30,7 +30,7 @@ class Body(ABC):
 
 
 @dataclass(frozen=True)
-class MLP(Body):
+class MLP(Architecture):
     """Creates fully connected halves, mirror images of each other.
 
     Arguments:
@@ -54,7 +54,7 @@ def _dense(widths: Sequence[int]) -> list[nn.Module]:
 
 
 @dataclass(frozen=True)
-class Conv(Body):
+class Conv(Architecture):
     """Creates convolutional halves for images of any height and width from 8 up.
 
     Each level halves the sides (rounding up) until the shorter one is at most 7. The first two levels (on small images the
@@ -71,7 +71,9 @@ class Conv(Body):
 
     def build(self, event_shape: Sequence[int], codes: int) -> tuple[nn.Module, int, nn.Module]:
         if len(event_shape) != 3:
-            checks.refuse("an event shape (C, H, W) for a Conv body", tuple(event_shape), "use body='mlp' for rows")
+            checks.refuse(
+                "an event shape (C, H, W) for a Conv body", tuple(event_shape), "use architecture='mlp' for rows"
+            )
         channels, height, width = event_shape
         levels = 1
         while math.ceil(min(height, width) / 2**levels) > 7:
@@ -131,4 +133,4 @@ class _Crop(nn.Module):
         return x[:, :, : self.height, : self.width]
 
 
-BODIES: dict[str, type[Body]] = {"conv": Conv, "mlp": MLP}
+ARCHITECTURES: dict[str, type[Architecture]] = {"conv": Conv, "mlp": MLP}

@@ -20,17 +20,14 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vaeaug.runtime import checks, files, seeds
-from vaeaug.runtime.distributed import ALONE, World
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World
+from vaeaug.runtime.errors import Diverged
 
 PRECISIONS = ("auto", "fp32", "bf16")
 LOOK = 25  # steps between looks at the loss: each look waits for the device
 
 
-class Diverged(RuntimeError):
-    """Raised when the loss is no longer a finite number."""
-
-
-class Shuffled:
+class ShuffledIndices:
     """The order of the data: step t -> the places of its batch, running through one seeded permutation after another.
 
     Arguments:
@@ -66,7 +63,7 @@ def autocast(precision: str, device: torch.device) -> Any:
         precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it.
         device: Where the computation runs.
     """
-    checks.one_of("precision", precision, PRECISIONS)
+    checks.check_choice("precision", precision, PRECISIONS)
     if precision == "auto":
         precision = "bf16" if _has_bf16(device) else "fp32"
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
@@ -79,7 +76,7 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
 
 
-def every_module(root: nn.Module) -> Iterator[nn.Module]:
+def walk_modules(root: nn.Module) -> Iterator[nn.Module]:
     """Returns a module and all that are in it; what is there twice comes twice. Faster than `modules()`, for every batch."""
     waiting = [root]
     while waiting:
@@ -91,7 +88,7 @@ def every_module(root: nn.Module) -> Iterator[nn.Module]:
 @contextmanager
 def evaluating(*modules: Any) -> Iterator[None]:
     """Puts modules into eval mode without gradients inside the block, and each submodule's own mode back after it."""
-    found = [m for module in modules if isinstance(module, nn.Module) for m in every_module(module) if m.training]
+    found = [m for module in modules if isinstance(module, nn.Module) for m in walk_modules(module) if m.training]
     for m in found:
         m.training = False
     try:
@@ -104,7 +101,7 @@ def evaluating(*modules: Any) -> Iterator[None]:
 
 def device_of(module: Any) -> torch.device:
     """Returns the device of a module's weights; the CPU for what has none."""
-    modules = every_module(module) if isinstance(module, nn.Module) else iter(())
+    modules = walk_modules(module) if isinstance(module, nn.Module) else iter(())
     return next((p.device for m in modules for p in m._parameters.values() if p is not None), torch.device("cpu"))
 
 
@@ -128,7 +125,7 @@ def train(
     checkpoint: str | Path | None = None,
     fingerprint: str = "",
     every: int = 500,
-    world: World = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> None:
     """Trains a module in place with AdamW (Loshchilov and Hutter, 2019) and a one-cycle schedule.
 
@@ -149,20 +146,20 @@ def train(
     Raises:
         Diverged: When the loss is not a finite number.
     """
-    checks.within("steps", steps, 1, whole=True)
-    checks.within("lr", lr, 0, above=True)
+    checks.check_number("steps", steps, 1, whole=True)
+    checks.check_number("lr", lr, 0, above=True)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     start = done = (
         _resume(module, optimizer, checkpoint, fingerprint) if checkpoint and Path(checkpoint).exists() else 0
     )
-    if not world.agrees(start, device):
+    if not world.all_equal(start, device):
         checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at {start} here", "put it where all see it")
     was_training = module.training
     module.train()
-    loss = world.shared(module, loss)
-    shown = progress and world.leads
-    checkpoint = checkpoint if world.leads else None
+    loss = world.distribute(module, loss)
+    shown = progress and world.is_main
+    checkpoint = checkpoint if world.is_main else None
     bar = tqdm(total=steps, initial=start, desc=label, disable=not shown, leave=False, unit="step")
     with _patient(checkpoint is not None) as interrupted, closing(bar), _mode_back(module, was_training):
         for step in range(start, steps):

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vaeaug.data.samples import Scaling
-from vaeaug.models.networks import BODIES, Body
+from vaeaug.models.networks import ARCHITECTURES, Architecture
 from vaeaug.runtime import checks, files, seeds
 
+FORMAT_1 = {"latent": "latent_dim", "classes": "num_classes", "body": "architecture"}  # names in files of format 1
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 
@@ -38,15 +39,15 @@ class VAE(nn.Module):
 
     Arguments:
         event_shape: The shape of one sample, `(C, H, W)` or `(features,)`.
-        latent: The number of latent numbers L.
-        classes: With a number K, encoder and decoder are told the label (a conditional VAE, Sohn, Lee and Yan, 2015);
+        latent_dim: The number of latent numbers L.
+        num_classes: With a number K, encoder and decoder are told the label (a conditional VAE, Sohn, Lee and Yan, 2015);
             without a label they see zeros in its place. By default they are never told.
         likelihood: `gaussian`, or `bernoulli` for images in 0..1.
-        body: `conv`, `mlp`, or a `vaeaug.models.networks.Body`; by default conv for images and mlp for rows.
+        architecture: `conv`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images and mlp for rows.
         scaling: The data's range; by default 0..1. `fit_vae` fits it to the training samples.
 
     Example:
-        >>> vae = VAE((1, 28, 28), latent=2)
+        >>> vae = VAE((1, 28, 28), latent_dim=2)
         >>> x = torch.rand(5, 1, 28, 28)
         >>> q = vae.encode(x)
         >>> q.mean.shape, vae.decode(q.mean).shape, vae.elbo(x).shape
@@ -63,24 +64,24 @@ class VAE(nn.Module):
         self,
         event_shape: Sequence[int],
         *,
-        latent: int = 16,
-        classes: int | None = None,
+        latent_dim: int = 16,
+        num_classes: int | None = None,
         likelihood: str = "gaussian",
-        body: str | Body | None = None,
+        architecture: str | Architecture | None = None,
         scaling: Scaling | None = None,
     ) -> None:
         super().__init__()
-        checks.within("latent", latent, 1, whole=True)
-        checks.one_of("likelihood", likelihood, LIKELIHOODS)
-        body = body or ("mlp" if len(event_shape) == 1 else "conv")
-        if isinstance(body, str):
-            checks.one_of("body", body, tuple(BODIES))
-            body = BODIES[body]()
-        self.event_shape, self.latent, self.classes = tuple(event_shape), latent, classes
-        self.likelihood, self.body = likelihood, body
-        told = classes or 0
-        self.encoder, features, self.decoder = body.build(self.event_shape, latent + told)
-        self.head = nn.Linear(features + told, 2 * latent)
+        checks.check_number("latent_dim", latent_dim, 1, whole=True)
+        checks.check_choice("likelihood", likelihood, LIKELIHOODS)
+        architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
+        if isinstance(architecture, str):
+            checks.check_choice("architecture", architecture, tuple(ARCHITECTURES))
+            architecture = ARCHITECTURES[architecture]()
+        self.event_shape, self.latent_dim, self.num_classes = tuple(event_shape), latent_dim, num_classes
+        self.likelihood, self.architecture = likelihood, architecture
+        told = num_classes or 0
+        self.encoder, features, self.decoder = architecture.build(self.event_shape, latent_dim + told)
+        self.head = nn.Linear(features + told, 2 * latent_dim)
         # The optimal s of the Gaussian, followed in training: state, not a weight.
         self.register_buffer("log_sigma", torch.zeros(()))
         self.set_scaling(scaling or Scaling())
@@ -123,7 +124,7 @@ class VAE(nn.Module):
             y: Labels, `(B,)`.
             seed: Of the noise in z.
         """
-        eps = torch.randn(len(x), self.latent, generator=seeds.generator(seed)).to(x)
+        eps = torch.randn(len(x), self.latent_dim, generator=seeds.generator(seed)).to(x)
         log_likelihood, divergence = self.terms(x, y, eps)
         return log_likelihood - divergence
 
@@ -165,13 +166,13 @@ class VAE(nn.Module):
         return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
 
     def _tell(self, h: Tensor, y: Tensor | None) -> Tensor:
-        if self.classes is None:
+        if self.num_classes is None:
             return h
         if y is None:
-            told = h.new_zeros(len(h), self.classes)
+            told = h.new_zeros(len(h), self.num_classes)
         else:
             # A negative label is one that is not told.
-            told = nn.functional.one_hot(y.clamp(min=0), self.classes).to(h) * (y >= 0)[:, None]
+            told = nn.functional.one_hot(y.clamp(min=0), self.num_classes).to(h) * (y >= 0)[:, None]
         return torch.cat([h, told], dim=1)
 
     def _log_prob(self, u: Tensor, logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
@@ -189,36 +190,47 @@ class VAE(nn.Module):
         """Writes weights and config to one safetensors file, whole or not at all."""
         config = {
             "event_shape": self.event_shape,
-            "latent": self.latent,
-            "classes": self.classes,
+            "latent_dim": self.latent_dim,
+            "num_classes": self.num_classes,
             "likelihood": self.likelihood,
-            "body": {"type": type(self.body).__name__.lower(), **vars(self.body)},
+            "architecture": {"type": type(self.architecture).__name__.lower(), **vars(self.architecture)},
         }
         files.save_tensors(path, self.state_dict(), "vae", config)
 
     @classmethod
-    def load(cls, path: str | Path, *, body: Body | None = None) -> VAE:
+    def load(cls, path: str | Path, *, architecture: Architecture | None = None) -> VAE:
         """Reads what `save` wrote. Nothing in the file is executed.
 
         Arguments:
             path: The file.
-            body: Needed where the VAE was built with a body of your own.
+            architecture: Needed where the VAE was built with an architecture of your own.
 
         Raises:
             InputError: If the file is missing, cut off, foreign, or does not fit the body.
         """
         tensors, config = files.load_tensors(path, "vae")
-        described: dict[str, Any] = config.pop("body")
+        config = {FORMAT_1.get(name, name): value for name, value in config.items()}
+        described: dict[str, Any] = config.pop("architecture")
         kind = described.pop("type")
-        if body is None:
-            checks.one_of(f"the body in '{path}' (pass VAE.load(path, body=...) for your own)", kind, tuple(BODIES))
-            body = BODIES[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in described.items()})
+        if architecture is None:
+            checks.check_choice(
+                f"the architecture in '{path}' (pass VAE.load(path, architecture=...) for your own)",
+                kind,
+                tuple(ARCHITECTURES),
+            )
+            architecture = ARCHITECTURES[kind](
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in described.items()}
+            )
         with seeds.forked(0):
-            vae = cls(**config, body=body)
+            vae = cls(**config, architecture=architecture)
         for name in ("offset", "gain", "low", "high"):
             vae.register_buffer(name, tensors[name])
         try:
             vae.load_state_dict(tensors)
         except RuntimeError as error:
-            checks.refuse(f"weights that fit {body}", f"'{path}' ({error})", "pass the body that it was trained with")
+            checks.refuse(
+                f"weights that fit {architecture}",
+                f"'{path}' ({error})",
+                "pass the architecture that it was trained with",
+            )
         return vae.eval()

@@ -12,7 +12,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.perturb.neighbours import SAME, SPAN, Search, key, nearest
-from vaeaug.perturb.pseudo_labelled import Donors
+from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.runtime import checks
 
 NARROW = 20  # values in 0..1 that span less than one in so many of the data's range were scaled, most likely
@@ -33,7 +33,7 @@ class Bank:
     mean: Tensor
     stddev: Tensor
     scaling: Scaling
-    donors: Donors | None = None
+    donors: PseudoLabelled | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -45,13 +45,13 @@ class Bank:
         donors = None if self.donors is None else self.donors.to(device)
         return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device), donors=donors)
 
-    def part(self, index: Tensor) -> Bank:
+    def subset(self, index: Tensor) -> Bank:
         """Returns the bank of the samples at `index` alone, without donors."""
         at = index.to(self.mean.device)
         return replace(self, samples=self.samples[index], mean=self.mean[at], stddev=self.stddev[at], donors=None)
 
     @cached_property
-    def partners(self) -> Bank:
+    def with_pseudo_labelled(self) -> Bank:
         """The bank that perturbations draw from: donors are samples in it, with the label of those that they stand in for."""
         if self.donors is None:
             return self
@@ -93,12 +93,12 @@ class Bank:
         """The number of samples of each class, `(K,)`."""
         return self._by_class[2]
 
-    def member(self, y: Tensor, rank: Tensor) -> Tensor:
+    def kth_of_class(self, y: Tensor, rank: Tensor) -> Tensor:
         """Returns the place of the rank-th sample of each class in `y`, counting round and round."""
         order, start, count = self._by_class
         return order[start[y] + rank % count[y]]
 
-    def pair(self, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def random_pairs(self, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Returns the places of two random samples of each class in `y`, different ones where the class has two."""
         order, start, count = self._by_class
         rank, shift = torch.randint(2**62, (2, *y.shape), generator=generator)
@@ -107,13 +107,13 @@ class Bank:
         other = (rank + 1 + shift % (size - 1).clamp(min=1)) % size
         return order[start + rank], order[start + other]
 
-    def draw(self, z: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+    def random_same_class(self, z: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         """Returns the place of a random sample of the same class, for each code in `z`; not the code itself."""
-        first, second = self.pair(y, generator)
+        first, second = self.random_pairs(y, generator)
         itself = (self.mean[first.to(z.device)] - z).abs().amax(1) <= SAME
         return torch.where(itself.cpu(), second, first)
 
-    def draw_near(self, z: Tensor, y: Tensor, neighbours: int, generator: torch.Generator) -> Tensor:
+    def random_neighbour(self, z: Tensor, y: Tensor, neighbours: int, generator: torch.Generator) -> Tensor:
         """Returns a random one of the nearest codes of the same class, for each code in `z`; not the code itself."""
         which = torch.randint(2**62, y.shape, generator=generator)
         near, distance = self._search(z, y, neighbours + 1)
@@ -126,7 +126,7 @@ class Bank:
     def _search(self) -> Search:
         return Search(self.mean, self.samples.y, self._by_class)
 
-    def nearest_member(self, z: Tensor, y: Tensor) -> Tensor:
+    def nearest_of_class(self, z: Tensor, y: Tensor) -> Tensor:
         """Returns the place of the nearest code of the same class, for each code in `z`; a sample of the bank is its own."""
         found = torch.empty_like(y)
         order, start, count = self._by_class
@@ -182,7 +182,7 @@ class Bank:
         low, high = (torch.tensor(v, device=self.mean.device) for v in (self.scaling.low, self.scaling.high))
         return low, high
 
-    def holds(self, x: Tensor) -> bool:
+    def in_range(self, x: Tensor) -> bool:
         """Returns whether all samples lie in the range seen in the bank, and so are finite."""
         if len(self.scaling.low) == 1:
             least, most = (t.item() for t in x.aminmax())
@@ -195,7 +195,7 @@ class Bank:
         low, high = (t.to(x.device) for t in self._range)
         span = high - low
         # Images of a known range must keep to it; what was only seen in the data may be exceeded.
-        slack = 1e-3 * span if self.scaling == Scaling() else (10 if x.ndim == 2 else 1) * span
+        slack = 1e-3 * span if self.scaling.is_unit else (10 if x.ndim == 2 else 1) * span
         out = ((x < low - slack) | (x > high + slack)) & (span > 0)
         if out.any():
             expected = f"samples in the range of the data, {low.min():g} to {high.max():g}"
@@ -228,7 +228,7 @@ class Bank:
         spread = _spread(self.samples.x)
         return float(spread[spread > 0].min()) if (spread > 0).any() else 0.0
 
-    def clip_(self, x: Tensor, parents: Tensor | None) -> Tensor:
+    def clip_to_range_(self, x: Tensor, parents: Tensor | None) -> Tensor:
         """Bounds samples, in place, by the range of the data, widened to that of their parents where these leave it."""
         if parents is None and len(self.scaling.low) == 1:
             return x.clamp_(self.scaling.low[0], self.scaling.high[0])

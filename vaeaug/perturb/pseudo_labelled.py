@@ -12,7 +12,7 @@ from vaeaug.data.samples import Samples
 
 
 @dataclass(frozen=True, eq=False)
-class Donors:
+class PseudoLabelled:
     """Unlabelled samples, each of which stands in for one labelled sample.
 
     Arguments:
@@ -31,7 +31,7 @@ class Donors:
     def __len__(self) -> int:
         return len(self.owner)
 
-    def to(self, device: torch.device) -> Donors:
+    def to(self, device: torch.device) -> PseudoLabelled:
         """Returns the donors with their codes on another device."""
         return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device))
 

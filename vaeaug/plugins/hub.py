@@ -18,7 +18,7 @@ class HubAugmenter(Augmenter, ModelHubMixin):
     """Creates an augmenter that huggingface_hub can share: `save_pretrained`, `push_to_hub`, `from_pretrained`.
 
     The folder is that of `save`, so `Augmenter.load` reads it, too, and `from_pretrained` takes what `load` takes: `vae`,
-    `perturb` and `keep`. **It holds the real training samples**, so `push_to_hub` makes a private repository by default.
+    `perturb` and `filter`. **It holds the real training samples**, so `push_to_hub` makes a private repository by default.
 
     Example:
         >>> augmenter = HubAugmenter().fit("digits", steps=20, progress=False)
@@ -47,7 +47,7 @@ class HubAugmenter(Augmenter, ModelHubMixin):
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **given: Any) -> Any:
-        parts = {name: given.pop(name) for name in ("vae", "perturb", "keep") if name in given}
+        parts = {name: given.pop(name) for name in ("vae", "perturb", "filter") if name in given}
         folder = (
             model_id if Path(model_id).is_dir() else snapshot_download(model_id, allow_patterns=list(FILES), **given)
         )

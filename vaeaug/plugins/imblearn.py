@@ -35,12 +35,12 @@ class VAEOverSampler(BaseOverSampler):
         perturb: How to draw children; see `vaeaug.perturb`. By default rare classes borrow from the others how samples vary;
             "auto" is what `AugmentedClassifier` does.
         scale: Takes the place of the perturbation's own scale, so that a search can reach it.
-        keep: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as places among the sorted classes. It
-            must not have seen samples that the resampled data is judged on.
+        filter: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as indices into the sorted classes.
+            It must not have seen samples that the resampled data is judged on.
         residual: Whether to add the decoded change to the parent; False gives the plain decode.
         vae: A trained VAE of your own, used as it is. It must not have seen samples that the resampled data is judged on. By
             default `fit_resample` trains one.
-        latent, steps: Of the VAE's training; by default as `fit_vae` has them.
+        latent_dim, steps: Of the VAE's training; by default as `fit_vae` has them.
         training: More arguments of `fit_vae`, a dict.
         verbose: Whether to show a bar while the VAE trains.
 
@@ -68,10 +68,10 @@ class VAEOverSampler(BaseOverSampler):
         random_state: Any = None,
         perturb: Perturbation | str = DEFAULT,
         scale: float | None = None,
-        keep: Filter | None = None,
+        filter: Filter | None = None,
         residual: bool = True,
         vae: Any = None,
-        latent: int | None = None,
+        latent_dim: int | None = None,
         steps: int | None = None,
         training: Mapping[str, Any] | None = None,
         verbose: int | bool = 0,
@@ -79,8 +79,8 @@ class VAEOverSampler(BaseOverSampler):
         super().__init__(sampling_strategy=sampling_strategy)
         self.random_state = random_state
         self.perturb, self.scale = perturb, scale
-        self.keep, self.residual = keep, residual
-        self.vae, self.latent, self.steps, self.training = vae, latent, steps, training
+        self.filter, self.residual = filter, residual
+        self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.verbose = verbose
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:

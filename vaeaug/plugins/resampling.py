@@ -30,10 +30,10 @@ class Settings(Protocol):
 
     perturb: Perturbation | str | None
     scale: float | None
-    keep: Filter | None
+    filter: Filter | None
     residual: bool
     vae: Any
-    latent: int | None
+    latent_dim: int | None
     steps: int | None
     training: Mapping[str, Any] | None
     verbose: int | bool
@@ -91,7 +91,7 @@ def _augmenter(settings: Settings, event_shape: tuple[int, ...]) -> Augmenter:
         checks.refuse(f'a perturbation or "{AUTO}"', repr(perturb), "pass vaeaug.Interpolate(), say")
     if settings.scale is not None and isinstance(perturb, Perturbation):
         perturb = replace(perturb, scale=settings.scale)  # type: ignore[type-var]
-    return Augmenter(settings.vae, perturb=perturb, keep=settings.keep, residual=settings.residual)  # type: ignore[arg-type]
+    return Augmenter(settings.vae, perturb=perturb, filter=settings.filter, residual=settings.residual)  # type: ignore[arg-type]
 
 
 def _training(settings: Settings) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _training(settings: Settings) -> dict[str, Any]:
         checks.refuse(
             "training without checkpoint, seed or vae", taken, "every fit trains a VAE of its own; see random_state"
         )
-    given = {"latent": settings.latent, "steps": settings.steps, **training}
+    given = {"latent_dim": settings.latent_dim, "steps": settings.steps, **training}
     if settings.vae is None:
         given.setdefault("progress", bool(settings.verbose))
     return {name: value for name, value in given.items() if value is not None}

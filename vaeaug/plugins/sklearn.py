@@ -42,14 +42,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         perturb: How to draw children (see `vaeaug.perturb`); "auto" takes `Extrapolate()` for images and `Interpolate()` for
             rows, where children beyond their class can do harm; None adds none, and gives `estimator`'s own result.
         scale: Takes the place of the perturbation's own scale, so that a search can reach it; with "auto" in 0..1 for rows.
-        ratio: The share of synthetic samples in the expanded set, in [0, 1): 0.5 is one child per real sample, 0.75 three,
-            0.9 nine. Every class grows by the same factor.
-        keep: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as places in `classes_`. It must not
+        add: Synthetic samples per real one, 0 or more; a fraction works, too. Every class grows by the same factor.
+        filter: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as places in `classes_`. It must not
             have seen samples that this classifier is judged on.
         residual: Whether to add the decoded change to the parent; False gives the plain decode.
         vae: A trained VAE of your own, used as it is. It must not have seen samples that this classifier is judged on. By
             default `fit` trains one.
-        latent, steps: Of the VAE's training; by default as `fit_vae` has them.
+        latent_dim, steps: Of the VAE's training; by default as `fit_vae` has them.
         training: More arguments of `fit_vae`, a dict.
         flatten: Whether `estimator` gets samples of more than one axis (images) as flat rows, as scikit-learn's own
             estimators want them; False passes them on as they are.
@@ -77,11 +76,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         *,
         perturb: Perturbation | str | None = AUTO,
         scale: float | None = None,
-        ratio: float = 0.5,
-        keep: Filter | None = None,
+        add: float = 1,
+        filter: Filter | None = None,
         residual: bool = True,
         vae: Any = None,
-        latent: int | None = None,
+        latent_dim: int | None = None,
         steps: int | None = None,
         training: Mapping[str, Any] | None = None,
         flatten: bool = True,
@@ -89,9 +88,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
-        self.perturb, self.scale, self.ratio = perturb, scale, ratio
-        self.keep, self.residual = keep, residual
-        self.vae, self.latent, self.steps, self.training = vae, latent, steps, training
+        self.perturb, self.scale, self.add = perturb, scale, add
+        self.filter, self.residual = filter, residual
+        self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.flatten, self.verbose, self.random_state = flatten, verbose, random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> AugmentedClassifier:
@@ -110,9 +109,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         if not is_classifier(self.estimator):
             checks.refuse("a classifier as estimator", type(self.estimator).__name__, "pass LogisticRegression(), say")
-        checks.within("ratio", self.ratio, 0, 1)
-        if self.ratio == 1:
-            checks.refuse("ratio below 1", self.ratio, "pass ratio=0.9 for nine children of each sample, say")
+        checks.check_number("add", self.add, 0)
         params = self._routed(fit_params if sample_weight is None else fit_params | {"sample_weight": sample_weight})
         X = self._rows(X, reset=True)
         if self.perturb is None:
@@ -181,9 +178,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         used = _used(weight, len(y))
         labels, counts = np.unique(y[used], return_counts=True)
-        wanted = {
-            label: round(count * self.ratio / (1 - self.ratio)) for label, count in zip(labels, counts, strict=True)
-        }
+        wanted = {label: round(count * self.add) for label, count in zip(labels, counts, strict=True)}
         events = numbers.reshape(-1, *self.event_shape_)[used]
         made = grow(self, events, y[used], wanted, whole_numbers(X, numbers))
         self.n_synthetic_ = len(made.x)

@@ -1,44 +1,32 @@
-"""The wording of every input check: what was expected, what came, what to do."""
+"""Checks of labels, shapes and values: what was expected, what came, what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vaeaug.runtime.errors import InputError, check_choice, check_number, refuse, renamed
 
-class InputError(ValueError):
-    """Raised for input that cannot be used; the message says what was expected, what came and what to do."""
-
-
-def refuse(expected: str, got: Any, remedy: str) -> NoReturn:
-    """Raises the one error that bad input gets."""
-    raise InputError(f"expected {expected}, got {got}; {remedy}")
-
-
-def within(
-    name: str, value: Any, low: float, high: float = float("inf"), *, whole: bool = False, above: bool = False
-) -> None:
-    """Checks that `value` is a number in [low, high], or in (low, high] when `above`."""
-    kind = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if not right or not low <= value <= high or (above and value == low):
-        noun = "a whole number" if whole else "a number"
-        end = f" to {high:g}" if high < float("inf") else "" if above else " up"
-        bound = f"{'above' if above else 'from'} {low:g}{end}"
-        refuse(f"{name} to be {noun} {bound}", repr(value), f"pass {name}={max(low, 1) if above else low:g}, say")
+__all__ = [
+    "InputError",
+    "check_choice",
+    "check_class_counts",
+    "check_event_shape",
+    "check_finite",
+    "check_labels",
+    "check_number",
+    "describe_class",
+    "join_names",
+    "refuse",
+    "renamed",
+]
 
 
-def one_of(name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Checks that `value` is among `choices`."""
-    if value not in choices:
-        refuse(f"{name} to be one of {', '.join(map(str, choices))}", repr(value), "choose one of them")
-
-
-def labels(y: Any, classes: int | None = None, names: Sequence[str] = ()) -> Tensor:
+def check_labels(y: Any, classes: int | None = None, names: Sequence[str] = ()) -> Tensor:
     """Returns the labels as an int64 tensor `(B,)`, or refuses them.
 
     Whole numbers only, or names where there are `names`: other strings and floats are refused, because rounding or sorting
@@ -63,7 +51,7 @@ def labels(y: Any, classes: int | None = None, names: Sequence[str] = ()) -> Ten
         span = "0 or more" if classes is None else f"0..{classes - 1}"
         remedy = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
         if _telling(names):
-            span, remedy = f"{span} ({listed(names)})", "pass the names or the numbers of these classes"
+            span, remedy = f"{span} ({join_names(names)})", "pass the names or the numbers of these classes"
         refuse(f"labels in {span}", f"labels from {y.min()} to {y.max()}", remedy)
     return y
 
@@ -72,16 +60,16 @@ def _numbered(words: np.ndarray, names: Sequence[str]) -> np.ndarray:
     number = {name: i for i, name in enumerate(names)}
     for word in words.flat:
         if word not in number:
-            refuse(f"classes among {listed(names)}", repr(str(word)), "name them, or give their numbers")
+            refuse(f"classes among {join_names(names)}", repr(str(word)), "name them, or give their numbers")
     return np.array([number[word] for word in words.flat], dtype=np.int64).reshape(words.shape)
 
 
-def listed(names: Sequence[str], most: int = 20) -> str:
+def join_names(names: Sequence[str], most: int = 20) -> str:
     """Returns class names with commas between; of many, the first."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def of_class(label: int, names: Sequence[str] = ()) -> str:
+def describe_class(label: int, names: Sequence[str] = ()) -> str:
     """Returns what messages call a class: its number, and its name where that tells more."""
     return f"class {label} ({names[label]})" if _telling(names) else f"class {label}"
 
@@ -90,7 +78,7 @@ def _telling(names: Sequence[str]) -> bool:
     return any(name != str(i) for i, name in enumerate(names))
 
 
-def finite(name: str, x: Tensor) -> None:
+def check_finite(name: str, x: Tensor) -> None:
     """Checks that every value is a finite number."""
     if x.is_floating_point() and not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
@@ -99,7 +87,7 @@ def finite(name: str, x: Tensor) -> None:
         )
 
 
-def event(name: str, x: Tensor, event_shape: Sequence[int]) -> None:
+def check_event_shape(name: str, x: Tensor, event_shape: Sequence[int]) -> None:
     """Checks that `x` holds samples of `event_shape`."""
     if x.ndim and len(x) == 0:
         refuse(f"at least one sample in {name}", "none", "pass a batch that is not empty")
@@ -121,7 +109,7 @@ def _way(name: str, shape: tuple[int, ...], event_shape: tuple[int, ...]) -> str
     return "resize or convert them to the shape seen at fit"
 
 
-def enough(counts: Sequence[int], least: int = 2, names: Sequence[str] = ()) -> None:
+def check_class_counts(counts: Sequence[int], least: int = 2, names: Sequence[str] = ()) -> None:
     """Checks that there are two classes or more, and `least` samples or more of each."""
     if len(counts) < 2:
         refuse(
@@ -131,4 +119,4 @@ def enough(counts: Sequence[int], least: int = 2, names: Sequence[str] = ()) -> 
         if count < least:
             remedy = "add samples of it, or drop the class and number the rest 0..K-1"
             expected = f"at least {least} samples of every class 0..{len(counts) - 1}"
-            refuse(expected, f"{count} of {of_class(label, names)}", remedy)
+            refuse(expected, f"{count} of {describe_class(label, names)}", remedy)

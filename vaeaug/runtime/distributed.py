@@ -18,12 +18,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from vaeaug.runtime import checks
+from vaeaug.runtime.errors import ProcessLost
 
-PATIENCE = timedelta(minutes=10)  # how long a process waits for one that does not answer
-
-
-class Lost(RuntimeError):
-    """Raised in the processes that are left when one of the others has died or does not answer."""
+TIMEOUT = timedelta(minutes=10)  # how long a process waits for one that does not answer
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,11 @@ class World:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the one process that writes, and shows a bar."""
         return self.rank == 0
 
-    def share(self, n: int) -> slice:
+    def local_slice(self, n: int) -> slice:
         """Returns which of n rows are this process's: neighbours, as many as any other's but for one."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
@@ -60,7 +57,7 @@ class World:
         dist.all_reduce(total)
         return total[0] / total[1]
 
-    def agrees(self, number: int, device: torch.device) -> bool:
+    def all_equal(self, number: int, device: torch.device) -> bool:
         """Says whether all processes have the same number."""
         if self.size == 1:
             return True
@@ -68,7 +65,7 @@ class World:
         dist.all_reduce(span, dist.ReduceOp.MAX)
         return int(span[0]) == -int(span[1])
 
-    def shared(self, module: nn.Module, loss: Callable[[int], Tensor]) -> Callable[[int], Tensor]:
+    def distribute(self, module: nn.Module, loss: Callable[[int], Tensor]) -> Callable[[int], Tensor]:
         """Returns a loss whose gradients are the means over all processes; the module starts as that of rank 0."""
         if self.size == 1:
             return loss
@@ -76,7 +73,7 @@ class World:
         return DistributedDataParallel(_Loss(module, loss), broadcast_buffers=False)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 
 
 class _Loss(nn.Module):
@@ -91,7 +88,7 @@ class _Loss(nn.Module):
 
 
 @contextmanager
-def joined(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
+def process_group(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
     """Joins the processes that torchrun started for the length of a block; without torchrun, the process is alone.
 
     Arguments:
@@ -100,16 +97,16 @@ def joined(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
             does, and several may share one.
 
     Raises:
-        Lost: Inside the block, when another process has died or has not answered for ten minutes.
+        ProcessLost: Inside the block, when another process has died or has not answered for ten minutes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or dist.is_initialized():
-        yield ALONE if size == 1 else World(dist.get_rank(), dist.get_world_size())
+        yield SINGLE_PROCESS if size == 1 else World(dist.get_rank(), dist.get_world_size())
         return
     cuda = device.startswith("cuda")
     if cuda and torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    dist.init_process_group("nccl" if cuda and training else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if cuda and training else "gloo", timeout=TIMEOUT)
     try:
         yield World(dist.get_rank(), dist.get_world_size())
     except checks.InputError:
@@ -117,7 +114,7 @@ def joined(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
     except (dist.DistError, RuntimeError) as error:
         if not _of_connection(error):
             raise
-        raise Lost(
+        raise ProcessLost(
             f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {dist.get_rank()}; "
             f"look above for the first that failed, then run the same command again: it goes on where it was"
         ) from error

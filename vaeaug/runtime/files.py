@@ -20,12 +20,12 @@ from vaeaug.runtime import checks
 FORMAT = 1
 
 
-def nothing(path: Path) -> bool:
+def never_replace(path: Path) -> bool:
     """Says of no folder that it may be replaced."""
     return False
 
 
-def check_free(path: Path, may_replace: Callable[[Path], bool] = nothing) -> None:
+def check_free(path: Path, may_replace: Callable[[Path], bool] = never_replace) -> None:
     """Refuses an output folder that has files in it, unless `may_replace` says that these may go."""
     if path.exists() and not path.is_dir():
         checks.refuse("a folder", f"the file '{path}'", "choose another path")
@@ -33,7 +33,7 @@ def check_free(path: Path, may_replace: Callable[[Path], bool] = nothing) -> Non
         checks.refuse("a new or empty output folder", f"'{path}', which has other files", "choose another folder")
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Refuses a file that cannot be written because its folder cannot be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,9 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def beside(path: str | Path, *, folder: bool = False, may_replace: Callable[[Path], bool] = nothing) -> Iterator[Path]:
+def atomic_write(
+    path: str | Path, *, folder: bool = False, may_replace: Callable[[Path], bool] = never_replace
+) -> Iterator[Path]:
     """Yields a temporary file or folder next to `path` that takes its place when the block ends well, and goes if not.
 
     Arguments:
@@ -86,7 +88,7 @@ def _exchange(new: Path, path: Path, old: Path) -> None:
 
 def save_json(path: str | Path, content: Any) -> None:
     """Writes JSON, whole or not at all."""
-    with beside(path) as new:
+    with atomic_write(path) as new:
         new.write_text(json.dumps(content, indent=2, allow_nan=False) + os.linesep)
 
 
@@ -101,7 +103,7 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], kind: str, config
     """
     header = {"format": f"vaeaug-{kind}", "version": str(FORMAT), "config": json.dumps(config)}
     content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, header)
-    with beside(path) as new:
+    with atomic_write(path) as new:
         new.write_bytes(content)
 
 

@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def check_sendable(name: str, thing: Any) -> None:
+def check_picklable(name: str, thing: Any) -> None:
     """Checks that other processes can be handed a thing of the user's.
 
     Raises:
@@ -50,7 +50,7 @@ def check_sendable(name: str, thing: Any) -> None:
         checks.refuse("what other processes can import", refused, "define it at the top of a module, or use jobs=1")
 
 
-def spread(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int) -> Iterator[Any]:
+def map_in_processes(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int) -> Iterator[Any]:
     """Yields what `work` yields for each item, as it comes; every result is computed on one thread.
 
     Arguments:
@@ -61,7 +61,7 @@ def spread(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int
     Raises:
         InputError: If jobs is not 1 or more.
     """
-    checks.within("jobs", jobs, 1, whole=True)
+    checks.check_number("jobs", jobs, 1, whole=True)
     if min(jobs, len(items)) == 1:
         yield from _here(work, items)
         return

@@ -39,7 +39,7 @@ class Summary:
     data: str
     regime: str
     classifier: str
-    arm: str
+    method: str
     mean: float
     low: float
     high: float
@@ -77,7 +77,7 @@ class Contrast:
     data: str
     regime: str
     classifier: str
-    arm: str
+    method: str
     against: str
     mean: float
     low: float
@@ -104,21 +104,21 @@ def metric_of(regime: str) -> str:
     return "balanced_accuracy" if lopsided(regime) else "accuracy"
 
 
-def kind(arm: str) -> str:
+def kind(method: str) -> str:
     """Returns `rival` for a cheap arm, `control`, `vae` for the library's own, or `peer` for any other."""
-    parts = re.sub(r", .*", "", arm).split(" + ")
+    parts = re.sub(r", .*", "", method).split(" + ")
     if all(part in CHEAP for part in parts):
         return "rival"
     if any(part in CONTROLS for part in parts):
         return "control"
-    return "vae" if re.search(r"\b(vae|tuned)\b", arm) else "peer"
+    return "vae" if re.search(r"\b(vae|tuned)\b", method) else "peer"
 
 
 def cells(rows: Iterable[Result]) -> Cells:
     """Returns the rows of each cell by seed, in the order of the rows."""
     found: Cells = {}
     for row in rows:
-        found.setdefault((row.data, row.regime, row.classifier, row.arm), {})[row.seed] = row
+        found.setdefault((row.data, row.regime, row.classifier, row.method), {})[row.seed] = row
     return found
 
 
@@ -191,13 +191,13 @@ def best_rivals(rows: Iterable[Result], metric: str | None = None) -> dict[tuple
     """
     groups: dict[tuple[str, str, str], list[Summary]] = {}
     for s in summaries(rows, metric):
-        if kind(s.arm) == "rival":
+        if kind(s.method) == "rival":
             groups.setdefault((s.data, s.regime, s.classifier), []).append(s)
     chosen = {}
     for place, group in groups.items():
         # A rival that was not run on all seeds is no rival yet.
         whole = [s for s in group if s.seeds == max(other.seeds for other in group)]
-        chosen[place] = (max(whole, key=lambda s: s.mean).arm, len(whole))
+        chosen[place] = (max(whole, key=lambda s: s.mean).method, len(whole))
     return chosen
 
 
@@ -208,7 +208,7 @@ def by_rival(rows: Sequence[Result], metric: str | None = None) -> dict[str, lis
         rows: Of any cells.
         metric: A field of the rows; by default what each regime is judged by.
     """
-    there = {row.arm for row in rows}
+    there = {row.method for row in rows}
     found = {rival: contrasts(rows, rival, metric) for rival in RIVALS if rival in there}
     if any(choices > 2 for _, choices in best_rivals(rows, metric).values()):
         found[BEST] = to_best(rows, metric)

@@ -17,13 +17,13 @@ class Change:
     """What an arm finds otherwise than another, class by class, in points: the mean over paired seeds.
 
     Arguments:
-        arm, against: The two.
+        method, against: The two.
         seeds: The number of pairs.
         matrix: `(K, K)`: of the samples of each true class (rows), how many more of a hundred are found as each class.
         low, high: `(K,)`: the 95 % t-intervals of the diagonal, the changes of recall; not numbers for one seed.
     """
 
-    arm: str
+    method: str
     against: str
     seeds: int
     matrix: np.ndarray

@@ -26,7 +26,7 @@ class Curve:
 
     data: str
     classifier: str
-    arm: str
+    method: str
     points: tuple[Summary, ...]
 
     @property
@@ -54,7 +54,7 @@ class Worth:
 
     data: str
     classifier: str
-    arm: str
+    method: str
     n: int
     equal: float
     low: float
@@ -74,7 +74,7 @@ def learning_curves(rows: Iterable[Result], metric: str = "accuracy") -> list[Cu
     found: dict[tuple[str, str, str], list[Summary]] = {}
     for s in summaries(rows, metric):
         if s.regime.isdigit():
-            found.setdefault((s.data, s.classifier, s.arm), []).append(s)
+            found.setdefault((s.data, s.classifier, s.method), []).append(s)
     return [
         Curve(*place, tuple(sorted(points, key=lambda s: int(s.regime))))
         for place, points in found.items()
@@ -93,15 +93,15 @@ def worths(rows: Sequence[Result], metric: str = "accuracy", seed: int = 0) -> l
     groups = cells(rows)
     found = []
     for curve in learning_curves(rows, metric):
-        if curve.arm != "none":
+        if curve.method != "none":
             continue
         base = [groups[curve.data, point.regime, curve.classifier, "none"] for point in curve.points]
         none = _Bootstrap(curve.sizes, base, metric, seed)
-        for (data, regime, classifier, arm), group in groups.items():
-            if (data, classifier) == (curve.data, curve.classifier) and regime.isdigit() and arm != "none":
+        for (data, regime, classifier, method), group in groups.items():
+            if (data, classifier) == (curve.data, curve.classifier) and regime.isdigit() and method != "none":
                 told = none.told(group)
                 if told is not None:
-                    found.append(Worth(data, classifier, arm, int(regime), *told))
+                    found.append(Worth(data, classifier, method, int(regime), *told))
     return found
 
 

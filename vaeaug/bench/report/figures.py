@@ -56,12 +56,12 @@ class Picture:
 def accuracies(rows: Sequence[Result], told: Sequence[Summary]) -> Picture:
     """Draws what the arms of one case reach: each seed a dot, the mean with its interval."""
     name = wording.METRICS[told[0].metric]
-    figure, axes = _rows_of([s.arm for s in told], f"test {name}, %")
+    figure, axes = _rows_of([s.method for s in told], f"test {name}, %")
     for place, s in enumerate(told):
-        values = [100 * getattr(row, s.metric) for row in rows if row.arm == s.arm]
+        values = [100 * getattr(row, s.metric) for row in rows if row.method == s.method]
         axes.plot(values, [place + 0.2] * len(values), ".", color=GREY, alpha=0.7, markersize=3.5)
         _whisker(axes, place, s, BLUE, "o")
-    text = "; ".join(f"{s.arm} {s.mean:.1f}" for s in told)
+    text = "; ".join(f"{s.method} {s.mean:.1f}" for s in told)
     return Picture(
         f"{name.capitalize()}: a dot per seed, mean and interval", _svg(figure), f"Mean {name} in %: {text}."
     )
@@ -84,7 +84,7 @@ def learning(curves: Sequence[Curve]) -> Picture:
     for place, curve in enumerate(curves):
         ends = np.array([[p.low, p.mean, p.high] for p in curve.points])
         colour = LINES[place % len(LINES)]
-        axes.plot(curve.sizes, ends[:, 1], "os^Dv"[place % 5] + "-", color=colour, label=curve.arm, markersize=4)
+        axes.plot(curve.sizes, ends[:, 1], "os^Dv"[place % 5] + "-", color=colour, label=curve.method, markersize=4)
         if np.isfinite(ends).all():
             axes.fill_between(curve.sizes, ends[:, 0], ends[:, 2], color=colour, alpha=0.13, linewidth=0)
     sizes = sorted({size for curve in curves for size in curve.sizes})
@@ -93,17 +93,17 @@ def learning(curves: Sequence[Curve]) -> Picture:
     axes.xaxis.set_minor_locator(NullLocator())
     _plain(axes, "real samples per class", "test accuracy, %")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False, labelcolor=INK)
-    text = "; ".join(f"{c.arm} {', '.join(f'{p.mean:.1f} at {p.regime}' for p in c.points)}" for c in curves)
+    text = "; ".join(f"{c.method} {', '.join(f'{p.mean:.1f} at {p.regime}' for p in c.points)}" for c in curves)
     title = f"Learning curves: {curves[0].data}, {curves[0].classifier}"
     return Picture(title, _svg(figure), f"Mean test accuracy in % by real samples per class: {text}.")
 
 
 def cost(told: Sequence[Summary], gains: dict[str, Contrast], against: str) -> Picture:
     """Draws what every arm of a case gains over `against` and the seconds that it takes."""
-    shown = sorted((s for s in told if s.arm in gains), key=lambda s: -gains[s.arm].mean)
+    shown = sorted((s for s in told if s.method in gains), key=lambda s: -gains[s.method].mean)
     figure = Figure(figsize=(WIDTH, max(2.6, 0.7 + 0.17 * len(shown))), layout="constrained")
     axes, names = figure.subplots(1, 2, width_ratios=(1, 1), sharey=True)
-    x, y = [max(s.seconds, 0.01) for s in shown], [gains[s.arm].mean for s in shown]
+    x, y = [max(s.seconds, 0.01) for s in shown], [gains[s.method].mean for s in shown]
     low, high = min([*y, 0.0]), max([*y, 0.0])
     margin = 0.08 * ((high - low) or 1.0)
     axes.set_xscale("log")
@@ -111,17 +111,17 @@ def cost(told: Sequence[Summary], gains: dict[str, Contrast], against: str) -> P
     axes.axhline(0, color=INK, linewidth=0.8)
     spots = _apart(y, (high - low + margin) / max(len(y), 14), low - margin / 2)
     for s, across, up, spot in zip(shown, x, y, spots, strict=True):
-        colour = KINDS[kind(s.arm)]
+        colour = KINDS[kind(s.method)]
         axes.plot([across], [up], "o", color=colour, markersize=5)
         axes.plot([across, max(x) * 1.6], [up, spot], color=colour, alpha=0.4, linewidth=0.6)
-        names.text(0, spot, s.arm, fontsize=7.5, va="center", color=INK)
+        names.text(0, spot, s.method, fontsize=7.5, va="center", color=INK)
     axes.set_xlim(min(x) / 1.3, max(x) * 1.6)
     names.axis("off")
     _plain(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(x) < 30 * min(x) else (1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
-    text = "; ".join(f"{s.arm} {gains[s.arm].mean:+.1f} points in {s.seconds:.0f} s" for s in shown)
+    text = "; ".join(f"{s.method} {gains[s.method].mean:+.1f} points in {s.seconds:.0f} s" for s in shown)
     return Picture("Cost against gain", _svg(figure), f"Seconds and points over {against}: {text}.")
 
 
@@ -133,7 +133,7 @@ def grid(pictures: Grid) -> Picture:
 
 def save_png(pictures: Grid, path: str | Path) -> None:
     """Writes a grid of images as a PNG on white, for pages that are not ours."""
-    with files.beside(path) as new:
+    with files.atomic_write(path) as new:
         _grid(pictures, "black").savefig(new, format="png", dpi=100, facecolor="white")
 
 

@@ -101,9 +101,9 @@ def write(
     )
     environment.filters.update(said=_said, ends=_ends, words=in_words)
     told = wording.by_rival(rows)
-    arms = wording.focus(rows, focus)
-    chosen = [c for found in told.values() for c in found if c.arm in arms]
-    cases = _cases(rows, told, arms, names or {})
+    methods = wording.focus(rows, focus)
+    chosen = [c for found in told.values() for c in found if c.method in methods]
+    cases = _cases(rows, told, methods, names or {})
     page = environment.get_template("page.html.j2").render(
         places=list(dict.fromkeys(f"{row.data}, {in_words(row.regime)}" for row in rows)),
         seeds=sorted({s.seeds for case in cases for s in case.summaries}),
@@ -113,11 +113,11 @@ def write(
         several=len(cases) > 1,
         tally=wording.tally(chosen),
         rivals=list(told),
-        arms=arms,
+        methods=methods,
         cases=cases,
-        overview=_overview(cases, told, arms),
-        curves=_learning(rows, arms),
-        worths=_worths(rows, arms),
+        overview=_overview(cases, told, methods),
+        curves=_learning(rows, methods),
+        worths=_worths(rows, methods),
         worth=wording.worth,
         metrics=wording.METRICS,
         grids=[figures.grid(one) for one in grids],
@@ -125,7 +125,7 @@ def write(
         csv=base64.b64encode(as_csv(rows).encode()).decode(),
         finite=math.isfinite,
     )
-    with files.beside(path) as new:
+    with files.atomic_write(path) as new:
         new.write_text(page, encoding="utf-8")
 
 
@@ -152,7 +152,7 @@ def _ends(told: Summary | Contrast) -> str:
 def _cases(
     rows: Sequence[Result],
     told: Mapping[str, Sequence[Contrast]],
-    arms: Sequence[str],
+    methods: Sequence[str],
     names: Mapping[str, Sequence[str]],
 ) -> list[Case]:
     groups: dict[tuple[str, str, str], list[Result]] = {}
@@ -163,12 +163,13 @@ def _cases(
     for place, group in groups.items():
         summaries = tuple(comparisons.summaries(group))
         found = {
-            rival: {c.arm: c for c in all_ if (c.data, c.regime, c.classifier) == place} for rival, all_ in told.items()
+            rival: {c.method: c for c in all_ if (c.data, c.regime, c.classifier) == place}
+            for rival, all_ in told.items()
         }
         rival = best.get(place, ("", 0))[0]
         drawings = tuple(_drawings(group, summaries, found, rival))
         usual = [name for name in ("none", "classical") if name in found]
-        heats = tuple(_class_by_class(group, usual, rival, arms, names.get(place[0], ())))
+        heats = tuple(_class_by_class(group, usual, rival, methods, names.get(place[0], ())))
         cases.append(Case(*place, summaries, found, rival, drawings, heats))
     return cases
 
@@ -190,7 +191,7 @@ def _drawings(
 
 
 def _class_by_class(
-    rows: Sequence[Result], rivals: Sequence[str], best: str, arms: Sequence[str], names: Sequence[str]
+    rows: Sequence[Result], rivals: Sequence[str], best: str, methods: Sequence[str], names: Sequence[str]
 ) -> Iterable[Heat]:
     classes = len(rows[0].confusion.split("/"))
     if classes > CLASSES:
@@ -200,16 +201,16 @@ def _class_by_class(
     compared = {rival: list(confusion.changes(rows, rival).values()) for rival in wanted}
     for rival in rivals:
         # The arms that the words are about stand first.
-        found = sorted(compared[rival], key=lambda c: arms.index(c.arm) if c.arm in arms else len(arms))
+        found = sorted(compared[rival], key=lambda c: methods.index(c.method) if c.method in methods else len(methods))
         if found:
             values = np.stack([change.recall for change in found])
             sure = np.stack([(change.low > 0) | (change.high < 0) for change in found])
             title = f"Recall of every class, points over {rival}"
-            yield heat(title, "arm", [c.arm for c in found], labels, values, values, sure)
+            yield heat(title, "arm", [c.method for c in found], labels, values, values, sure)
     for found in compared.values():
-        for change in (change for change in found if change.arm in arms[:1]):
+        for change in (change for change in found if change.method in methods[:1]):
             good = np.where(np.eye(classes, dtype=bool), change.matrix, -change.matrix)
-            title = f"Confusion: {change.arm} minus {change.against}, of 100 samples of each true class"
+            title = f"Confusion: {change.method} minus {change.against}, of 100 samples of each true class"
             yield heat(title, "true class, found as", labels, labels, change.matrix, good)
 
 
@@ -235,13 +236,13 @@ def heat(
     return Heat(title, corner, tuple(across), tuple(lines))
 
 
-def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], arms: Sequence[str]) -> list[Picture]:
+def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], methods: Sequence[str]) -> list[Picture]:
     """Draws the chosen arms over all cases, a figure per rival."""
     if len(cases) < 2:
         return []
     found = []
     for rival, all_ in told.items():
-        shown = [c for c in all_ if c.arm in arms]
+        shown = [c for c in all_ if c.method in methods]
         short = [_short(c, len({case.data for case in cases}) > 1) for c in shown]
         if shown:
             found.append(figures.forest(shown, short, rival))
@@ -250,18 +251,18 @@ def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], arm
 
 def _short(c: Contrast, several: bool) -> str:
     size = c.regime if c.regime.isdigit() else in_words(c.regime).replace(" per class", "")
-    return f"{c.data + ' ' if several else ''}{size}, {c.classifier}: {c.arm}"
+    return f"{c.data + ' ' if several else ''}{size}, {c.classifier}: {c.method}"
 
 
-def _learning(rows: Sequence[Result], arms: Sequence[str]) -> list[Picture]:
+def _learning(rows: Sequence[Result], methods: Sequence[str]) -> list[Picture]:
     groups: dict[tuple[str, str], list[learning_curves.Curve]] = {}
     for curve in learning_curves.learning_curves(rows):
-        if curve.arm in (*comparisons.RIVALS, *arms):
+        if curve.method in (*comparisons.RIVALS, *methods):
             groups.setdefault((curve.data, curve.classifier), []).append(curve)
     return [figures.learning(group) for group in groups.values()]
 
 
-def _worths(rows: Sequence[Result], arms: Sequence[str]) -> list[Worth]:
-    shown = (*comparisons.RIVALS, *arms)
-    found = [w for w in learning_curves.worths([row for row in rows if row.arm in shown]) if w.arm in shown]
-    return sorted(found, key=lambda w: (w.data, w.classifier, shown.index(w.arm), w.n))
+def _worths(rows: Sequence[Result], methods: Sequence[str]) -> list[Worth]:
+    shown = (*comparisons.RIVALS, *methods)
+    found = [w for w in learning_curves.worths([row for row in rows if row.method in shown]) if w.method in shown]
+    return sorted(found, key=lambda w: (w.data, w.classifier, shown.index(w.method), w.n))

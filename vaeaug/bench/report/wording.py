@@ -28,15 +28,15 @@ def sentence(contrast: Contrast) -> str:
     rival = f"{c.against}, {BEST}" if c.best else c.against
     if c.verdict == "identical":
         on = "the one seed" if c.seeds == 1 else f"all {c.seeds} seeds"
-        return f"{c.classifier}: {c.arm} is identical to {rival} on {on}: every sample was judged alike."
+        return f"{c.classifier}: {c.method} is identical to {rival} on {on}: every sample was judged alike."
     points = "points" if c.metric == "accuracy" else f"points of {METRICS[c.metric]}"
     difference = f"{c.mean:+.1f} {points} over {rival}"
     if c.verdict == "one seed":
-        return f"{c.classifier}: {c.arm}: {difference} on one seed, which says nothing yet."
+        return f"{c.classifier}: {c.method}: {difference} on one seed, which says nothing yet."
     spread = f"95 % interval {c.low:+.1f} to {c.high:+.1f}, {c.seeds} seeds, {record(c)}"
     if c.verdict == "no effect" and c.low * c.high > 0:
         spread += "; not enough after correction for the number of comparisons"
-    return f"{c.classifier}: {c.arm} {TOLD[c.verdict]}: {difference} ({spread})."
+    return f"{c.classifier}: {c.method} {TOLD[c.verdict]}: {difference} ({spread})."
 
 
 def record(contrast: Contrast) -> str:
@@ -49,9 +49,9 @@ def tally(found: Iterable[Contrast]) -> list[tuple[str, str]]:
     """Returns, per arm and rival, the verdict that outweighs and a line: in how many cases it helps and hurts."""
     groups: dict[tuple[str, str], list[Contrast]] = {}
     for c in found:
-        groups.setdefault((c.arm, BEST if c.best else c.against), []).append(c)
+        groups.setdefault((c.method, BEST if c.best else c.against), []).append(c)
     lines = []
-    for (arm, rival), group in groups.items():
+    for (method, rival), group in groups.items():
         counts = {name: sum(c.verdict == name for c in group) for name in TALLIED}
         said = [words.format(counts[name]) for name, words in TALLIED.items() if counts[name]]
         least, most = (f"{end(c.mean for c in group):+.1f}" for end in (min, max))
@@ -59,7 +59,7 @@ def tally(found: Iterable[Contrast]) -> list[tuple[str, str]]:
         balance = counts["helps"] - counts["hurts"]
         kind = "helps" if balance > 0 else "hurts" if balance < 0 else "no effect"
         cases = f"{len(group)} case{'' if len(group) == 1 else 's'}"
-        lines.append((kind, f"{arm} against {rival}, {cases}: {', '.join(said)} ({span})."))
+        lines.append((kind, f"{method} against {rival}, {cases}: {', '.join(said)} ({span})."))
     return lines
 
 
@@ -77,15 +77,15 @@ def worth(found: Worth) -> str:
     return f"{equal} ({ends[0]} to {ends[1]})"
 
 
-def table(rows: Sequence[Result], metric: str | None = None, arms: Sequence[str] = ()) -> str:
+def table(rows: Sequence[Result], metric: str | None = None, methods: Sequence[str] = ()) -> str:
     """Returns the rows as a Markdown table, one line per arm and classifier, data set and regime where there are several.
 
     Arguments:
         rows: Of any cells.
         metric: A field of the rows; by default what each regime is judged by.
-        arms: Those that get a line, by default all; the correction counts all of them in any case.
+        methods: Those that get a line, by default all; the correction counts all of them in any case.
     """
-    told = [s for s in summaries(rows, metric) if not arms or s.arm in arms]
+    told = [s for s in summaries(rows, metric) if not methods or s.method in methods]
     found = {rival: {_cell(c): c for c in group} for rival, group in by_rival(rows, metric).items()}
     rivals = [*RIVALS[:2], *(rival for rival in found if rival not in RIVALS[:2])]
     several = [name for name in ("data", "regime") if len({getattr(s, name) for s in told}) > 1]
@@ -99,13 +99,13 @@ def table(rows: Sequence[Result], metric: str | None = None, arms: Sequence[str]
         words = [word for rival in rivals for word in _told(found.get(rival, {}).get(_cell(s)))]
         others = [f"{s.macro_f1:.1f}", f"{s.mcc:.2f}"] if beside else []
         place = [getattr(s, name) for name in several]
-        lines.append([*place, s.classifier, s.arm, span(s), *words, *others, f"{s.seconds:.0f}"])
+        lines.append([*place, s.classifier, s.method, span(s), *words, *others, f"{s.seconds:.0f}"])
     return _markdown(lines)
 
 
 def rivals_named(rows: Sequence[Result], metric: str | None = None) -> str:
     """Returns a line that names the best rival of each classifier, or nothing where there are not three to choose from."""
-    chosen = [f"{place[-1]} {arm}" for place, (arm, choices) in best_rivals(rows, metric).items() if choices > 2]
+    chosen = [f"{place[-1]} {method}" for place, (method, choices) in best_rivals(rows, metric).items() if choices > 2]
     return f"The best of the cheap rivals, by its mean: {'; '.join(chosen)}." if chosen else ""
 
 
@@ -125,13 +125,13 @@ def focus(rows: Iterable[Result], names: Sequence[str] = ()) -> tuple[str, ...]:
         rows: Of any cells.
         names: Those wanted; what was not run is left out.
     """
-    there = list(dict.fromkeys(row.arm for row in rows))
-    usual = [arm for arm in names or USUAL if arm in there]
-    return tuple(usual or [arm for arm in there if kind(arm) == "vae"])
+    there = list(dict.fromkeys(row.method for row in rows))
+    usual = [method for method in names or USUAL if method in there]
+    return tuple(usual or [method for method in there if kind(method) == "vae"])
 
 
 def _cell(told: Summary | Contrast) -> tuple[str, str, str, str]:
-    return told.data, told.regime, told.classifier, told.arm
+    return told.data, told.regime, told.classifier, told.method
 
 
 def _told(contrast: Contrast | None) -> tuple[str, str]:

@@ -94,14 +94,14 @@ class Stage(ABC):
     """Abstract: one kind of augmentation of batches. Concrete ones are frozen dataclasses.
 
     `networks_only` says that an estimator cannot use it: it mixes labels, or asks the network in training. `images_only`
-    that rows cannot. `weighs` says that its targets weigh the samples. `count` is how many samples
+    that rows cannot. `weights_samples` says that its targets weigh the samples. `count` is how many samples
     without labels it asks for.
     """
 
     count: int = 0
     networks_only = False
     images_only = False
-    weighs = False
+    weights_samples = False
 
     @abstractmethod
     def fit(self, job: Job) -> Transform:
@@ -114,22 +114,22 @@ class Synthetic(Stage):
 
     Arguments:
         perturb: How to draw the children.
-        ratio: The share, in 0..1; all where copies for an estimator are made.
+        replace: The share, in 0..1; all where copies for an estimator are made.
         residual: Whether the decoded change is added to the sample.
-        worst_of: Keeps, of so many children, the one with the highest loss under the network in training.
+        hardest_of: Keeps, of so many children, the one with the highest loss under the network in training.
     """
 
     perturb: Perturbation = field(default_factory=Extrapolate)
-    ratio: float = 0.5
+    replace: float = 0.5
     residual: bool = True
-    worst_of: int | None = None
+    hardest_of: int | None = None
 
     def __post_init__(self) -> None:
-        checks.within("ratio", self.ratio, 0, 1)
+        checks.check_number("replace", self.replace, 0, 1)
 
     @property
     def networks_only(self) -> bool:  # type: ignore[override]
-        return self.worst_of is not None
+        return self.hardest_of is not None
 
     def fitted(self, job: Job) -> Augmenter:
         """Returns the augmenter that makes the children."""
@@ -137,10 +137,10 @@ class Synthetic(Stage):
 
     def fit(self, job: Job) -> Transform:
         augmenter = self.fitted(job).using(perturb=self.perturb, residual=self.residual)
-        network = job.network if self.worst_of else None
-        children = Replacement(augmenter, worst_of=self.worst_of, classifier=network).children
-        ratio = 1.0 if job.network is None else self.ratio
-        return lambda x, t, seed: (replace_some(augmenter, x, t.argmax(1), ratio, seed, children), t)
+        network = job.network if self.hardest_of else None
+        children = Replacement(augmenter, hardest_of=self.hardest_of, network=network).synthesize
+        replace = 1.0 if job.network is None else self.replace
+        return lambda x, t, seed: (replace_some(augmenter, x, t.argmax(1), replace, seed, children), t)
 
 
 @dataclass(frozen=True)

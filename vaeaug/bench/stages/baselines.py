@@ -91,7 +91,7 @@ class WorstOf(Stage):
 class ClassWeights(Stage):
     """Weighs the loss of each class by the inverse of its share, with mean 1 over the samples."""
 
-    weighs = True
+    weights_samples = True
 
     def fit(self, job: Job) -> Transform:
         counts = torch.tensor(job.samples.counts).clamp(min=1)

@@ -55,18 +55,18 @@ class PixelNoise(Stage):
 
     def fit(self, job: Job) -> Transform:
         x, t = job.samples.x, nn.functional.one_hot(job.samples.y).float()
-        changed, _ = replace(self.like, ratio=1.0).fit(job)(x, t, seeds.derive(job.seed, 5))
+        changed, _ = replace(self.like, replace=1.0).fit(job)(x, t, seeds.derive(job.seed, 5))
         over: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
         low, high = x.amin(over), x.amax(over)
         spread = wanted = (changed - x).square().mean(over).sqrt()
         probe = x + spread * torch.randn(x.shape, generator=seeds.generator(job.seed, 8))
         # What the range cuts off is made up for.
         spread = spread * wanted / (probe.clamp(low, high) - x).square().mean(over).sqrt().clamp(min=1e-12)
-        ratio = 1.0 if job.network is None else self.like.ratio
+        fraction = 1.0 if job.network is None else self.like.replace
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             generator = seeds.generator(seed)
-            chosen = torch.rand(len(x), generator=generator) < ratio
+            chosen = torch.rand(len(x), generator=generator) < fraction
             noised = (x + spread * torch.randn(x.shape, generator=generator)).clamp(low, high)
             return torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), noised, x), t
 

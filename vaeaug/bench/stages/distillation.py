@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
 from vaeaug.data.classical import Classical
-from vaeaug.data.lookup import Lookup
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.filters.cross_fitted import CrossFitted
 from vaeaug.models.training import device_of, evaluating
 from vaeaug.perturb.schemes import Extrapolate, Perturbation
-from vaeaug.plugins.torch.replacement import rows_of
+from vaeaug.plugins.torch.replacement import replaced_indices
 from vaeaug.runtime import checks, seeds
 
 KEPT = 2**28  # bytes of children that a pool holds at most
@@ -41,7 +41,7 @@ class Distilled(Synthetic):
     """
 
     perturb: Perturbation = field(default_factory=lambda: Extrapolate(2.0))
-    ratio: float = 0.8
+    replace: float = 0.8
     teachers: tuple[Any, ...] = ("forest",)
     folds: int = 1
     repeats: int = 1
@@ -58,7 +58,7 @@ class Distilled(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.within("pool", self.pool, 1, whole=True)
+        checks.check_number("pool", self.pool, 1, whole=True)
 
     def taught(self, job: Job) -> CrossFitted:
         """Returns the teachers."""
@@ -77,14 +77,14 @@ class Distilled(Synthetic):
         )
 
     def fit(self, job: Job) -> Transform:
-        network, places = job.network, Lookup(job.samples.x)
+        network, places = job.network, SampleIndex(job.samples.x)
         if network is None:
             checks.refuse("a network for soft labels", "an estimator", "leave this arm out")
         x, t = self._pool(job)
-        size, tries = len(x), self.worst_of or 1
+        size, tries = len(x), self.hardest_of or 1
 
         def transform(batch: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            rows = rows_of(len(batch), self.ratio, seeds.derive(seed, 0))
+            rows = replaced_indices(len(batch), self.replace, seeds.derive(seed, 0))
             at = places(batch[rows])
             rows, at = rows[at >= 0], at[at >= 0]
             pick = torch.randint(size, (tries, len(at)), generator=seeds.generator(seed, 1))

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from vaeaug.bench.stages.base import Growth, Job, goal
 from vaeaug.data.samples import Samples
 from vaeaug.models.fitting import fit_vae
-from vaeaug.models.networks import BODIES
-from vaeaug.models.training import Diverged, Shuffled, evaluating, train
+from vaeaug.models.networks import ARCHITECTURES
+from vaeaug.models.training import ShuffledIndices, evaluating, train
 from vaeaug.runtime import seeds
+from vaeaug.runtime.errors import Diverged
 
 BATCH = 64
 LR = 1e-3
@@ -69,11 +70,11 @@ class PythaeVAE(Peer):
     with (Chadebec, Vincent and Allassonniere, "Pythae", 2022, https://arxiv.org/abs/2206.08309).
 
     Arguments:
-        latent: The number of latent numbers.
+        latent_dim: The number of latent numbers.
         components: Of the mixture; pythae takes fewer where a class has fewer samples.
     """
 
-    latent: int = 10
+    latent_dim: int = 10
     components: int = 10
     needs = ("pythae", "peers")
 
@@ -98,7 +99,7 @@ class PythaeVAE(Peer):
             no_cuda=True,
             seed=_small_seed(),
         )
-        model = VAE(VAEConfig(input_dim=tuple(u.shape[1:]), latent_dim=self.latent))
+        model = VAE(VAEConfig(input_dim=tuple(u.shape[1:]), latent_dim=self.latent_dim))
         trainer = BaseTrainer(model, BaseDataset(u, torch.ones(len(u))), training_config=config)
         trainer.train()
         sampler = GaussianMixtureSampler(
@@ -115,11 +116,11 @@ class PyraugRHVAE(Peer):
     https://arxiv.org/abs/2105.00026), with the networks and settings that it comes with.
 
     Arguments:
-        latent: The number of latent numbers.
+        latent_dim: The number of latent numbers.
         walk: Steps of the Markov chain that a sample is drawn by.
     """
 
-    latent: int = 10
+    latent_dim: int = 10
     walk: int = 100
     needs = ("pyraug", "peers")
 
@@ -145,7 +146,7 @@ class PyraugRHVAE(Peer):
             no_cuda=True,
             seed=_small_seed(),
         )
-        model = RHVAE(RHVAEConfig(input_dim=flat.shape[1], latent_dim=self.latent))
+        model = RHVAE(RHVAEConfig(input_dim=flat.shape[1], latent_dim=self.latent_dim))
         Trainer(model, BaseDataset(flat, torch.ones(len(x))), training_config=config).train()
         settings = RHVAESamplerConfig(output_dir=folder, mcmc_steps_nbr=self.walk, no_cuda=True)
         sampler = RHVAESampler(model.eval(), settings)
@@ -163,8 +164,8 @@ class OneVAEPerClass(Peer):
             x = samples.x[samples.y == label]
             one = Samples(x, torch.zeros(len(x), dtype=torch.long))
             seed = seeds.derive(job.seed, 10, label)
-            vae = fit_vae(one, steps=job.vae_steps, batch=min(BATCH, len(x)), seed=seed, progress=False)
-            z = torch.randn(count, vae.latent, generator=seeds.generator(seed, 1))
+            vae = fit_vae(one, steps=job.vae_steps, batch_size=min(BATCH, len(x)), seed=seed, progress=False)
+            z = torch.randn(count, vae.latent_dim, generator=seeds.generator(seed, 1))
             with evaluating(vae):
                 yield vae.decode(z) if count else x[:0]
 
@@ -179,21 +180,21 @@ class DeepSMOTE(Peer):
     DeepSMOTE_MNIST.py) the codes of that class are permuted and their targets with them, which changes nothing.
 
     Arguments:
-        latent: The number of latent numbers; the authors' by default.
+        latent_dim: The number of latent numbers; the authors' by default.
         neighbours: The partners; fewer where a class has fewer samples.
         permuted: Permutes the codes, but not their targets: the decoder is to make any sample of a class of any other's code.
     """
 
-    latent: int = 300
+    latent_dim: int = 300
     neighbours: int = 5
     permuted: bool = False
 
     def made(self, samples: Samples, missing: Sequence[int], job: Job) -> Iterator[Tensor]:
         seed = seeds.derive(job.seed, 10)
-        body = BODIES["conv" if samples.x.ndim == 4 else "mlp"]()
+        body = ARCHITECTURES["conv" if samples.x.ndim == 4 else "mlp"]()
         with seeds.forked(seed, 0):
-            encoder, features, decoder = body.build(samples.event_shape, self.latent)
-            both = nn.ModuleList([nn.Sequential(encoder, nn.Linear(features, self.latent)), decoder])
+            encoder, features, decoder = body.build(samples.event_shape, self.latent_dim)
+            both = nn.ModuleList([nn.Sequential(encoder, nn.Linear(features, self.latent_dim)), decoder])
         self._train(both, samples, job.vae_steps, seed)
         with evaluating(both):
             z = both[0](samples.x)
@@ -202,7 +203,7 @@ class DeepSMOTE(Peer):
                 yield both[1](between(z[samples.y == label], count, self.neighbours, generator))
 
     def _train(self, both: nn.ModuleList, samples: Samples, steps: int, seed: int) -> None:
-        order, encode, decode = Shuffled(len(samples), BATCH, seeds.derive(seed, 1)), both[0], both[1]
+        order, encode, decode = ShuffledIndices(len(samples), BATCH, seeds.derive(seed, 1)), both[0], both[1]
         places = [torch.nonzero(samples.y == label)[:, 0] for label in range(len(samples.names))]
 
         def loss(step: int) -> Tensor:

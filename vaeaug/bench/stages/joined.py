@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
 from vaeaug.perturb.schemes import DEFAULT
-from vaeaug.plugins.torch.replacement import BESIDE
+from vaeaug.plugins.torch.replacement import ADD
 from vaeaug.runtime import checks, seeds
 
 
@@ -24,14 +24,14 @@ class Joined(Stage):
 
     Arguments:
         stage: What makes the copies; by default all of them are children.
-        beside: Copies of each sample: a batch is 1 + `beside` times as large.
+        add: Copies of each sample: a batch is 1 + `add` times as large.
     """
 
-    stage: Stage = field(default_factory=lambda: Synthetic(DEFAULT, ratio=1.0))
-    beside: int = BESIDE
+    stage: Stage = field(default_factory=lambda: Synthetic(DEFAULT, replace=1.0))
+    add: int = ADD
 
     def __post_init__(self) -> None:
-        checks.within("beside", self.beside, 1, whole=True)
+        checks.check_number("add", self.add, 1, whole=True)
 
     @property
     def count(self) -> int:  # type: ignore[override]
@@ -42,8 +42,8 @@ class Joined(Stage):
         return self.stage.networks_only
 
     @property
-    def weighs(self) -> bool:  # type: ignore[override]
-        return self.stage.weighs
+    def weights_samples(self) -> bool:  # type: ignore[override]
+        return self.stage.weights_samples
 
     @property
     def images_only(self) -> bool:  # type: ignore[override]
@@ -55,7 +55,7 @@ class Joined(Stage):
             return apply
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            near = x.repeat(self.beside, *[1] * (x.ndim - 1)), t.repeat(self.beside, 1)
+            near = x.repeat(self.add, *[1] * (x.ndim - 1)), t.repeat(self.add, 1)
             made, told = apply(*near, seeds.derive(seed, 1))
             return torch.cat([x, made]), torch.cat([t, told])
 

@@ -37,7 +37,7 @@ class Arm:
             return "it is for images"
         if not one.is_network and any(stage.networks_only for stage in self.stages):
             return "it mixes labels or asks a network in training"
-        if not one.weighs and any(stage.weighs for stage in self.stages):
+        if not one.accepts_sample_weight and any(stage.weights_samples for stage in self.stages):
             return "the classifier takes no sample weights"
         return None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.stages.base import Job, Synthetic
-from vaeaug.data.lookup import Lookup
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.runtime import checks, seeds
 
 
@@ -28,7 +28,7 @@ class Adopting(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.within("count", self.count, 1, whole=True)
+        checks.check_number("count", self.count, 1, whole=True)
 
     def fitted(self, job: Job) -> Augmenter:
         return job.shared(("adopting", self.count, self.teacher), lambda: self._fitted(job))
@@ -47,7 +47,7 @@ class Adopting(Synthetic):
         """Returns the unlabelled samples of a run, `(count, *event)`."""
         if job.pool is None:
             checks.refuse("a run that knows its pool", "one that does not", "use vaeaug.compare(..., unlabelled=1000)")
-        places = Lookup(job.pool.x)
+        places = SampleIndex(job.pool.x)
         taken = torch.zeros(len(places), dtype=torch.bool)
         at = places(job.samples.x)
         taken[at[at >= 0]] = True

@@ -13,7 +13,7 @@ from vaeaug.bench.stages.method import Arm
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
 from vaeaug.perturb.schemes import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
-from vaeaug.plugins.torch.replacement import BESIDE
+from vaeaug.plugins.torch.replacement import ADD
 from vaeaug.runtime import checks, seeds
 
 
@@ -23,25 +23,25 @@ class Candidate:
 
     Arguments:
         perturb: How to draw children.
-        ratio: The share of synthetic samples, in batches or in the training set of an estimator; in [0, 1).
-        worst_of: Of so many children the one with the highest loss is kept; for networks.
-        beside: So many children of each sample join a batch, in place of a ratio; for networks.
+        replace: The share of synthetic samples, in batches or in the training set of an estimator; in [0, 1).
+        hardest_of: Of so many children the one with the highest loss is kept; for networks.
+        add: So many children of each sample join a batch, in place of a ratio; for networks.
     """
 
     perturb: Perturbation | None = None
-    ratio: float = 0.0
-    worst_of: int | None = None
-    beside: int | None = None
+    replace: float = 0.0
+    hardest_of: int | None = None
+    add: int | None = None
 
     def __post_init__(self) -> None:
-        checks.within("ratio", self.ratio, 0, 0.99)
-        if self.worst_of is not None:
-            checks.within("worst_of", self.worst_of, 2, whole=True)
-        if self.beside is not None:
-            checks.within("beside", self.beside, 1, whole=True)
-        ways = (self.ratio > 0) + (self.beside is not None)
+        checks.check_number("replace", self.replace, 0, 0.99)
+        if self.hardest_of is not None:
+            checks.check_number("hardest_of", self.hardest_of, 2, whole=True)
+        if self.add is not None:
+            checks.check_number("add", self.add, 1, whole=True)
+        ways = (self.replace > 0) + (self.add is not None)
         if ways != (self.perturb is not None):
-            there = f"perturb={self.perturb!r}, ratio={self.ratio!r}, beside={self.beside!r}"
+            there = f"perturb={self.perturb!r}, replace={self.replace!r}, add={self.add!r}"
             remedy = "pass Candidate(Extrapolate(1.0), 0.5), say, or Candidate() for none"
             checks.refuse("a perturbation and either a ratio above 0 or beside, or none of them", there, remedy)
 
@@ -53,44 +53,44 @@ class Candidate:
         default = type(self.perturb)()
         values = [(f.name, getattr(self.perturb, f.name)) for f in fields(self.perturb)]  # type: ignore[arg-type]
         told = ", ".join(f"{n} {v}" for n, v in values if n == "scale" or v != getattr(default, n))
-        worst = f", worst of {self.worst_of}" if self.worst_of else ""
-        way = f"{self.beside} beside" if self.beside else f"ratio {self.ratio:g}"
+        worst = f", worst of {self.hardest_of}" if self.hardest_of else ""
+        way = f"{self.add} beside" if self.add else f"ratio {self.replace:g}"
         return f"{type(self.perturb).__name__.lower()} ({told}), {way}{worst}"
 
     @property
     def cost(self) -> int:
         """How the candidates are ordered by what they ask for: the children drawn for one that is used, and, where children
         join, the size of the batch."""
-        return 0 if self.perturb is None else (self.worst_of or 1) * (1 + self.beside if self.beside else 1)
+        return 0 if self.perturb is None else (self.hardest_of or 1) * (1 + self.add if self.add else 1)
 
     def arm(self, network: bool, classical: Classical | None = None) -> Arm:
         """Returns the arm of the benchmark that trains under this candidate."""
         after = () if classical is None else (ClassicalAugmentation(classical),)
         if self.perturb is None:
             return Arm(self.name, after)
-        if network and self.beside:
-            every = Synthetic(self.perturb, 1.0, worst_of=self.worst_of)
-            return Arm(self.name, (Joined(every, self.beside), *after))
+        if network and self.add:
+            every = Synthetic(self.perturb, 1.0, hardest_of=self.hardest_of)
+            return Arm(self.name, (Joined(every, self.add), *after))
         if network:
-            return Arm(self.name, (Synthetic(self.perturb, self.ratio, worst_of=self.worst_of), *after))
-        return Arm(self.name, after, Children(self.perturb, self.ratio))
+            return Arm(self.name, (Synthetic(self.perturb, self.replace, hardest_of=self.hardest_of), *after))
+        return Arm(self.name, after, Children(self.perturb, self.replace))
 
 
 @dataclass(frozen=True)
 class Children(Growth):
-    """Adds children of every sample, equally many of each, until they have the share `ratio`.
+    """Adds children of every sample, equally many of each, until they have the share `replace`.
 
     Arguments:
         perturb: How to draw them.
-        ratio: In [0, 1): 0.5 is one child per real sample, 0.9 nine.
+        replace: In [0, 1): 0.5 is one child per real sample, 0.9 nine.
     """
 
     perturb: Perturbation
-    ratio: float
+    replace: float
 
     def grow(self, job: Job) -> Samples:
         samples, augmenter = job.samples, job.augmenter().using(perturb=self.perturb)
-        size = round(len(samples) * self.ratio / (1 - self.ratio))
+        size = round(len(samples) * self.replace / (1 - self.replace))
         if size == 0:
             return samples
         return with_children(samples, augmenter.generate(size, samples.x, samples.y, seeds.derive(job.seed, 11)))
@@ -98,12 +98,12 @@ class Children(Growth):
 
 NONE = Candidate()
 FOR_NETWORKS = (
-    Candidate(DEFAULT, beside=BESIDE),
-    Candidate(DEFAULT, beside=1),
-    Candidate(DEFAULT, beside=1, worst_of=4),
-    Candidate(Extrapolate(1.0), beside=BESIDE),
+    Candidate(DEFAULT, add=ADD),
+    Candidate(DEFAULT, add=1),
+    Candidate(DEFAULT, add=1, hardest_of=4),
+    Candidate(Extrapolate(1.0), add=ADD),
     Candidate(Extrapolate(1.0), 0.5),
-    Candidate(Interpolate(1.0), beside=BESIDE),
+    Candidate(Interpolate(1.0), add=ADD),
     Candidate(Covariance(0.5), 0.5),
 )
 FOR_ESTIMATORS = (
@@ -165,19 +165,19 @@ class Tuned:
     vae_seconds: float
 
     @property
-    def ratio(self) -> float:
-        """The share of samples to replace: 0 where none is best, and where children join (see `beside`)."""
-        return self.chosen.ratio
+    def replace(self) -> float:
+        """The share of samples to replace: 0 where none is best, and where children join (see `add`)."""
+        return self.chosen.replace
 
     @property
-    def beside(self) -> int | None:
+    def add(self) -> int | None:
         """How many children of each sample join a batch."""
-        return self.chosen.beside
+        return self.chosen.add
 
     @property
-    def worst_of(self) -> int | None:
-        """For `AugmentedLoader(..., worst_of=..., classifier=network)`."""
-        return self.chosen.worst_of
+    def hardest_of(self) -> int | None:
+        """For `AugmentedLoader(..., hardest_of=..., classifier=network)`."""
+        return self.chosen.hardest_of
 
     def settings(self, network: Any = None) -> dict[str, Any]:
         """Returns the arguments of `AugmentedLoader` or `VAEAugment` that the choice comes down to.
@@ -185,12 +185,12 @@ class Tuned:
         Arguments:
             network: The network in training; needed where the worst of several children is used.
         """
-        way = {"ratio": self.ratio} if self.beside is None else {"beside": self.beside}
-        if self.worst_of is None:
+        way = {"replace": self.replace} if self.add is None else {"add": self.add}
+        if self.hardest_of is None:
             return way
         if network is None:
             checks.refuse("the network in training", "none", "pass tuned.settings(network)")
-        return {**way, "worst_of": self.worst_of, "classifier": network}
+        return {**way, "hardest_of": self.hardest_of, "network": network}
 
     @property
     def table(self) -> str:

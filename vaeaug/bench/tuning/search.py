@@ -42,7 +42,7 @@ def tune(
     data: Any,
     classifier: Any = "cnn",
     *,
-    budget: float | None = 300,
+    time_budget: float | None = 300,
     candidates: Sequence[Candidate] | None = None,
     classical: Classical | None = None,
     folds: int = 5,
@@ -50,7 +50,7 @@ def tune(
     steps: int = 400,
     vae: Mapping[str, Any] | None = None,
     metric: str | None = None,
-    errors: float = 1.0,
+    min_standard_errors: float = 1.0,
     seed: int = 0,
     progress: bool = True,
 ) -> tuple[Augmenter, Tuned]:
@@ -59,7 +59,7 @@ def tune(
     Arguments:
         data: Labelled training data in any form that `vaeaug.data.as_samples` takes. Nothing else is looked at.
         classifier: A name, an estimator or a function that makes a network; see `vaeaug.models.classifiers.as_classifier`.
-        budget: Seconds for everything, the last fit included; None takes what it takes. What is under way when it ends is
+        time_budget: Seconds for everything, the last fit included; None sets no limit. What is under way when it ends is
             dropped, except the training of a VAE or an estimator, which is not started where it is expected to last longer.
         candidates: What to compare with none; by default `FOR_NETWORKS` or `FOR_ESTIMATORS` of `.candidates`.
         classical: A classical augmentation that all candidates, and none, are trained with, after the children: your own
@@ -68,7 +68,7 @@ def tune(
         steps: Optimiser steps of a network in each split.
         vae: Arguments of `fit_vae`, for the splits and the last fit alike.
         metric: `accuracy`, or `balanced_accuracy`, the default where the largest class has 1.5 times the smallest or more.
-        errors: The standard errors by which a candidate must beat none.
+        min_standard_errors: The standard errors by which a candidate must beat none.
         seed: The same seed gives the same choice, unless the budget cuts the search short.
         progress: Whether to show a bar.
 
@@ -80,7 +80,7 @@ def tune(
     """
     start = time.monotonic()
     samples, classifier = as_samples(data), as_classifier(classifier)
-    _check(samples, classifier, candidates, budget, folds, repeats, metric, errors)
+    _check(samples, classifier, candidates, time_budget, folds, repeats, metric, min_standard_errors)
     network = classifier.is_network
     chosen = tuple(candidates or (FOR_NETWORKS if network else FOR_ESTIMATORS))
     settings = Settings(steps=steps, vae=tuple((vae or {}).items()))
@@ -89,17 +89,19 @@ def tune(
     trials = Trials(
         samples, classifier, chosen, classical, settings, metric, (min(folds, max(samples.counts)), repeats)
     )
-    trials.seed, trials.ends = seed, math.inf if budget is None else start + budget
+    trials.seed, trials.ends = seed, math.inf if time_budget is None else start + time_budget
     with one_thread(), trials.bar(progress):
         survivors = _search(trials)
-        choice, sentence = _choice(trials, survivors, errors)
+        choice, sentence = _choice(trials, survivors, min_standard_errors)
         augmenter = Augmenter() if choice.perturb is None else Augmenter(perturb=choice.perturb)
         before = time.monotonic()
         augmenter.fit(samples, seed=seeds.derive(seed, 0), progress=False, **dict(settings.vae))
         trials.vae_seconds.append(time.monotonic() - before)
     missed = tuple(c.name for c in chosen if trials.done(c) < trials.planned.get(c, 0))
     if missed:
-        sentence += f" The budget of {budget:g} s ended the search before {_listed(missed)} had been judged as planned."
+        sentence += (
+            f" The budget of {time_budget:g} s ended the search before {_listed(missed)} had been judged as planned."
+        )
     told = tuple(trials.trial(c) for c in (NONE, *chosen))
     seconds = time.monotonic() - start
     return augmenter, Tuned(
@@ -117,20 +119,20 @@ def _check(
     metric: str | None,
     errors: float,
 ) -> None:
-    checks.enough(samples.counts)
+    checks.check_class_counts(samples.counts)
     if classifier.images_only and samples.x.ndim == 2:
         checks.refuse("a classifier for rows", classifier.name, "choose mlp, forest, svc, logistic or knn")
     if budget is not None:
-        checks.within("budget", budget, 0, above=True)
-    checks.within("folds", folds, 2, whole=True)
-    checks.within("repeats", repeats, 1, whole=True)
-    checks.within("errors", errors, 0)
+        checks.check_number("time_budget", budget, 0, above=True)
+    checks.check_number("folds", folds, 2, whole=True)
+    checks.check_number("repeats", repeats, 1, whole=True)
+    checks.check_number("min_standard_errors", errors, 0)
     if metric is not None:
-        checks.one_of("metric", metric, METRICS)
+        checks.check_choice("metric", metric, METRICS)
     for candidate in () if candidates is None else candidates:
         if not isinstance(candidate, Candidate) or candidate == NONE:
             checks.refuse("candidates other than none", repr(candidate), "pass Candidate(Extrapolate(1.0), 0.5), say")
-        for name in ("worst_of", "beside"):
+        for name in ("hardest_of", "add"):
             if getattr(candidate, name) and not classifier.is_network:
                 checks.refuse(f"candidates without {name} for an estimator", candidate.name, f"leave {name} out")
     if candidates is not None and not candidates:

@@ -39,13 +39,13 @@ class Searched(Stage, Growth):
         _, found = search.tune(
             job.samples,
             job.classifier,
-            budget=None,
+            time_budget=None,
             classical=self.classical,
             folds=self.folds,
             repeats=self.repeats,
             steps=self.steps or job.settings.steps,
             vae=dict(job.settings.vae),
-            errors=self.errors,
+            min_standard_errors=self.errors,
             seed=seeds.derive(job.seed, 12),
             progress=False,
         )

@@ -76,19 +76,19 @@ def find_images(batch: Any, event_shape: Sequence[int], getter: Getter | None = 
     checks.refuse(wanted, describe(batch if getter is None else leaves[0]), remedy)
 
 
-def put(batch: Any, old: Any, new: Any) -> Any:
+def replace_leaf(batch: Any, old: Any, new: Any) -> Any:
     """Returns a batch of the same form with `new` where `old` was; all other parts are the very same objects.
 
     Raises:
         InputError: If `old` is not a part of the batch.
     """
-    out = _put(batch, old, new)
+    out = _replace_leaf(batch, old, new)
     if out is batch:
         _not_a_part(batch)
     return out
 
 
-def repeated(batch: Any, size: int, times: int, instead: Mapping[int, Any]) -> Any:
+def repeat_batch(batch: Any, size: int, times: int, instead: Mapping[int, Any]) -> Any:
     """Returns a batch of the same form in which every part with one entry per sample stands so many times, end to end.
 
     Arguments:
@@ -175,16 +175,16 @@ def _leaves(batch: Any) -> Iterator[Any]:
         yield batch
 
 
-def _put(batch: Any, old: Any, new: Any) -> Any:
+def _replace_leaf(batch: Any, old: Any, new: Any) -> Any:
     if batch is old:
         return new
     if isinstance(batch, tuple | list):
-        parts = [_put(part, old, new) for part in batch]
+        parts = [_replace_leaf(part, old, new) for part in batch]
         if all(a is b for a, b in zip(parts, batch, strict=True)):
             return batch
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
     if isinstance(batch, MutableMapping):
-        changed = {k: part for k, v in batch.items() if (part := _put(v, old, new)) is not v}
+        changed = {k: part for k, v in batch.items() if (part := _replace_leaf(v, old, new)) is not v}
         if changed:
             # A copy keeps what a mapping may carry beside its items, as torch's own collation does.
             batch = copy.copy(batch)

@@ -59,10 +59,10 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         target_transform: Transform | None = None,
     ) -> None:
         check_augmenter(augmenter)
-        checks.within("length", length, 1, whole=True)
-        checks.within("seed", seed, 0, whole=True)
+        checks.check_number("length", length, 1, whole=True)
+        checks.check_number("seed", seed, 0, whole=True)
         if labels is not None:
-            checks.labels(label_list(labels, 1), names=augmenter.bank_.samples.names)
+            checks.check_labels(label_list(labels, 1), names=augmenter.bank_.samples.names)
         self.augmenter, self.length, self.seed, self.labels = augmenter, length, seed, labels
         self.transform, self.target_transform = transform, target_transform
         self._chunks: dict[int, tuple[Tensor, Tensor]] = {}
@@ -97,7 +97,7 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
 
 
 class AugmentedDataset(Dataset[Any]):
-    """Creates a map-style dataset in which an item is replaced, with probability `ratio`, by a child of that same item.
+    """Creates a map-style dataset in which an item is replaced, with probability `replace`, by a child of that same item.
 
     Length, labels and all else of an item stay. Each item has its own noise, whatever the order and the batch; whole batches
     are faster through `AugmentedLoader`. Reference for the rule: Trabucco et al., "Effective data augmentation with diffusion
@@ -106,7 +106,7 @@ class AugmentedDataset(Dataset[Any]):
     Arguments:
         dataset: A map-style dataset of tuples, lists or mappings with a sample `(*event)` and its label.
         augmenter: A fitted augmenter.
-        ratio: The probability, in 0..1.
+        replace: The probability, in 0..1.
         seed: With the epoch (see `set_epoch`) and the index it decides everything random.
         normalize: `(mean, std)` as `v2.Normalize` was given them, or a pair of functions (to the range seen at fit, back),
             where the dataset's samples are not in the range seen at fit.
@@ -120,7 +120,7 @@ class AugmentedDataset(Dataset[Any]):
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
         >>> real = torch.utils.data.TensorDataset(augmenter.bank_.samples.x, augmenter.bank_.samples.y)
-        >>> dataset = AugmentedDataset(real, augmenter, ratio=0.5)
+        >>> dataset = AugmentedDataset(real, augmenter, replace=0.5)
         >>> dataset.set_epoch(1)
         >>> len(dataset) == len(real), dataset[7][1] == real[7][1]
         (True, tensor(True))
@@ -130,7 +130,7 @@ class AugmentedDataset(Dataset[Any]):
         self,
         dataset: Dataset[Any],
         augmenter: Augmenter,
-        ratio: float = 0.5,
+        replace: float = 0.5,
         seed: int = 0,
         *,
         normalize: Any = None,
@@ -147,9 +147,9 @@ class AugmentedDataset(Dataset[Any]):
         ):
             remedy = "wrap its loader with AugmentedLoader instead"
             checks.refuse("a map-style dataset", type(dataset).__name__, remedy)
-        checks.within("ratio", ratio, 0, 1)
-        checks.within("seed", seed, 0, whole=True)
-        self.dataset, self.augmenter, self.ratio, self.seed = dataset, augmenter, ratio, seed
+        checks.check_number("replace", replace, 0, 1)
+        checks.check_number("seed", seed, 0, whole=True)
+        self.dataset, self.augmenter, self.replace, self.seed = dataset, augmenter, replace, seed
         # In shared memory: workers that live on from epoch to epoch read it, too.
         self._epoch = torch.zeros((), dtype=torch.long).share_memory_()
 
@@ -158,12 +158,12 @@ class AugmentedDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         item = self.dataset[index]
-        if self.ratio == 0:
+        if self.replace == 0:
             return item
         place = operator.index(index) % len(self)
         seed = seeds.derive(self.seed, self.epoch, place)
         drawn = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
-        return self._replacement.one(item, seeds.derive(seed, 1)) if drawn < self.ratio else item
+        return self._replacement.augment_item(item, seeds.derive(seed, 1)) if drawn < self.replace else item
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -176,5 +176,5 @@ class AugmentedDataset(Dataset[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch: another one, another draw. Call it before each epoch; workers, even persistent ones, follow."""
-        checks.within("epoch", epoch, 0, whole=True)
+        checks.check_number("epoch", epoch, 0, whole=True)
         self._epoch.fill_(epoch)

@@ -9,7 +9,7 @@ from torch import nn
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.filters.base import Teacher
-from vaeaug.plugins.torch.replacement import BESIDE, Replacement, check_one_way
+from vaeaug.plugins.torch.replacement import ADD, Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
 
 
@@ -18,7 +18,7 @@ class AugmentedLoader:
 
     By default three children of each sample stand behind the samples, with their labels: a batch is four times as large
     (Hoffer et al., "Augment your batch", 2020, https://arxiv.org/abs/1901.09335). docs/results.md has what that brings and
-    costs. With `ratio`, a share of the samples is replaced instead, and the size stays.
+    costs. With `replace`, a share of the samples is replaced instead, and the size stays.
 
     The children are made after collation, in the process that iterates, on the device of the VAE; they come back in the
     dtype and on the device of the batch. Number and order of the batches stay; all other fields are repeated along with the
@@ -29,24 +29,24 @@ class AugmentedLoader:
         loader: A DataLoader, or any iterable of batches: tuples, lists or mappings with samples `(B, *event)` and labels
             `(B,)`. MixUp and CutMix come after it.
         augmenter: A fitted augmenter.
-        ratio: The share to replace, in 0..1 (see `replace_some`), or a function from the progress of training, in 0..1.
-        epochs: With a function as `ratio`, the number of epochs: progress is (epoch + batch / batches) / epochs; for a
+        replace: The share to replace, in 0..1 (see `replace_some`), or a function from the progress of training, in 0..1.
+        epochs: With a function as `replace`, the number of epochs: progress is (epoch + batch / batches) / epochs; for a
             loader without a length it moves once an epoch.
         seed: With the epoch and the number of the batch it decides everything random. Give each rank its own.
         normalize: `(mean, std)` as `v2.Normalize` was given them, or a pair of functions (to the range seen at fit, back),
             where the loader's samples are not in the range seen at fit.
-        worst_of: Of so many children of a sample, 2 or more, the one on which `classifier` has the highest cross-entropy is
+        hardest_of: Of so many children of a sample, 2 or more, the one on which `network` has the highest cross-entropy is
             kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
-        classifier: The network that is being trained: an nn.Module from samples as the loader yields them to logits
-            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. With `ratio=0.5` and MixUp this is the
-            recipe that docs/results.md calls *worst of 4*, with `beside=1` what it calls *joined by one, worst of 4*.
+        network: The network that is being trained: an nn.Module from samples as the loader yields them to logits
+            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. With `replace=0.5` and MixUp this is
+            the recipe that docs/results.md calls *worst of 4*, with `add=1` what it calls *joined by one, worst of 4*.
         labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
             or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
         teacher: Gives soft labels, such as `vaeaug.CrossFitted`: labels are floats `(B, K)` then (of the longer batch, where
             children join), as after MixUp, one-hot for real samples and the teacher's for children. Soft labels cannot be
             mixed again.
-        beside: Children of each sample that join the batch; by default 3 where there is no `ratio`.
+        add: Children of each sample that join the batch; by default 3 where there is no `replace`.
 
     Raises:
         InputError: If a setting cannot be used or would have no effect; while iterating, if a batch has no labels, soft
@@ -60,7 +60,7 @@ class AugmentedLoader:
         >>> images, labels = next(iter(AugmentedLoader(loader, augmenter)))
         >>> images.shape, labels.shape
         (torch.Size([256, 1, 8, 8]), torch.Size([256]))
-        >>> replaced = AugmentedLoader(loader, augmenter, ratio=0.5)
+        >>> replaced = AugmentedLoader(loader, augmenter, replace=0.5)
         >>> images, labels = next(iter(replaced))
         >>> images.shape, labels.shape, len(replaced), replaced.batch_size
         (torch.Size([64, 1, 8, 8]), torch.Size([64]), 29, 64)
@@ -70,30 +70,30 @@ class AugmentedLoader:
         self,
         loader: Any,
         augmenter: Augmenter,
-        ratio: float | Callable[[float], float] | None = None,
         *,
+        replace: float | Callable[[float], float] | None = None,
         epochs: int | None = None,
         seed: int = 0,
         normalize: Any = None,
-        worst_of: int | None = None,
-        classifier: nn.Module | None = None,
+        hardest_of: int | None = None,
+        network: nn.Module | None = None,
         labels_getter: Any = "default",
         images_getter: Any = None,
         teacher: Teacher | None = None,
-        beside: int | None = None,
+        add: int | None = None,
     ) -> None:
         if not hasattr(loader, "__iter__"):
             remedy = "pass DataLoader(dataset, batch_size=...), or use AugmentedDataset"
             checks.refuse("a DataLoader or another iterable of batches", type(loader).__name__, remedy)
-        beside = BESIDE if ratio is None and beside is None else beside
-        check_one_way(ratio, beside)
+        check_add_or_replace(replace, add)
+        add = ADD if replace is None and add is None else add
         self._replacement = Replacement(
-            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, teacher, beside
+            augmenter, normalize, hardest_of, network, labels_getter, images_getter, teacher, add
         )
-        _check_schedule(ratio, epochs)
-        checks.within("seed", seed, 0, whole=True)
-        self.loader, self.augmenter, self.ratio, self.epochs, self.seed = loader, augmenter, ratio, epochs, seed
-        self.beside = beside
+        _check_schedule(replace, epochs)
+        checks.check_number("seed", seed, 0, whole=True)
+        self.loader, self.augmenter, self.replace, self.epochs, self.seed = loader, augmenter, replace, epochs, seed
+        self.add = add
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -109,7 +109,7 @@ class AugmentedLoader:
         return getattr(self.loader, name)
 
     def __repr__(self) -> str:
-        way = f"ratio={self.ratio!r}" if self.beside is None else f"beside={self.beside}"
+        way = f"replace={self.replace!r}" if self.add is None else f"add={self.add}"
         return f"AugmentedLoader({self.loader!r}, {self.augmenter!r}, {way}, seed={self.seed})"
 
     def set_epoch(self, epoch: int) -> None:
@@ -118,7 +118,7 @@ class AugmentedLoader:
         It is handed on to the wrapped loader, or to what in it has a `set_epoch`: a distributed sampler, an AugmentedDataset.
         Counting up by itself changes nothing in the wrapped loader.
         """
-        checks.within("epoch", epoch, 0, whole=True)
+        checks.check_number("epoch", epoch, 0, whole=True)
         self.epoch = epoch
         for part in _with_epochs(self.loader):
             part.set_epoch(epoch)
@@ -126,37 +126,37 @@ class AugmentedLoader:
     def _batches(self, batches: Iterator[Any]) -> Iterator[Any]:
         # Counted with the first batch: hosts such as Lightning also make iterators that they never draw from.
         epoch, self.epoch = self.epoch, self.epoch + 1
-        size = _length(self.loader) if callable(self.ratio) else None
+        size = _length(self.loader) if callable(self.replace) else None
         for number, batch in enumerate(batches):
-            ratio = self._ratio(epoch, number, size)
-            if ratio == 0 and callable(self.ratio):
+            replace = self._ratio(epoch, number, size)
+            if replace == 0 and callable(self.replace):
                 # Seen now, a batch that cannot be used does not end a training whose schedule starts at 0 halfway.
-                self._replacement.find(batch)
-            yield self._replacement(batch, ratio, seeds.derive(self.seed, epoch, number))
+                self._replacement.split_batch(batch)
+            yield self._replacement(batch, replace, seeds.derive(self.seed, epoch, number))
 
     def _ratio(self, epoch: int, number: int, size: int | None) -> float:
-        if self.ratio is None:
+        if self.replace is None:
             return 1.0
-        if not callable(self.ratio) or self.epochs is None:
-            return self.ratio  # type: ignore[return-value]
+        if not callable(self.replace) or self.epochs is None:
+            return self.replace  # type: ignore[return-value]
         progress = min(1.0, (epoch + (number / size if size else 0)) / self.epochs)
-        ratio = self.ratio(progress)
-        checks.within(f"ratio({progress:.3g})", ratio, 0, 1)
-        return ratio
+        replace = self.replace(progress)
+        checks.check_number(f"ratio({progress:.3g})", replace, 0, 1)
+        return replace
 
 
-def _check_schedule(ratio: Any, epochs: Any) -> None:
-    if not callable(ratio):
-        if ratio is not None:
-            checks.within("ratio", ratio, 0, 1)
+def _check_schedule(replace: Any, epochs: Any) -> None:
+    if not callable(replace):
+        if replace is not None:
+            checks.check_number("replace", replace, 0, 1)
         if epochs is not None:
             remedy = "pass a function of progress as ratio, or leave epochs out"
-            checks.refuse("epochs only with a function as ratio", f"ratio={ratio!r} and epochs={epochs!r}", remedy)
+            checks.refuse("epochs only with a function as ratio", f"replace={replace!r} and epochs={epochs!r}", remedy)
     elif epochs is None:
         remedy = "pass epochs=20, say: progress goes from 0 to 1 in that time"
         checks.refuse("epochs with a function as ratio", "none", remedy)
     else:
-        checks.within("epochs", epochs, 1, whole=True)
+        checks.check_number("epochs", epochs, 1, whole=True)
 
 
 def _length(loader: Any) -> int | None:

@@ -18,11 +18,11 @@ class Range(ABC):
     """Abstract: maps samples `(B, *event)` to the range seen at fit, and back."""
 
     @abstractmethod
-    def undo(self, x: Tensor) -> Tensor:
+    def denormalize(self, x: Tensor) -> Tensor:
         """Returns samples in the range seen at fit."""
 
     @abstractmethod
-    def redo(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor) -> Tensor:
         """Returns samples in the loader's range."""
 
 
@@ -44,13 +44,13 @@ class Affine(Range):
         if not (self._vector("std") > 0).all():
             checks.refuse("standard deviations above 0 in normalize", repr(self.std), "pass those of v2.Normalize")
 
-    def undo(self, x: Tensor) -> Tensor:
+    def denormalize(self, x: Tensor) -> Tensor:
         if not x.is_floating_point():
             kind = str(x.dtype).removeprefix("torch.")
             checks.refuse("normalised images as floats", kind, "leave normalize out for images that are not normalised")
         return x * self._vector("std").to(x) + self._vector("mean").to(x)
 
-    def redo(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor) -> Tensor:
         return (x - self._vector("mean").to(x)) / self._vector("std").to(x)
 
     def _vector(self, name: str) -> Tensor:
@@ -66,7 +66,7 @@ class Affine(Range):
 
 
 @dataclass(frozen=True, eq=False)
-class Functions(Range):
+class CustomRange(Range):
     """Any pair of functions, each from samples `(B, *event)` to samples `(B, *event)`.
 
     Arguments:
@@ -76,10 +76,10 @@ class Functions(Range):
     to_fit: Callable[[Tensor], Tensor]
     back: Callable[[Tensor], Tensor]
 
-    def undo(self, x: Tensor) -> Tensor:
+    def denormalize(self, x: Tensor) -> Tensor:
         return self._alike(self.to_fit(x), x)
 
-    def redo(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor) -> Tensor:
         return self._alike(self.back(x), x)
 
     def _alike(self, out: Any, x: Tensor) -> Tensor:
@@ -90,14 +90,14 @@ class Functions(Range):
         return out
 
 
-def parse(normalize: Any, event_shape: Sequence[int]) -> Range | None:
+def as_range(normalize: Any, event_shape: Sequence[int]) -> Range | None:
     """Returns what a user's `normalize` means: nothing, `(mean, std)`, or `(to the range seen at fit, back)`."""
     if normalize is None:
         return None
     if isinstance(normalize, tuple | list) and len(normalize) == 2:
         a, b = normalize
         if callable(a) and callable(b):
-            return Functions(a, b)
+            return CustomRange(a, b)
         if not callable(a) and not callable(b):
             return Affine(a, b, tuple(event_shape))
     expected = "normalize to be (mean, std) or a pair of functions (to the range seen at fit, back)"

@@ -9,7 +9,7 @@ from torch.utils.data import get_worker_info
 from torchvision.transforms import v2
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.plugins.torch.replacement import Replacement, check_one_way
+from vaeaug.plugins.torch.replacement import ADD, Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
 
 
@@ -25,9 +25,9 @@ class VAEAugment(v2.Transform):
 
     Arguments:
         augmenter: A fitted augmenter.
-        ratio: The share, in 0..1 (see `replace_some`); by default 0.5 where there is no `beside`.
+        replace: The share, in 0..1 (see `replace_some`); by default 0.5 where there is no `add`.
         seed: Of everything random.
-        beside: So many children of each sample join the batch instead; 3 is what `AugmentedLoader` does by default.
+        add: So many children of each sample join the batch instead; 3 is what `AugmentedLoader` does by default.
         normalize, worst_of, classifier, labels_getter, images_getter: As in `AugmentedLoader`. The getters are given the
             inputs as they came: the tuple `(images, labels)`, or the one batch.
 
@@ -41,33 +41,33 @@ class VAEAugment(v2.Transform):
         >>> x, y = augmenter.bank_.samples.x[:64], augmenter.bank_.samples.y[:64]
         >>> images, labels = v2.Compose([VAEAugment(augmenter), v2.MixUp(num_classes=10)])(x, y)
         >>> images.shape, labels.shape
-        (torch.Size([64, 1, 8, 8]), torch.Size([64, 10]))
+        (torch.Size([256, 1, 8, 8]), torch.Size([256, 10]))
     """
 
     def __init__(
         self,
         augmenter: Augmenter,
-        ratio: float | None = None,
-        seed: int = 0,
         *,
-        beside: int | None = None,
+        replace: float | None = None,
+        seed: int = 0,
+        add: int | None = None,
         normalize: Any = None,
-        worst_of: int | None = None,
-        classifier: nn.Module | None = None,
+        hardest_of: int | None = None,
+        network: nn.Module | None = None,
         labels_getter: Any = "default",
         images_getter: Any = None,
     ) -> None:
         super().__init__()
         # Held by an object that is no module: else the classifier would move, train and save along with the transform.
-        check_one_way(ratio, beside)
+        check_add_or_replace(replace, add)
+        add = ADD if replace is None and add is None else add
         self._replacement = Replacement(
-            augmenter, normalize, worst_of, classifier, labels_getter, images_getter, beside=beside
+            augmenter, normalize, hardest_of, network, labels_getter, images_getter, add=add
         )
-        ratio = 0.5 if ratio is None and beside is None else ratio
-        if ratio is not None:
-            checks.within("ratio", ratio, 0, 1)
-        checks.within("seed", seed, 0, whole=True)
-        self.ratio, self.beside, self.seed = ratio, beside, seed
+        if replace is not None:
+            checks.check_number("replace", replace, 0, 1)
+        checks.check_number("seed", seed, 0, whole=True)
+        self.replace, self.add, self.seed = replace, add, seed
         self._calls = 0
 
     def forward(self, *inputs: Any) -> Any:
@@ -76,4 +76,4 @@ class VAEAugment(v2.Transform):
         worker = get_worker_info()
         place = (0, self._calls) if worker is None else (1, worker.seed, self._calls)
         self._calls += 1
-        return self._replacement(batch, 1.0 if self.ratio is None else self.ratio, seeds.derive(self.seed, *place))
+        return self._replacement(batch, 1.0 if self.replace is None else self.replace, seeds.derive(self.seed, *place))
