@@ -11,7 +11,9 @@ from vaeaug._version import __version__
 if TYPE_CHECKING:
     from vaeaug.augmenter import Augmenter, Generated
     from vaeaug.bench.compare import compare
+    from vaeaug.bench.tuning.search import tune
     from vaeaug.data import load
+    from vaeaug.data.classical import Classical
     from vaeaug.filters.base import Confident
     from vaeaug.filters.cross_fitted import CrossFitted
     from vaeaug.models.fitting import fit_vae
@@ -29,6 +31,7 @@ _HOMES = {
     "AugmentedDataset": "plugins.torch",
     "AugmentedLoader": "plugins.torch",
     "Augmenter": "augmenter",
+    "Classical": "data.classical",
     "Confident": "filters.base",
     "Covariance": "perturb",
     "CrossFitted": "filters.cross_fitted",
@@ -46,6 +49,7 @@ _HOMES = {
     "compare": "bench.compare",
     "fit_vae": "models.fitting",
     "load": "data",
+    "tune": "bench.tuning.search",
 }
 _FOLDERS = ("augmenter", "bench", "cli", "data", "export", "filters", "models", "perturb", "plugins", "runtime")
 
@@ -55,6 +59,7 @@ __all__ = [
     "AugmentedDataset",
     "AugmentedLoader",
     "Augmenter",
+    "Classical",
     "Confident",
     "Covariance",
     "CrossFitted",
@@ -73,6 +78,7 @@ __all__ = [
     "compare",
     "fit_vae",
     "load",
+    "tune",
 ]
 
 
