@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from vaeaug.bench.compare import Settings, compare, splits
 from vaeaug.bench.methods import CLASSICAL
 from vaeaug.bench.report import wording
-from vaeaug.bench.report.page import in_words
+from vaeaug.bench.report.page import describe_regime
 from vaeaug.bench.results import Result, read
 from vaeaug.bench.stages.base import Stage
 from vaeaug.bench.stages.baselines import ClassicalAugmentation, Mix
@@ -102,7 +102,7 @@ def write() -> None:
             # Of arms that were run together; a seed that was cut off would be compared with nothing.
             told = sorted(rows, key=lambda row: row.seed)
             trained = f", {steps:,} steps" if steps else ""
-            parts += ["", f"{data}, {in_words(regime)}{trained}", "", wording.table(told)]
+            parts += ["", f"{data}, {describe_regime(regime)}{trained}", "", wording.table(told)]
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 
