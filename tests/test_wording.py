@@ -6,7 +6,7 @@ from fake_results import results_by_size, results_of
 
 from vaeaug.bench.analysis.comparisons import comparisons
 from vaeaug.bench.analysis.learning_curves import equivalent_sample_sizes
-from vaeaug.bench.analysis.markdown import markdown_table
+from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.report.wording import (
     count_outcomes,
     describe_best_baselines,

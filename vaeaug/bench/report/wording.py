@@ -16,7 +16,7 @@ from vaeaug.bench.analysis.comparisons import (
     summaries,
 )
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
-from vaeaug.bench.analysis.markdown import markdown_table
+from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.results import Result
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
