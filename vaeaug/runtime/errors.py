@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class InputError(ValueError):
@@ -25,14 +27,18 @@ class ProcessLost(RuntimeError):
     """Raised in the remaining processes when another one has died or timed out."""
 
 
-def renamed(**names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Creates a decorator that answers an argument's old name with one clear error.
+def renamed(**names: str) -> Callable[[F], F]:
+    """Creates a decorator of functions and classes that answers an argument's old name with one clear error.
 
     Arguments:
         names: The new name by the old one.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Any) -> Any:
+        if isinstance(function, type):
+            function.__init__ = decorate(function.__init__)  # type: ignore[misc]
+            return function
+
         @wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
             for old in kwargs.keys() & names:
