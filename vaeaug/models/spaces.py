@@ -48,7 +48,9 @@ class LinearSpace(nn.Module):
             y: Ignored.
         """
         if self.event_shape is None:
-            checks.refuse(f"a fitted {type(self).__name__}", "one before fit", "call fit(x), or Augmenter(vae=...).fit(data)")
+            checks.refuse(
+                f"a fitted {type(self).__name__}", "one before fit", "call fit(x), or Augmenter(vae=...).fit(data)"
+            )
         return self.offset + self.gain * self._to_samples(z).unflatten(1, self.event_shape)
 
     def _to_codes(self, u: Tensor) -> Tensor:
