@@ -210,7 +210,7 @@ def test_bench_with_test_data_and_moves_of_your_own(capsys, tmp_path):
 
 
 def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
-    code, _, err = vaeaug(capsys, "bench", "wine", "--per-class", "lopsided", "-o", tmp_path / "run")
+    code, _, err = vaeaug(capsys, "bench", "wine", "--per-class", "imbalanced", "-o", tmp_path / "run")
     assert (code, err) == (2, "Error: expected one count or 3 counts, got 10 counts; give one count per class\n")
 
 

@@ -22,8 +22,9 @@ from vaeaug.bench.stages.context import Context
 from vaeaug.bench.stages.method import Method
 from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.samples import Samples
+from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import ShuffledIndices, train
-from vaeaug.plugins.torch.replacement import hardest, replaced_indices
+from vaeaug.plugins.torch.replacement import replaced_indices
 from vaeaug.runtime import seeds
 
 MOVE = MOVES["digits"]

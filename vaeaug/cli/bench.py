@@ -14,6 +14,7 @@ import typer
 from vaeaug import data
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench import compare, methods, regimes
+from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
 from vaeaug.bench.report import gallery, wording
 from vaeaug.bench.results import Result
 from vaeaug.cli.options import Data, Label, Perturb, Scale, Size, Steps, scheme, whole
@@ -40,7 +41,7 @@ def bench(
         str,
         typer.Option(
             help="Training samples per class: a number, counts with commas, or "
-            f"{' or '.join(regimes.LOPSIDED)} (ten classes). "
+            f"{' or '.join(regimes.IMBALANCED)} (ten classes). "
             "Half of your own data is held out to judge on, unless --test names other data."
         ),
     ] = "20",
@@ -126,10 +127,10 @@ def _tell(output: Path, rows: Sequence[Result], title: str) -> None:
     """Keeps the rows as JSON, and prints their table and what it says of the VAE's arms."""
     files.save_json(output / "rows.json", [asdict(row) for row in rows])
     typer.echo(f"{title}\n\n{wording.table(rows)}\n")
-    for found in wording.by_rival(rows).values():
-        for contrast in found:
-            if "vae" in contrast.method:
-                typer.echo(wording.sentence(contrast))
+    for found in comparisons_by_baseline(rows).values():
+        for comparison in found:
+            if comparison.kind == "ours":
+                typer.echo(wording.sentence(comparison))
 
 
 def _read(source: str, test: str | None, label: str | None, size: int | None) -> tuple[data.Samples, Any]:
@@ -142,7 +143,7 @@ def _read(source: str, test: str | None, label: str | None, size: int | None) ->
 
 
 def _regime(words: str) -> Any:
-    if words in regimes.LOPSIDED:
+    if words in regimes.IMBALANCED:
         return words
     counts = [whole(word) for word in words.split(",")]
     return counts[0] if len(counts) == 1 else counts
@@ -173,7 +174,7 @@ def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: com
         if place.exists():
             first = Augmenter.load(place)
         else:
-            subset = regimes.drawn(pool, asked, rows[0].seed)
+            subset = regimes.draw_subset(pool, asked, rows[0].seed)
             first = compare.augmenter_of(subset, rows[0].seed, settings)
         grids = gallery.gallery(first.using(perturb=perturb or DEFAULT))
     shared = {
@@ -181,5 +182,5 @@ def _page(output: Path, rows: Any, pool: data.Samples, asked: Any, settings: com
         **{k: v for k, v in asdict(settings).items() if k != "vae"},
     }
     shared |= {f"VAE {k}": v for k, v in settings.vae}
-    page.write(path := output / "report.html", rows, grids, shared, names={rows[0].data: pool.names})
+    page.write(path := output / "report.html", rows, grids, shared, class_names={rows[0].data: pool.names})
     typer.echo(f"\nThe page: {path}")
