@@ -254,7 +254,7 @@ def test_bad_filters(augmenter):
 @pytest.mark.parametrize(
     ("n", "message"),
     [
-        (0, "expected n to be a whole number from 1 up, got 0; pass n=1, say"),
+        (0, "expected n to be a whole number from 1 up, got 0; for example n=1"),
         (-3, "expected n to be a whole number from 1 up, got -3"),
         (2.5, "expected n to be a whole number from 1 up, got 2.5"),
         (True, "expected n to be a whole number from 1 up, got True"),

@@ -161,11 +161,11 @@ def test_a_network_is_asked_in_eval_mode_and_judges_better_than_chance(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"folds": 0}, "expected folds to be a whole number from 1 up, got 0; pass folds=1, say"),
-        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; pass repeats=1, say"),
+        ({"folds": 0}, "expected folds to be a whole number from 1 up, got 0; for example folds=1"),
+        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; for example repeats=1"),
         ({"step": 3}, "expected a setting of the teachers' training to be one of steps, .*, got 'step'; choose one of"),
-        ({"threshold": 2}, "expected threshold to be a number from 0 to 1, got 2; pass threshold=0, say"),
-        ({"temperature": 0}, "expected temperature to be a number above 0, got 0; pass temperature=1, say"),
+        ({"threshold": 2}, "expected threshold to be a number from 0 to 1, got 2; for example threshold=0"),
+        ({"temperature": 0}, "expected temperature to be a number above 0, got 0; for example temperature=1"),
         ({"classifier": "tree"}, "expected classifier to be one of cnn, mlp, .*, got 'tree'; choose one of them"),
         ({"classifier": LinearSVC()}, r"expected an nn.Module, an estimator .*, got LinearSVC; pass SVC\(probability"),
         ({"classifier": nn.Linear(2, 2)}, "expected a function that makes a network, got a network; pass a function"),

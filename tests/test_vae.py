@@ -157,7 +157,7 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(InputError, match=r"expected room to write .*No space left on device.*free some space"):
+    with pytest.raises(InputError, match=r"expected enough disk space to write .*No space left on device.*free some space"):
         vae.save(tmp_path / "v")
     monkeypatch.undo()
     assert (tmp_path / "v").read_bytes() == before
