@@ -11,9 +11,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vaeaug import VAE, Augmenter
 from vaeaug.augmenter.parents import Parents, _kept, in_turn
-from vaeaug.data import streaming
 from vaeaug.filters.base import Tally
 from vaeaug.models import fitting
+from vaeaug.models.batches import Batch
 from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.perturb import PERTURBATIONS
 
@@ -30,7 +30,7 @@ def there(device=CUDA, **settings):
     "settings", [{}, {"num_classes": 10}, {"likelihood": "bernoulli"}, {"architecture": "mlp"}], ids=str
 )
 def test_a_step_of_fitting(digits, settings, device):
-    share = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    share = Batch(digits.x[:32], digits.y[:32], 0, 32)
     with FakeTensorMode(allow_non_fake_inputs=True):
         vae = there(device, **settings).train()
         log_likelihood, divergence = vae.terms(*fitting._noisy(share, vae, 0.1, 0, 0))

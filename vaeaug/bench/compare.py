@@ -22,7 +22,8 @@ from vaeaug.bench.results import Result, append, read
 from vaeaug.bench.runs import Run, Settings, augmenter_of, digest
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data.loading import as_samples, load
-from vaeaug.data.samples import Samples, split
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.parallel import check_picklable, map_in_processes

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from vaeaug.data.samples import Samples, subset
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import subset
 from vaeaug.runtime import checks, seeds
 
 LOPSIDED = {

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
+from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memory
 from vaeaug.models.networks import Architecture
 from vaeaug.models.training import ShuffledIndices, device_of, train
 from vaeaug.models.vae import VAE
@@ -93,7 +94,9 @@ def fit_vae(
     checks.check_number("beta_warmup", beta_warmup, 0, 1)
     checks.check_number("batch_size", batch_size, world.size, whole=True)
     known = vae is not None or scaling is not None
-    samples = streaming.first(data, seed, 1 if known else streaming.FIRST) if _streams(data) else as_samples(data, y=y)
+    samples = (
+        streaming.peek(data, seed, 1 if known else streaming.RANGE_SAMPLES) if _streams(data) else as_samples(data, y=y)
+    )
     steps = default_steps(_size(data, samples)) if steps is None else steps
     if vae is None:
         with seeds.forked(seed, 0):
@@ -109,9 +112,9 @@ def fit_vae(
     _check(samples, vae)
     told = (steps, batch_size, lr, weight_decay, beta, beta_warmup, input_noise, seed)
     if _streams(data):
-        batches = streaming.streamed(data, seed, partial(_check, vae=vae), world)
+        batches = batches_from_loader(data, seed, partial(_check, vae=vae), world)
     else:
-        batches = streaming.held(samples, ShuffledIndices(len(samples), batch_size, seeds.derive(seed, 1)), world)
+        batches = batches_from_memory(samples, ShuffledIndices(len(samples), batch_size, seeds.derive(seed, 1)), world)
 
     def loss(step: int) -> Tensor:
         share = batches(step)
@@ -176,14 +179,14 @@ def _fingerprint(data: Samples | DataLoader, settings: tuple[Any, ...]) -> str:
 
 
 def _noisy(
-    share: streaming.Batch, vae: VAE, input_noise: float, seed: int, step: int
+    share: Batch, vae: VAE, input_noise: float, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
     """Returns samples and labels, some withheld, on the VAE's device, with the noise of their places in the whole batch.
 
     Noise is drawn for a span of places at a time, so that a process need not draw that of the whole batch.
     """
     device, x = device_of(vae), share.x
-    spans = range(share.first // SPAN, -(-(share.first + len(x)) // SPAN))
+    spans = range(share.start // SPAN, -(-(share.start + len(x)) // SPAN))
     parts = []
     for span in spans:
         generator = seeds.generator(seed, 2, step, *((span,) if span else ()))
@@ -191,7 +194,7 @@ def _noisy(
         eps = torch.randn(size, vae.latent_dim, generator=generator)
         untold = torch.rand(size, generator=generator) < UNTOLD
         parts.append((eps, untold, torch.randn(size, *x.shape[1:], generator=generator) if input_noise else eps[:, :0]))
-    start = share.first - spans[0] * SPAN
+    start = share.start - spans[0] * SPAN
     eps, untold, jitter = (torch.cat(column)[start : start + len(x)] for column in zip(*parts, strict=True))
     y = torch.where(untold, -1, share.y)
     return x.to(device), y.to(device), eps.to(device), input_noise * jitter.to(device) if input_noise else 0.0
