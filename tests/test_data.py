@@ -98,7 +98,7 @@ def test_folder_of_different_sizes_is_refused(tmp_path):
     for name, side in (("a", 8), ("b", 9)):
         (tmp_path / name).mkdir()
         Image.new("L", (side, side)).save(tmp_path / name / "0.png")
-    sizes = r"expected images of one size .*, got 8x8 \(.*a/0\.png\) and 9x9 \(.*b/0\.png\); resize them: for .*size=32.*--size"
+    sizes = r"images of one size .*, got 8x8 \(.*a/0\.png\) and 9x9 \(.*b/0\.png\); resize them: for .*size=32.*--size"
     with pytest.raises(InputError, match=sizes):
         load(tmp_path)
 

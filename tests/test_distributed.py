@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import vaeaug
 from vaeaug import Augmenter, InputError, fit_vae
 from vaeaug.export import shards
 from vaeaug.models import training
@@ -47,7 +48,7 @@ def job(folder, model, dies, world=SINGLE_PROCESS):
 
 def torchrun(size, *arguments):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", size, *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(shards.__file__).parents[1])}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(vaeaug.__file__).parents[1])}
     return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=300)
 
 
