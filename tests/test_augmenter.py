@@ -348,7 +348,7 @@ def test_class_names(digits):
     assert same(named.generate(4, x, y, seed=0), named.generate(4, x, [0, 1, 1, 0], seed=0))
     assert named.generate(4, x, "dog").y.tolist() == [1] * 4
     for labels, message in [
-        ("cta", "expected classes among cat, dog, got 'cta'; name them, or give their numbers"),
+        ("cta", "expected classes among cat, dog, got 'cta'; pass class names or their numbers"),
         (["cat", "cow"], "expected classes among cat, dog, got 'cow'"),
         (2, r"expected labels in 0\.\.1 \(cat, dog\), got labels from 2 to 2; pass the names or the numbers of these"),
     ]:

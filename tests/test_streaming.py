@@ -2,10 +2,11 @@ import weakref
 
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, RandomSampler, TensorDataset
 
 from vaeaug import Augmenter, InputError, fit_vae
-from vaeaug.data import Samples, Scaling, as_samples, streaming
+from vaeaug.data import ImageFolder, Samples, Scaling, as_samples, streaming
 from vaeaug.models import training
 from vaeaug.models.batches import batches_from_loader
 from vaeaug.runtime.distributed import World
@@ -121,9 +122,9 @@ def test_the_seed_decides_order_and_transforms():
         def __getitem__(self, i):
             return torch.rand(1, 8, 8), i % 10
 
-    one, two, three = (weights(short_fit(loader(Noisy(200), shuffle=True), seed=seed)) for seed in (0, 0, 1))
-    assert torch.equal(one, two)
-    assert not torch.equal(one, three)
+    first, again, other = (weights(short_fit(loader(Noisy(200), shuffle=True), seed=seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("kind", ["shuffled", "iterable"])
@@ -182,3 +183,13 @@ def test_names_come_from_the_dataset():
     fitted = Augmenter().fit(loader(data), bank_size=60, steps=1, progress=False)
     assert fitted.bank_.samples.names[3] == "kind 3"
     assert isinstance(as_samples(loader(data)), Samples)
+
+
+def test_a_folder_streams_with_the_channels_and_names_it_has(tmp_path):
+    for name, grey in (("cat", 40), ("dog", 200)):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            Image.new("L", (9, 10), grey + i).save(tmp_path / name / f"{i}.png")
+    fitted = Augmenter().fit(loader(ImageFolder(tmp_path, size=8)), bank_size=8, steps=1, progress=False)
+    assert fitted.bank_.samples.event_shape == (1, 8, 8)
+    assert fitted.bank_.samples.names == ("cat", "dog")

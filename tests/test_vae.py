@@ -136,7 +136,7 @@ def test_bad_files(tmp_path):
     make().save(tmp_path / "v")
     whole = (tmp_path / "v").read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="it may be cut off"):
+    with pytest.raises(InputError, match="it may be truncated"):
         VAE.load(tmp_path / "cut")
     from safetensors.torch import save_file
 

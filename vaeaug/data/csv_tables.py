@@ -81,7 +81,7 @@ def _lines(path: Path) -> list[CsvLine]:
         checks.refuse(f"a header and data in {path}", f"{len(lines)} lines", "check the file")
     width = len(lines[0][1])
     if width < 2:
-        got = f"one, {lines[0][1][0][:60]!r}"
+        got = f"one column, {lines[0][1][0][:60]!r}"
         checks.refuse(f"two columns or more in {path}", got, "separate them with commas, not with semicolons or tabs")
     return lines
 

@@ -70,7 +70,7 @@ class Scaling:
 
     Arguments:
         offset, gain: One number, or one per feature.
-        low, high: The range seen in the data: one number each, or one per feature.
+        low, high: The range of the data: one number each, or one per feature.
     """
 
     offset: tuple[float, ...] = (0.0,)

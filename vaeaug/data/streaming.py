@@ -56,11 +56,11 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
             remedy = "leave bank_size out for data that fits into memory"
             checks.refuse("a DataLoader or a Dataset with bank_size=", type(data).__name__, remedy)
         data = DataLoader(data, batch_size=batch_size, shuffle=True)
-    kept, value_range = _Reservoir(size, seeds.generator(seed, 4)), _Range()
+    sample, value_range = _Reservoir(size, seeds.generator(seed, 4)), _Range()
     for batch in read_epoch(data, seed, 0):
         value_range.update(batch.x)
-        kept.update(batch)
-    samples = kept.samples(_class_names(data))
+        sample.update(batch)
+    samples = sample.samples(_class_names(data))
     for label, number in enumerate(samples.counts):
         if number < 2:
             got = f"{number} of class {label} in a bank of {len(samples)}"
