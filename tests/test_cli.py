@@ -236,7 +236,7 @@ def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
         (("bench", "digits", "--per-class", "ten"), "expected whole numbers with commas between, got 'ten'"),
         (("bench", "digits", "--classifier", "resnet"), "expected classifier to be one of cnn"),
         (("bench", "fashion"), "expected one of digits"),
-        (("bench", "digits", "-o", "photo.png/x"), "expected a place to write"),
+        (("bench", "digits", "-o", "photo.png/x"), "expected a writable path"),
         (("bench", "CUT"), "expected arrays x and y of numbers"),
         (("bench", "latin.csv"), "expected comma-separated UTF-8 text"),
         (("bench", "broken"), "expected an image, got 'broken/cat/0.png', which is none"),
@@ -313,14 +313,14 @@ def test_unwritable_output(capsys, model, tmp_path):
     tmp_path.chmod(0o500)
     code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "o")
     assert code == 2
-    assert "expected a place to write" in err
+    assert "expected a writable path" in err
 
 
 def test_output_below_a_file_is_refused(capsys, model, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "file" / "o")
     assert code == 2
-    assert "expected a place to write" in err
+    assert "expected a writable path" in err
 
 
 def test_full_disk_leaves_nothing(capsys, model, tmp_path, monkeypatch):

@@ -22,7 +22,6 @@ BENCHMARKS, PAGE = ROOT / "benchmarks", ROOT / "docs" / "article.md"
 JSON = BENCHMARKS / "results" / "article.json"
 
 
-
 class Run(NamedTuple):
     article: ModuleType
     data: Samples

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
-from torchvision.transforms.v2.functional import pil_to_tensor
 
 from vaeaug import data
 from vaeaug.augmenter import saving
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.cli.options import Data, Device, Label, Perturb, Scale, Seed, Size, Steps, check_device, scheme
+from vaeaug.data.image_folders import ImageFolder
 from vaeaug.runtime import checks, distributed
 
 
@@ -68,7 +67,4 @@ def fit(
 def _stream(source: str, size: int | None, batch: int) -> DataLoader:
     if not Path(source).is_dir():
         checks.refuse("a folder of class folders with --bank", repr(source), "leave --bank out")
-    if size is None:
-        checks.refuse("--size with --bank", "none", "pass --size 64, say")
-    found = ImageFolder(source, lambda image: pil_to_tensor(image.resize((size, size))))
-    return DataLoader(found, batch_size=batch, shuffle=True)
+    return DataLoader(ImageFolder(source, size), batch_size=batch, shuffle=True)
