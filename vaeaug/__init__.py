@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from vaeaug.bench.tuning.search import tune
     from vaeaug.data import load
     from vaeaug.data.classical import Classical
-    from vaeaug.filters.base import Confident
-    from vaeaug.filters.cross_fitted import CrossFitted
+    from vaeaug.filters import Confident, CrossFitted
     from vaeaug.models.fitting import fit_vae
     from vaeaug.models.vae import VAE
     from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
@@ -32,9 +31,9 @@ _HOMES = {
     "AugmentedLoader": "plugins.torch",
     "Augmenter": "augmenter",
     "Classical": "data.classical",
-    "Confident": "filters.base",
+    "Confident": "filters",
     "Covariance": "perturb",
-    "CrossFitted": "filters.cross_fitted",
+    "CrossFitted": "filters",
     "Difference": "perturb",
     "Diverged": "runtime.errors",
     "Extrapolate": "perturb",

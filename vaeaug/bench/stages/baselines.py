@@ -12,7 +12,7 @@ from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage, target_co
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
-from vaeaug.plugins.torch.replacement import hardest
+from vaeaug.models.classifiers import hardest
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.seeds import Stream
 

@@ -15,7 +15,7 @@ from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.classical import Classical
 from vaeaug.data.lookup import SampleIndex
 from vaeaug.filters.cross_fitted import CrossFitted
-from vaeaug.models.training import device_of, evaluating
+from vaeaug.models.classifiers import hardest_index
 from vaeaug.perturb.schemes import Extrapolate, Perturbation
 from vaeaug.plugins.torch.replacement import replaced_indices
 from vaeaug.runtime import checks, seeds
@@ -92,7 +92,7 @@ class Distilled(Synthetic):
             candidates = torch.randint(n_cached, (n_candidates, len(sample)), generator=seeds.generator(seed, 1))
             chosen = candidates[0]
             if n_candidates > 1:
-                hardest = hardest_index(network, x[candidates, sample], t[candidates, sample])
+                hardest = hardest_index(x[candidates, sample], t[candidates, sample], network)
                 chosen = candidates.gather(0, hardest[None])[0]
             # Targets may be weighted: a synthetic sample has the weight of its parent.
             weights = targets[replaced].sum(1, keepdim=True)
@@ -129,11 +129,3 @@ class Distilled(Synthetic):
             return lambda seed: control(samples.x, one_hot, seed)[0]
         augmenter = self.augmenter(context).using(perturb=self.perturb, residual=self.residual)
         return lambda seed: augmenter.generate(len(samples), samples.x, samples.y, seed).x
-
-
-def hardest_index(network: nn.Module, x: Tensor, t: Tensor) -> Tensor:
-    """Returns which of k candidates `(k, B, *event)`, with targets `(k, B, K)`, has the highest cross-entropy, `(B,)`."""
-    with evaluating(network):
-        logits = network(x.flatten(0, 1).to(device_of(network))).float()
-    losses = nn.functional.cross_entropy(logits, t.flatten(0, 1).to(logits), reduction="none")
-    return losses.view(x.shape[:2]).argmax(0).cpu()
