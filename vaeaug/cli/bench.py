@@ -186,15 +186,15 @@ def _sorted_results(results: Iterable[Result], classifiers: Sequence[str], metho
 
 def _print_results(output: Path, results: Sequence[Result], title: str) -> None:
     """Saves the results as JSON, and prints their table and sentences about our own methods."""
+    from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
     from vaeaug.bench.report import wording
     from vaeaug.runtime import files
 
     files.save_json(output / "rows.json", [asdict(result) for result in results])
     typer.echo(f"{title}\n\n{wording.table(results)}\n")
-    kinds = {result.method: result.kind for result in results}
-    for comparisons in wording.by_rival(results).values():
+    for comparisons in comparisons_by_baseline(results).values():
         for comparison in comparisons:
-            if kinds[comparison.method] == "ours":
+            if comparison.kind == "ours":
                 typer.echo(wording.sentence(comparison))
 
 
@@ -235,7 +235,7 @@ def _write_page(
     shared |= {name: value for name, value in asdict(settings).items() if name != "vae"}
     shared |= {f"VAE {name}": value for name, value in settings.vae}
     path = output / "report.html"
-    page.write(path, results, grids, shared, names={results[0].data: train_data.names})
+    page.write(path, results, grids, shared, class_names={results[0].data: train_data.names})
     typer.echo(f"\nThe report: {path}")
 
 
@@ -244,11 +244,11 @@ def _first_augmenter(
 ) -> Augmenter:
     """Returns the augmenter of a result's training subset: as `compare` saved it, or fitted here if no method used one."""
     from vaeaug.augmenter import Augmenter
-    from vaeaug.bench import regimes
     from vaeaug.bench.compare import augmenter_folder
+    from vaeaug.bench.regimes import draw_subset
     from vaeaug.bench.stages.context import fit_augmenter
 
     folder = augmenter_folder(output, result.subset, settings)
     if folder.exists():
         return Augmenter.load(folder)
-    return fit_augmenter(regimes.drawn(train_data, regime, result.seed), result.seed, settings)
+    return fit_augmenter(draw_subset(train_data, regime, result.seed), result.seed, settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Perturbation(ABC):
     """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale`."""
 
     scale: float
+    max_scale: ClassVar[float] = float("inf")
 
     @abstractmethod
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
@@ -91,6 +93,7 @@ class Interpolate(Perturbation):
     scale: float = 1.0
     neighbours: int | None = None
     uniform: bool = True
+    max_scale: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         checks.check_number("scale", self.scale, 0, 1)
@@ -171,6 +174,7 @@ class Prior(Perturbation):
     """
 
     scale: float = 1.0
+    max_scale: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         checks.check_number("scale", self.scale, 0, 1)
