@@ -61,10 +61,10 @@ def test_fit_then_generate(capsys, tmp_path):
 def test_image_folder_with_a_manifest_that_loads_again(capsys, model, tmp_path):
     assert vaeaug(capsys, "generate", model, "-n", 12, "--labels", "3,8", "-o", tmp_path / "o")[0] == 0
     with (tmp_path / "o" / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["3", "8"] * 6
+        records = list(csv.DictReader(file))
+    assert [row["label"] for row in records] == ["3", "8"] * 6
     real = load("digits")
-    for row in rows:
+    for row in records:
         assert (tmp_path / "o" / row["file"]).is_file()
         assert row["name"] == str(real.y[int(row["parent"])].item())
     again = load(tmp_path / "o")
@@ -149,8 +149,8 @@ def test_the_manifest_names_the_files_of_parents(capsys, model, tmp_path):
     ):
         assert vaeaug(capsys, "generate", *words, "-n", 40, "-o", tmp_path / "o")[0] == 0
         with (tmp_path / "o" / "manifest.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        assert {row["parent_file"] for row in rows} == parents
+            records = list(csv.DictReader(file))
+        assert {row["parent_file"] for row in records} == parents
     assert vaeaug(capsys, "generate", tmp_path / "m", "-n", 40, "--scale", 0, "-o", tmp_path / "p")[0] == 0
     with (tmp_path / "p" / "manifest.csv").open() as file:
         for row in csv.DictReader(file):

@@ -80,9 +80,9 @@ def tune(
 
 def _as_json(result: TuningResult) -> dict[str, Any]:
     """Returns the fields of a result as JSON can hold them: NaN becomes null, a perturbation its repr."""
-    chosen = result.chosen
-    uses = {name: getattr(chosen, name) for name in ("add", "replace", "hardest_of")}
-    perturb = None if chosen.perturb is None else repr(chosen.perturb)
+    candidate = result.chosen
+    use = {name: getattr(candidate, name) for name in ("add", "replace", "hardest_of")}
+    perturb = None if candidate.perturb is None else repr(candidate.perturb)
     scores = [
         {
             name: None if isinstance(value, float) and math.isnan(value) else value
@@ -90,5 +90,5 @@ def _as_json(result: TuningResult) -> dict[str, Any]:
         }
         for score in result.scores
     ]
-    content = asdict(result) | {"chosen": {"name": chosen.name, "perturb": perturb, **uses}, "scores": scores}
+    content = asdict(result) | {"chosen": {"name": candidate.name, "perturb": perturb, **use}, "scores": scores}
     return content | {"usage": result.usage}
