@@ -241,7 +241,7 @@ def test_filters_take_every_kind_of_classifier(augmenter, digits):
 
 
 def test_bad_filters(augmenter):
-    with pytest.raises(InputError, match=r"got SVC; pass SVC\(probability=True\), say"):
+    with pytest.raises(InputError, match=r"got SVC; pass for example SVC\(probability=True\)"):
         Confident(SVC())
     with pytest.raises(InputError, match="got int; pass one of these"):
         Confident(3)

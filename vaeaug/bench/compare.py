@@ -289,7 +289,7 @@ def _run(
     trained = runs.fit_classifier(seed_run.context(classifier), method)
     # A generator is trained by the first method that needs it; its seconds are listed apart, for every such method.
     seconds = time.perf_counter() - start - (shared.total_seconds - shared_before)
-    metrics = runs.judge(trained.predict, plan.test_data)
+    metrics = runs.judge(trained, plan.test_data)
     return Result(
         data=plan.name,
         regime=regime,

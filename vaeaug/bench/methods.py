@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from vaeaug.bench.stages.base import Resampler
 from vaeaug.bench.stages.baselines import SMOTE, ClassicalAugmentation, ClassWeights, HardestOf, Mix, RandomOversampling
-from vaeaug.bench.stages.controls import Identity, PCAInsteadOfVAE, PixelNoise
+from vaeaug.bench.stages.controls import PCAInsteadOfVAE, PixelNoise, Unchanged
 from vaeaug.bench.stages.distillation import Distilled
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
 from vaeaug.bench.stages.method import Method
@@ -212,13 +212,13 @@ class Catalogue:
         pca = PCAInsteadOfVAE(replacing.perturb)
         distilled = Distilled(classical=self._plain_classical, control_transform=classical)
         stages = {
-            "classical (repeated)": (Append(Identity()), classical),
+            "classical (repeated)": (Append(Unchanged()), classical),
             "classical (distilled)": (distilled, classical),
             "reconstruction only": (replace(replacing, perturb=Posterior(0.0), residual=False),),
             "pixel noise": (PixelNoise(replacing),),
             "synthetic (PCA)": (pca,),
             "classical + synthetic (PCA)": (pca, classical),
-            "duplicates": (Identity(),),
+            "duplicates": (Unchanged(),),
         }
         return tuple(Method(name, parts, kind="control") for name, parts in stages.items())
 
