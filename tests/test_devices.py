@@ -11,8 +11,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vaeaug import VAE, Augmenter
 from vaeaug.augmenter.parents import Parents, _kept, in_turn
-from vaeaug.data import streaming
 from vaeaug.filters.base import AcceptanceCounts
+from vaeaug.models.batches import Batch
 from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import FitSettings, loss_by_step
 from vaeaug.perturb import PERTURBATIONS
@@ -30,7 +30,7 @@ def vae_on(device=CUDA, **settings):
     "settings", [{}, {"num_classes": 10}, {"likelihood": "bernoulli"}, {"architecture": "mlp"}], ids=str
 )
 def test_a_step_of_fitting(digits, settings, device):
-    batch = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    batch = Batch(digits.x[:32], digits.y[:32], 0, 32)
     arguments = FitSettings(1, 32, lr=4e-3, weight_decay=0.01, beta=1.0, beta_warmup=0.2, input_noise=0.1, seed=0)
     with FakeTensorMode(allow_non_fake_inputs=True):
         vae = vae_on(device, **settings).train()
