@@ -30,7 +30,7 @@ from tqdm.auto import tqdm
 
 from vaeaug import VAE, Augmenter, Generated, fit_vae
 from vaeaug.data import Samples, load, subset
-from vaeaug.filters.base import probabilities
+from vaeaug.filters.confident import probabilities
 from vaeaug.models.classifiers import small_cnn
 from vaeaug.models.networks import MLP
 from vaeaug.models.training import ShuffledIndices, evaluating, train

@@ -228,5 +228,5 @@ def test_autoencoders_are_checked(autoencoder):
         from_diffusers(autoencoder, (3, 8, 8))
     with pytest.raises(InputError, match="images whose sides are multiples of 2, got 9x8"):
         from_diffusers(autoencoder, (1, 9, 8))
-    with pytest.raises(InputError, match=r"a span \(low, high\), got \(1, 0\)"):
+    with pytest.raises(InputError, match=r"a value_range \(low, high\), got \(1, 0\)"):
         from_diffusers(autoencoder, (1, 8, 8), value_range=(1, 0))

@@ -195,7 +195,7 @@ class Fixed:
 
 def test_veto_puts_the_parent_in_place(augmenter, digits):
     judged = augmenter.using(filter=Confident(Fixed([3]), 0.3))
-    with pytest.warns(UserWarning, match=r"keeps less than 10% of the children of class 8; .*lower its threshold"):
+    with pytest.warns(UserWarning, match=r"accepts less than 10% of the synthetic samples of class 8; .*lower its threshold"):
         made = judged.generate(40, labels=[3, 8], seed=0)
     three = made.y == 3
     assert torch.equal(made.x[~three], digits.x[made.parent[~three]])

@@ -32,7 +32,7 @@ def job(folder, model, dies, world=SINGLE_PROCESS):
         return losses[-1]
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(training, "LOOK", 1)
+    patch.setattr(training, "CHECK_EVERY", 1)
     patch.setattr(training, "_finite", noted)
     patch.setitem(training.train.__kwdefaults__, "every", 5)
     try:

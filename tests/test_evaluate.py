@@ -431,7 +431,7 @@ def test_a_seed_sets_every_random_state():
     tree = as_classifier(("t", make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=7))))
     made = tree.estimator(3)
     assert made[1].random_state == 3
-    assert tree.given[1].random_state == 7
+    assert tree.spec[1].random_state == 7
     assert tree.accepts_sample_weight
     assert not as_classifier(("k", make_pipeline(KNeighborsClassifier(3)))).accepts_sample_weight
 

@@ -112,7 +112,7 @@ def test_children_are_new_rows_within_the_range_seen():
 def test_filter_and_plain_decode_are_passed_on():
     plain = augmented(scale=0, residual=False).fit(X, Y).estimator_._fit_X[len(X) :]
     assert not (plain[:, None].astype(np.float32) == X[None].astype(np.float32)).all(2).any()
-    with pytest.warns(UserWarning, match="the filter keeps less than 10% of the children"):
+    with pytest.warns(UserWarning, match="the filter accepts less than 10% of the synthetic samples"):
         fitted = augmented(filter=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
     # Each child was vetoed, and its parent stands in for it.
     assert set(map(tuple, fitted._fit_X.astype(np.float32))) == set(map(tuple, X.astype(np.float32)))

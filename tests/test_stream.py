@@ -129,7 +129,7 @@ def test_a_stream_goes_on_where_it_was(tmp_path, monkeypatch, kind):
     whole = few(made(), steps=20)
     monkeypatch.setitem(training.train.__kwdefaults__, "every", 5)
     finite = training._finite
-    monkeypatch.setattr(training, "LOOK", 1)
+    monkeypatch.setattr(training, "CHECK_EVERY", 1)
     with monkeypatch.context() as patch:
         patch.setattr(training, "_finite", lambda v, step, lr: finite(v, step, lr) if step < 12 else 1 / 0)
         with pytest.raises(ZeroDivisionError):

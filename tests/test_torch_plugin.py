@@ -766,7 +766,7 @@ REFUSED = {
     ),
     "features": (
         lambda a: loaded(a, hardest_of=2, network=NETWORK[:2]),
-        "expected logits of shape (B, K), K above 9, from the classifier, got (75, 16, 8, 8); pass a network",
+        "expected logits of shape (B, K), K above 9, from the network, got (75, 16, 8, 8); pass a network",
     ),
     "few logits": (lambda a: loaded(a, hardest_of=2, network=small_cnn((1, 8, 8), 3)), "got (75, 3); pass a network"),
     "labels_getter": (lambda a: loaded(a, labels_getter=None), "expected labels_getter to be 'default' or a function"),

@@ -175,7 +175,7 @@ def test_bad_arguments(digits, kwargs, message):
 
 
 def test_bernoulli_refuses_rows():
-    with pytest.raises(InputError, match="expected images for a Bernoulli likelihood, got rows"):
+    with pytest.raises(InputError, match="expected images for a Bernoulli likelihood, got tabular data"):
         fit("wine", likelihood="bernoulli")
 
 

@@ -173,7 +173,7 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         ({"architecture": "resnet"}, "expected architecture to be one of conv, mlp, got 'resnet'"),
         (
             {"event_shape": (5,), "architecture": "conv"},
-            r"expected an event shape \(C, H, W\) for a Conv body, got \(5,\)",
+            r"expected an event shape \(C, H, W\) for a Conv, got \(5,\)",
         ),
     ],
 )

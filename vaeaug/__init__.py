@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from vaeaug.augmenter import Augmenter, Generated
     from vaeaug.bench.compare import compare
     from vaeaug.data import load
-    from vaeaug.filters.base import Confident
-    from vaeaug.filters.cross_fitted import CrossFitted
+    from vaeaug.filters import Confident, CrossFitted
     from vaeaug.models.fitting import fit_vae
     from vaeaug.models.vae import VAE
     from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
@@ -29,9 +28,9 @@ _HOMES = {
     "AugmentedDataset": "plugins.torch",
     "AugmentedLoader": "plugins.torch",
     "Augmenter": "augmenter",
-    "Confident": "filters.base",
+    "Confident": "filters",
     "Covariance": "perturb",
-    "CrossFitted": "filters.cross_fitted",
+    "CrossFitted": "filters",
     "Difference": "perturb",
     "Diverged": "runtime.errors",
     "Extrapolate": "perturb",

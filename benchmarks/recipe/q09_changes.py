@@ -18,8 +18,9 @@ from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
 from vaeaug.bench.stages.baselines import Mix
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data.samples import Samples
+from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import ShuffledIndices, train
-from vaeaug.plugins.torch.replacement import hardest, rows_of
+from vaeaug.plugins.torch.replacement import rows_of
 from vaeaug.runtime import seeds
 
 MOVE = MOVES["digits"]

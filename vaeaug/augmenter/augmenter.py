@@ -23,7 +23,7 @@ from vaeaug.augmenter.unlabelled import as_unlabelled, fit_teacher, match_pseudo
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
-from vaeaug.filters.base import Filter, Tally
+from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import Codec, ResidualCache
 from vaeaug.models.fitting import fit_vae
 from vaeaug.models.training import device_of
@@ -225,11 +225,11 @@ class Augmenter:
     def acceptance_(self) -> dict[str, float]:
         """The share of the drawn children that `filter` accepted since `fit`, by class name."""
         self.check_fitted()
-        return self._tally.shares()
+        return self._tally.fractions()
 
     def _fill(self, vae: Any, bank: Bank) -> None:
         self.vae_, self.bank_ = vae, bank
-        self._tally = Tally(bank.samples.names)
+        self._tally = AcceptanceCounts(bank.samples.names)
         self._rests = ResidualCache(self._codec, bank)
         self._donated = ResidualCache(self._codec, bank.with_pseudo_labelled)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from vaeaug.augmenter.parents import Parents
-from vaeaug.filters.base import Filter, Tally
+from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import CHUNK, Codec, joined
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import Perturbation
@@ -50,7 +50,7 @@ class Synthesizer(NamedTuple):
     bank: Bank
     perturb: Perturbation
     filter: Filter | None
-    tally: Tally
+    tally: AcceptanceCounts
 
     def make(self, source: Parents, first: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
         """Makes the first n children of the chunks from `first` on, into `out` if that is given. Noise is drawn for all of
@@ -90,7 +90,7 @@ class Synthesizer(NamedTuple):
             rows = open_.to(source.mean.device)
             z = self._codes(start, (*chunk, attempt))[rows]
             drawn = self._decoded(source, places[open_], start.q.mean[rows], z, y[open_])
-            keep, sure = (t.cpu() for t in self.filter.near(source.x[places[open_]])(drawn, y[open_]))
+            keep, sure = (t.cpu() for t in self.filter.for_parents(source.x[places[open_]])(drawn, y[open_]))
             self.tally.add(y[open_], keep)
             out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
             open_ = open_[~keep]

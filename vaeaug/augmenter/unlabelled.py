@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from vaeaug.data.images import read_images
 from vaeaug.data.loading import NAMES, load
 from vaeaug.data.samples import Samples, from_arrays
-from vaeaug.filters.cross_fitted import CrossFitted, SampleSource
+from vaeaug.filters.cross_fitted import CrossFitted
+from vaeaug.filters.teacher_training import SampleSource
 from vaeaug.models.codec import Codec
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled

@@ -96,7 +96,7 @@ def compare(
         a.check_ready()
     if n_jobs > 1:
         for one in judged:
-            check_picklable(f"the classifier {one.name}", one.given)
+            check_picklable(f"the classifier {one.name}", one.spec)
     judged_on = digest(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
     plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions, save_augmenter_to)
     path = Path(results) if results else None

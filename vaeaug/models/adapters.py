@@ -1,7 +1,7 @@
 """VAEs of other libraries behind the two methods that an augmenter calls: `encode(x) -> q(z|x)` and `decode(z)`.
 
-No other library is imported here: a model is known by what it has. It is wrapped as it is: neither moved, nor switched in
-mode, nor frozen.
+Models are recognised by duck typing, so no other library is imported here, and wrapped unchanged: they are neither moved, nor
+switched to another mode, nor frozen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug.runtime import checks
 
-# In these models of pythae the decoder does not take the code that the encoder's Gaussian is about.
+# Models of pythae whose decoder does not take a sample of the encoder's Gaussian.
 NOT_GAUSSIAN = ("PoincareVAE", "VAE_IAF", "VAE_LinNF")
 
 
@@ -32,8 +32,8 @@ class Adapted(nn.Module):
         num_classes: int | None,
     ) -> None:
         super().__init__()
-        self.functions = (encode, decode)
-        self.inside = nn.ModuleList(modules)
+        self.encode_function, self.decode_function = encode, decode
+        self.wrapped = nn.ModuleList(modules)
         self.event_shape, self.num_classes = event_shape and tuple(event_shape), num_classes
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
@@ -41,14 +41,14 @@ class Adapted(nn.Module):
 
         Arguments:
             x: Samples, `(B, *event)`.
-            y: Labels, `(B,)`; only a VAE with `num_classes` is told.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
 
         Raises:
             InputError: If the samples are not of `event_shape`, or if the function does not return mu and log sigma^2.
         """
         if self.event_shape is not None:
             checks.check_event_shape("samples", x, self.event_shape)
-        mu, log_variance = _pair(self.functions[0](x, *self._told(y)), len(x))
+        mu, log_variance = _mu_and_logvar(self.encode_function(x, *self._labels(y)), len(x))
         stddev = (0.5 * log_variance.float()).exp()
         return Independent(Normal(mu.float(), stddev, validate_args=False), 1, validate_args=False)
 
@@ -56,13 +56,13 @@ class Adapted(nn.Module):
         """Returns the mean of p(x|z), `(B, *event)`.
 
         Arguments:
-            z: Codes, `(B, L)`.
-            y: Labels, `(B,)`; only a VAE with `num_classes` is told.
+            z: Latent codes, `(B, L)`.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
         """
-        x = self.functions[1](z, *self._told(y)).float()
+        x = self.decode_function(z, *self._labels(y)).float()
         return x if self.event_shape is None else x.reshape(-1, *self.event_shape)
 
-    def _told(self, y: Tensor | None) -> tuple[Tensor, ...]:
+    def _labels(self, y: Tensor | None) -> tuple[Tensor, ...]:
         return () if self.num_classes is None or y is None else (y,)
 
 
@@ -74,15 +74,16 @@ def from_functions(
     event_shape: Sequence[int] | None = None,
     num_classes: int | None = None,
 ) -> Adapted:
-    """Makes a VAE of two functions.
+    """Creates a VAE from two functions.
 
     Arguments:
         encode: Samples `(B, *event)` -> mu and log sigma^2 of q(z|x), each `(B, L)`.
-        decode: Codes `(B, L)` -> samples `(B, *event)` in the range of the data.
-        module: The network behind them, whose device and mode count. It is found where they are nn.Modules or methods
-            of one; name it where they are functions of your own.
-        event_shape: The shape of one sample; given, it is checked, and flat decodes are brought into it.
-        num_classes: With a number, both functions are called with labels `(B,)` as well, or without where none are known.
+        decode: Latent codes `(B, L)` -> samples `(B, *event)` in the range of the data.
+        module: The network that the functions use, whose device and mode matter. By default it is found if the functions are
+            nn.Modules or methods of one; pass it if they are functions of your own.
+        event_shape: The shape of one sample. If it is passed, samples are checked against it and flat decodes reshaped to it.
+        num_classes: The number of classes of a conditional VAE: both functions are then called with labels `(B,)` as second
+            argument, or without if there are none.
 
     Raises:
         InputError: If they are not functions.
@@ -101,23 +102,23 @@ def from_functions(
 
 
 def from_pythae(model: nn.Module) -> Adapted:
-    """Makes a VAE of a pythae model.
+    """Creates a VAE from a pythae model.
 
     Reference: Chadebec, Vincent and Allassonniere, "Pythae: unifying generative autoencoders in Python", 2022,
     https://arxiv.org/abs/2206.08309
 
     Arguments:
-        model: A trained model with a Gaussian encoder (`VAE`, `BetaVAE`, `FactorVAE`, `VAMP`, `RHVAE` and so on), trained on
-            samples in the range in which the augmenter gets them: 0..1 for images.
+        model: A trained model with a Gaussian encoder (`VAE`, `BetaVAE`, `FactorVAE`, `VAMP`, `RHVAE` and others), trained on
+            samples in the range that the augmenter receives: 0..1 for images.
 
     Raises:
-        InputError: If it is none.
+        InputError: If it is not a model of pythae, or if its encoder is not Gaussian.
     """
     name = getattr(model, "model_name", None)
     if name is None or not (hasattr(model, "encoder") and hasattr(model, "decoder")):
         checks.refuse("a model of pythae", type(model).__name__, "for other models use from_functions")
     if name in NOT_GAUSSIAN:
-        checks.refuse("a model whose decoder takes the encoder's Gaussian code", name, "use pythae's VAE, say")
+        checks.refuse("a model whose decoder takes the encoder's Gaussian code", name, "use for example pythae's VAE")
     encode, decode = partial(_pythae_encode, model), partial(_pythae_decode, model)
     return from_functions(encode, decode, module=model, event_shape=model.input_dim)  # type: ignore[arg-type]
 
@@ -125,20 +126,21 @@ def from_pythae(model: nn.Module) -> Adapted:
 def from_diffusers(
     autoencoder: nn.Module, event_shape: Sequence[int], *, value_range: tuple[float, float] = (0.0, 1.0)
 ) -> Adapted:
-    """Makes a VAE of diffusers' `AutoencoderKL`.
+    """Creates a VAE from diffusers' `AutoencoderKL`.
 
-    Its spatial codes are flattened, and shifted and scaled as for a diffusion model, so that their spread is about 1.
+    Its spatial latents are flattened, and shifted and scaled as for a diffusion model, so that their standard deviation is
+    about 1.
 
     Reference: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022,
     https://arxiv.org/abs/2112.10752
 
     Arguments:
         autoencoder: The autoencoder, in any precision.
-        event_shape: The shape of the images, `(C, H, W)`; it gives the shape of the codes.
-        value_range: The range of the images' values; the autoencoder sees it as -1..1.
+        event_shape: The shape of the images, `(C, H, W)`; it determines the shape of the latents.
+        value_range: The minimum and maximum of the images' values, which the autoencoder receives as -1 and 1.
 
     Raises:
-        InputError: If the images do not fit the autoencoder, or if it is none.
+        InputError: If it is not an AutoencoderKL, or if the images do not fit it.
     """
     config: Any = getattr(autoencoder, "config", None)
     if not all(hasattr(config, name) for name in ("block_out_channels", "latent_channels", "scaling_factor")):
@@ -152,29 +154,29 @@ def from_diffusers(
         remedy = "resize the images, e.g. with torchvision.transforms.v2.Resize"
         checks.refuse(f"images whose sides are multiples of {step}", f"{height}x{width}", remedy)
     if not value_range[0] < value_range[1]:
-        checks.refuse("a span (low, high)", value_range, "pass value_range=(0.0, 1.0) for images in 0..1")
+        checks.refuse("a value_range (low, high)", value_range, "pass value_range=(0.0, 1.0) for images in 0..1")
     shape = (config.latent_channels, height // step, width // step)
     encode = partial(_diffusers_encode, autoencoder, value_range)
     decode = partial(_diffusers_decode, autoencoder, value_range, shape)
     return from_functions(encode, decode, module=autoencoder, event_shape=event_shape)
 
 
-def _pair(found: Any, size: int) -> tuple[Tensor, Tensor]:
-    if isinstance(found, tuple | list) and len(found) == 2 and all(isinstance(t, Tensor) for t in found):
-        mu, log_variance = found
+def _mu_and_logvar(output: Any, size: int) -> tuple[Tensor, Tensor]:
+    if isinstance(output, tuple | list) and len(output) == 2 and all(isinstance(t, Tensor) for t in output):
+        mu, log_variance = output
         if mu.ndim == 2 and len(mu) == size and mu.shape == log_variance.shape:
             return mu, log_variance
         got = f"shapes {tuple(mu.shape)} and {tuple(log_variance.shape)}"
     else:
-        got = type(found).__name__
-    checks.refuse(f"encode to return (mu, logvar), each ({size}, L)", got, "flatten spatial codes with t.flatten(1)")
+        got = type(output).__name__
+    checks.refuse(f"encode to return (mu, logvar), each ({size}, L)", got, "flatten spatial latents with t.flatten(1)")
 
 
 def _pythae_encode(model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    found = model.encoder(x)
-    if "log_covariance" not in found:
+    output = model.encoder(x)
+    if "log_covariance" not in output:
         checks.refuse("a model with a Gaussian encoder", model.model_name, "use pythae's VAE or one derived from it")
-    return found["embedding"], found["log_covariance"]
+    return output["embedding"], output["log_covariance"]
 
 
 def _pythae_decode(model: Any, z: Tensor) -> Tensor:
@@ -197,7 +199,7 @@ def _diffusers_decode(autoencoder: Any, value_range: tuple[float, float], shape:
 
 
 def _latent_scaling(autoencoder: Any, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Returns what takes a diffusion model's code u to the autoencoder's: z = offset + gain u, each `(C or 1, 1, 1)`."""
+    """Returns offset and gain, `(C or 1, 1, 1)`: the autoencoder's latents are offset + gain u for a diffusion model's u."""
     config = autoencoder.config
     mean, stddev = (getattr(config, f"latents_{name}", None) for name in ("mean", "std"))
     if mean is None or stddev is None:

@@ -1,4 +1,7 @@
-"""The judged classifiers: networks in torch and scikit-learn's estimators by name, and a user's own of either kind."""
+"""The classifiers of the benchmark: networks in torch and scikit-learn's estimators by name, and a user's own of either kind.
+
+Neither torchvision nor scikit-learn is loaded before a classifier of theirs is created.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torchvision
-from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
-from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor, nn
 
+from vaeaug.models.estimators import ESTIMATORS, WITHOUT_SAMPLE_WEIGHT, is_pipeline
+from vaeaug.models.training import device_of, evaluating
 from vaeaug.runtime import checks, seeds
 
 
@@ -40,12 +36,12 @@ def small_cnn(event_shape: Sequence[int], classes: int, width: int = 16) -> nn.M
 
 
 def mlp(event_shape: Sequence[int], classes: int, width: int = 128) -> nn.Module:
-    """Creates a classifier with two hidden layers, for rows.
+    """Creates a classifier with two hidden layers, for tabular data.
 
     Arguments:
         event_shape: The shape of one sample.
         classes: The number of logits.
-        width: Of both hidden layers.
+        width: The width of both hidden layers.
     """
     size = math.prod(event_shape)
     hidden = [nn.Linear(size, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()]
@@ -60,11 +56,17 @@ def resnet18(event_shape: Sequence[int], classes: int) -> nn.Module:
         event_shape: `(C, H, W)`, from 8x8 up.
         classes: The number of logits.
     """
-    network = torchvision.models.resnet18(weights=None, num_classes=classes)
+    from torchvision.models import resnet18
+
+    network = resnet18(weights=None, num_classes=classes)
     network.conv1 = nn.Conv2d(event_shape[0], 64, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
     network.maxpool = nn.Identity()
     return network
+
+
+NETWORKS: dict[str, Callable[[Sequence[int], int], nn.Module]] = {"cnn": small_cnn, "mlp": mlp, "resnet18": resnet18}
+IMAGES_ONLY = ("cnn", "resnet18")
 
 
 class Standardize(nn.Module):
@@ -72,7 +74,8 @@ class Standardize(nn.Module):
 
     Arguments:
         network: From standardised samples to logits.
-        mean, spread: One number each, or one per feature.
+        mean: The mean, one number or one per feature.
+        spread: The standard deviation, of the same shape.
     """
 
     mean: Tensor
@@ -89,149 +92,185 @@ class Standardize(nn.Module):
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns mean and standard deviation: of all pixels of images, feature by feature of rows."""
-    over: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
-    return x.mean(over), x.std(over, correction=0).clamp(min=1e-6)
-
-
-NETWORKS: dict[str, Callable[[Sequence[int], int], nn.Module]] = {"cnn": small_cnn, "mlp": mlp, "resnet18": resnet18}
-IMAGES_ONLY = ("cnn", "resnet18")
-
-# Each takes a seed; none sees more than the training rows.
-ESTIMATORS: dict[str, Callable[[int], Any]] = {
-    "forest": lambda seed: RandomForestClassifier(300, random_state=seed),
-    "svc": lambda seed: make_pipeline(StandardScaler(), SVC(C=10, random_state=seed)),
-    "logistic": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)),
-    "knn": lambda seed: KNeighborsClassifier(1),
-    # Stopping early would hold out copies of rows that it trains on.
-    "boosting": lambda seed: HistGradientBoostingClassifier(early_stopping=False, random_state=seed),
-}
-
-UNWEIGHTED = ("knn",)  # takes no sample weights
+    """Returns mean and standard deviation: one number each for images, one per feature for tabular data."""
+    axes: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
+    return x.mean(axes), x.std(axes, correction=0).clamp(min=1e-6)
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A classifier that the benchmark trains, by name or a user's own; see `as_classifier`.
+    """A classifier that the benchmark trains, by name or a user's own; `as_classifier` creates it.
 
     Arguments:
-        name: As it stands in rows and tables.
-        given: A name, a scikit-learn estimator, or a function `(event_shape, classes) -> nn.Module`.
+        name: The name in results and tables.
+        spec: A name, a scikit-learn estimator, or a function `(event_shape, classes) -> nn.Module`.
     """
 
     name: str
-    given: Any
+    spec: Any
 
     @property
     def is_network(self) -> bool:
-        return self.given in NETWORKS if isinstance(self.given, str) else not hasattr(self.given, "fit")
+        """Whether it is an nn.Module rather than a scikit-learn estimator."""
+        return self.spec in NETWORKS if isinstance(self.spec, str) else not hasattr(self.spec, "fit")
 
     @property
     def images_only(self) -> bool:
-        return isinstance(self.given, str) and self.given in IMAGES_ONLY
+        """Whether it does not take tabular data."""
+        return isinstance(self.spec, str) and self.spec in IMAGES_ONLY
 
     @property
     def accepts_sample_weight(self) -> bool:
-        """Whether it takes sample weights."""
+        """Whether its training takes sample weights."""
         if self.is_network:
             return True
-        if isinstance(self.given, str):
-            return self.given not in UNWEIGHTED
-        last = self.given.steps[-1][1] if isinstance(self.given, Pipeline) else self.given
-        return bool(has_fit_parameter(last, "sample_weight"))
+        if isinstance(self.spec, str):
+            return self.spec not in WITHOUT_SAMPLE_WEIGHT
+        from sklearn.utils.validation import has_fit_parameter
+
+        final_step = self.spec.steps[-1][1] if is_pipeline(self.spec) else self.spec
+        return bool(has_fit_parameter(final_step, "sample_weight"))
 
     @property
     def source_fingerprint(self) -> str:
-        """What tells a user's own from another one of its name: its parameters or its source; empty for ours."""
-        if isinstance(self.given, str):
+        """The parameters or the source code of a user's own classifier, which distinguish it from another one of its name;
+        empty for a classifier by name."""
+        if isinstance(self.spec, str):
             return ""
         if not self.is_network:
-            return re.sub(r" at 0x[0-9a-f]+", "", f"{type(self.given)} {self.given.get_params()}")
+            return re.sub(r" at 0x[0-9a-f]+", "", f"{type(self.spec)} {self.spec.get_params()}")
         try:
-            return inspect.getsource(self.given)
+            return inspect.getsource(self.spec)
         except (OSError, TypeError):
-            return f"{getattr(self.given, '__module__', '')} {self.name}"
+            return f"{getattr(self.spec, '__module__', '')} {self.name}"
 
     def network(self, event_shape: Sequence[int], classes: int) -> nn.Module:
         """Returns a new network, initialised from torch's global generator."""
-        make = NETWORKS[self.given] if isinstance(self.given, str) else self.given
-        return make(event_shape, classes)
+        create = NETWORKS[self.spec] if isinstance(self.spec, str) else self.spec
+        return create(event_shape, classes)
 
     def estimator(self, seed: int) -> Any:
-        """Returns a new estimator; every `random_state` in it is set to the seed."""
-        if isinstance(self.given, str):
-            return ESTIMATORS[self.given](seed)
-        fresh = clone(self.given)
-        states = [name for name in fresh.get_params() if name.split("__")[-1] == "random_state"]
-        return fresh.set_params(**dict.fromkeys(states, seed))
+        """Returns a new estimator in which every `random_state` is set to the seed."""
+        if isinstance(self.spec, str):
+            return ESTIMATORS[self.spec](seed)
+        from sklearn.base import clone
+
+        estimator = clone(self.spec)
+        random_states = [name for name in estimator.get_params() if name.split("__")[-1] == "random_state"]
+        return estimator.set_params(**dict.fromkeys(random_states, seed))
 
 
-def as_classifier(given: Any) -> Classifier:
-    """Brings a classifier into the one form.
+def as_classifier(spec: Any) -> Classifier:
+    """Converts a classifier of any supported form to a `Classifier`.
 
     Arguments:
-        given: A name; a scikit-learn estimator, which is cloned for every cell and takes the run's seed as its
+        spec: A name; a scikit-learn estimator, which is cloned for every run and takes the run's seed as its
             `random_state`; a function `(event_shape, classes) -> nn.Module`; or a pair of a name and one of the latter two.
 
     Raises:
-        InputError: If it is none of these.
+        InputError: If it is none of these, or if a classifier of your own has no name or the name of another one.
     """
-    if isinstance(given, Classifier):
-        return given
-    if isinstance(given, str):
-        check_name(given)
-        return Classifier(given, given)
+    if isinstance(spec, Classifier):
+        return spec
+    if isinstance(spec, str):
+        check_name(spec)
+        return Classifier(spec, spec)
     name = ""
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
-        name, given = given
-    if isinstance(given, nn.Module):
-        remedy = "pass a function (event_shape, classes) -> nn.Module, so that every cell gets new weights"
-        checks.refuse("a function that makes a network", f"a network ({type(given).__name__})", remedy)
-    fits = hasattr(given, "fit") and hasattr(given, "predict")
-    if fits and isinstance(given, type):
-        checks.refuse("an estimator", f"the class {given.__name__}", f"pass {given.__name__}()")
-    if not (fits and hasattr(given, "get_params")) and not callable(given):
-        kinds = "a name, a scikit-learn estimator or a function (event_shape, classes) -> nn.Module"
-        checks.refuse(f"a classifier: {kinds}", repr(given), "pass one of these, or a pair (name, one of the last two)")
-    name = name or (type(given).__name__ if fits else getattr(given, "__name__", "<lambda>"))
+    if isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str):
+        name, spec = spec
+    is_estimator = hasattr(spec, "fit") and hasattr(spec, "predict")
+    _check_spec(spec, is_estimator)
+    name = name or (type(spec).__name__ if is_estimator else getattr(spec, "__name__", "<lambda>"))
     if name == "<lambda>":
         checks.refuse("a classifier with a name", "a function without one", "pass a pair ('my net', function)")
     if name in (*NETWORKS, *ESTIMATORS):
         checks.refuse("a name of its own for your classifier", repr(name), "pass a pair ('my net', classifier)")
-    return Classifier(name, given)
+    return Classifier(name, spec)
 
 
-def check_logits(classifier: Classifier, x: Tensor, classes: int) -> None:
-    """Checks that a user's own network takes samples and gives one logit per class.
-
-    Arguments:
-        classifier: Whose.
-        x: A few samples.
-        classes: How many logits are expected.
-    """
-    if isinstance(classifier.given, str) or not classifier.is_network:
-        return
-    with seeds.forked(0):
-        network = classifier.network(tuple(x.shape[1:]), classes)
-        if not isinstance(network, nn.Module):
-            checks.refuse(
-                f"an nn.Module from {classifier.name}", type(network).__name__, "return the network from the function"
-            )
-        with torch.no_grad():
-            found = network.eval()(x)
-    if tuple(getattr(found, "shape", ())) != (len(x), classes):
-        shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        checks.refuse(
-            f"logits ({len(x)}, {classes}) from {classifier.name}", shape, "end the network in nn.Linear(..., classes)"
-        )
-
-
-def fit_weighted(estimator: Any, x: Any, y: Any, weights: Any) -> None:
-    """Fits an estimator, or the last step of a pipeline, with sample weights `(N,)`."""
-    step = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
-    estimator.fit(x, y, **{f"{step}sample_weight": weights})
+def _check_spec(spec: Any, is_estimator: bool) -> None:
+    if isinstance(spec, nn.Module):
+        remedy = "pass a function (event_shape, classes) -> nn.Module, so that every run gets new weights"
+        checks.refuse("a function that makes a network", f"a network ({type(spec).__name__})", remedy)
+    if is_estimator and isinstance(spec, type):
+        checks.refuse("an estimator", f"the class {spec.__name__}", f"pass {spec.__name__}()")
+    if not (is_estimator and hasattr(spec, "get_params")) and not callable(spec):
+        kinds = "a name, a scikit-learn estimator or a function (event_shape, classes) -> nn.Module"
+        checks.refuse(f"a classifier: {kinds}", repr(spec), "pass one of these, or a pair (name, one of the last two)")
 
 
 def check_name(name: str) -> None:
     """Checks the name of a classifier."""
     checks.check_choice("classifier", name, (*NETWORKS, *ESTIMATORS))
+
+
+def check_logits(classifier: Classifier, x: Tensor, classes: int) -> None:
+    """Checks that a user's own network takes samples and returns one logit per class.
+
+    Arguments:
+        classifier: The classifier; estimators and classifiers by name pass unchecked.
+        x: A few samples, `(B, *event)`.
+        classes: The expected number of logits.
+    """
+    if isinstance(classifier.spec, str) or not classifier.is_network:
+        return
+    with seeds.forked(0):
+        network = classifier.network(tuple(x.shape[1:]), classes)
+        if not isinstance(network, nn.Module):
+            remedy = "return the network from the function"
+            checks.refuse(f"an nn.Module from {classifier.name}", type(network).__name__, remedy)
+        with torch.no_grad():
+            logits = network.eval()(x)
+    if tuple(getattr(logits, "shape", ())) != (len(x), classes):
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        remedy = "end the network in nn.Linear(..., classes)"
+        checks.refuse(f"logits ({len(x)}, {classes}) from {classifier.name}", shape, remedy)
+
+
+def fit_weighted(estimator: Any, x: Any, y: Any, weights: Any) -> None:
+    """Fits an estimator, or the last step of a pipeline, with sample weights `(N,)`."""
+    step = f"{estimator.steps[-1][0]}__" if is_pipeline(estimator) else ""
+    estimator.fit(x, y, **{f"{step}sample_weight": weights})
+
+
+def hardest(candidates: Tensor, y: Tensor, network: nn.Module) -> Tensor:
+    """Returns, for each sample, the candidate with the highest cross-entropy under a network, `(B, *event)`.
+
+    Arguments:
+        candidates: k candidates for each of B samples, `(k, B, *event)`.
+        y: See `hardest_index`.
+        network: See `hardest_index`.
+    """
+    index = hardest_index(candidates, y, network).to(candidates.device)
+    return candidates[index, torch.arange(len(index), device=candidates.device)]
+
+
+def hardest_index(candidates: Tensor, y: Tensor, network: nn.Module) -> Tensor:
+    """Returns, for each sample, the index of the candidate with the highest cross-entropy under a network, `(B,)` in 0..k-1.
+
+    Arguments:
+        candidates: k candidates for each of B samples, `(k, B, *event)`.
+        y: Labels, `(B,)`, or soft labels of each candidate, `(k, B, K)`.
+        network: An nn.Module that returns logits `(B, K)`; asked in eval mode, without gradients.
+
+    Raises:
+        InputError: If the network does not return logits of every class.
+    """
+    device = device_of(network)
+    soft_labels = y if y.ndim == 3 else None
+    losses = []
+    with evaluating(network):
+        for k, x in enumerate(candidates):
+            targets = y if soft_labels is None else soft_labels[k]
+            logits = network(x.to(device))
+            _check_logits_shape(logits, targets)
+            losses.append(nn.functional.cross_entropy(logits.float(), targets.to(logits.device), reduction="none"))
+    return torch.stack(losses).argmax(0)
+
+
+def _check_logits_shape(logits: Any, targets: Tensor) -> None:
+    last_class = int(targets.max()) if targets.ndim == 1 else targets.shape[1] - 1
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] <= last_class:
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        remedy = "pass a network that returns the logits alone"
+        checks.refuse(f"logits of shape (B, K), K above {last_class}, from the network", shape, remedy)

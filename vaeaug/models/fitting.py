@@ -1,13 +1,14 @@
-"""Fitting a VAE to labelled data, with the one training loop."""
+"""Fitting a VAE to labelled data."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sized
+from collections.abc import Callable, Sized
+from enum import IntEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +23,34 @@ from vaeaug.models.vae import VAE
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
-SPAN = 64  # places of a batch whose noise is drawn together
-UNTOLD = 0.1  # share of the labels withheld from a conditional VAE, so that it learns to do without
+NOISE_BLOCK = 64  # samples of a batch whose noise is drawn together
+LABEL_DROPOUT = 0.1  # fraction of the labels withheld from a conditional VAE, so that it learns to work without them
+
+
+class Stream(IntEnum):
+    """The random streams drawn from the seed of `fit_vae`. A number never changes its meaning."""
+
+    WEIGHTS = 0
+    ORDER = 1
+    NOISE = 2
+    # 3 and 4 are in use in data/streaming.py.
+
+
+class FitSettings(NamedTuple):
+    """The arguments of `fit_vae` that decide, with the data and the VAE, which weights come out."""
+
+    steps: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    beta: float
+    beta_warmup: float
+    input_noise: float
+    seed: int
+
+    def kl_weight(self, step: int) -> float:
+        """Returns the weight of the KL term at a step."""
+        return self.beta * min(1.0, (step + 1) / (self.beta_warmup * self.steps)) if self.beta_warmup else self.beta
 
 
 def fit_vae(
@@ -54,33 +81,38 @@ def fit_vae(
 
     Arguments:
         data: Labelled data in any form that `vaeaug.data.as_samples` takes. A DataLoader is never held in memory: it is read
-            batch by batch, over and over, in an order and with transforms that `seed` decides where they draw from torch's
-            global generator.
-        y: The labels, where `data` is X alone.
-        vae: The VAE to train, in place; by default a new one is made from `latent_dim`, `num_classes`, `likelihood` and
-            `architecture` (see `VAE`), and its scaling fitted to the data.
+            batch by batch, epoch after epoch. Its order and its transforms follow `seed` where they draw from torch's global
+            generator.
+        y: The labels, if `data` is X alone.
+        vae: The VAE to train, in place; by default a new one, created from `latent_dim`, `num_classes`, `likelihood` and
+            `architecture`, with its scaling fitted to the data.
+        latent_dim: See `VAE`.
+        num_classes: See `VAE`.
+        likelihood: See `VAE`.
+        architecture: See `VAE`.
         steps: The number of optimiser steps; by default 400 for up to 200 samples, which more would overfit, growing with
-            the root of their number to 2,000 for 5,000 and more (docs/speed.md).
+            the square root of their number to 2,000 for 5,000 and more (docs/speed.md).
         batch_size: Samples per step; a DataLoader has its own.
         lr: The peak learning rate of AdamW.
-        weight_decay: AdamW's.
+        weight_decay: AdamW's weight decay.
         beta: The weight of the KL term (Higgins et al., "beta-VAE", 2017); 1 is the evidence lower bound.
-        beta_warmup: The share of the steps in which that weight rises from 0 (Bowman et al., 2016,
+        beta_warmup: The fraction of the steps in which that weight rises from 0 (Bowman et al., 2016,
             https://arxiv.org/abs/1511.06349).
-        input_noise: Standard deviation of the noise on the encoder's input, in units of the scaled data (images: 0..1). It
-            keeps the encoder of a small set from overfitting (see `VAE.terms`).
-        precision: `auto` computes in bf16 where the hardware does.
-        seed: Of the weights, the order and the noise; the global generator is not touched.
-        progress: Whether to show a bar.
-        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly. A DataLoader
-            with a generator of its own goes on in another order.
-        scaling: The data's range; by default fitted to the data, to the first 8,192 samples of a DataLoader.
-        device: Where to make a new VAE and to train it; one that is passed stays where it is.
-        world: Which of how many processes this one is (`runtime.distributed.process_group`). Each computes its share of
-            every batch; the same batches, noise and, but for rounding, weights come out for any number of them.
+        input_noise: The standard deviation of the noise on the encoder's input, in units of the scaled data (images: 0..1).
+            It keeps the encoder from overfitting a small set (see `VAE.terms`).
+        precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware supports it.
+        seed: The seed of the weights, the order and the noise; the global generator is not touched.
+        progress: Whether to show a progress bar.
+        checkpoint: A file for the state of the training; if it exists, training resumes from it, exactly. A DataLoader with a
+            generator of its own resumes in another order.
+        scaling: The data's range; by default fitted to the data, of a DataLoader to its first 8,192 samples.
+        device: The device of a new VAE; one that is passed stays on its own.
+        world: The rank of this process among the processes that train together (`runtime.distributed.process_group`). Each
+            computes its part of every batch; the batches, the noise and, up to rounding, the weights do not depend on the
+            number of processes.
 
     Raises:
-        InputError: If the data cannot be used.
+        InputError: If the data or a setting cannot be used.
         Diverged: If the loss is not finite.
 
     Example:
@@ -88,15 +120,13 @@ def fit_vae(
         >>> vae.event_shape, vae.latent_dim
         ((1, 8, 8), 16)
     """
-    for name, value in {"beta": beta, "input_noise": input_noise}.items():
-        checks.check_number(name, value, 0)
+    checks.check_number("beta", beta, 0)
+    checks.check_number("input_noise", input_noise, 0)
     checks.check_number("beta_warmup", beta_warmup, 0, 1)
     checks.check_number("batch_size", batch_size, world.size, whole=True)
-    known = vae is not None or scaling is not None
-    samples = streaming.first(data, seed, 1 if known else streaming.FIRST) if _streams(data) else as_samples(data, y=y)
-    steps = default_steps(_size(data, samples)) if steps is None else steps
+    samples = _samples_in_memory(data, y, seed, has_scaling=vae is not None or scaling is not None)
     if vae is None:
-        with seeds.forked(seed, 0):
+        with seeds.forked(seed, Stream.WEIGHTS):
             vae = VAE(
                 samples.event_shape,
                 latent_dim=latent_dim,
@@ -106,25 +136,12 @@ def fit_vae(
             )
         vae.set_scaling(Scaling.fit(samples.x) if scaling is None else scaling)
         vae.to(device).to(memory_format=torch.channels_last)
-    _check(samples, vae)
-    told = (steps, batch_size, lr, weight_decay, beta, beta_warmup, input_noise, seed)
-    if _streams(data):
-        batches = streaming.streamed(data, seed, partial(_check, vae=vae), world)
-    else:
-        batches = streaming.held(samples, ShuffledIndices(len(samples), batch_size, seeds.derive(seed, 1)), world)
-
-    def loss(step: int) -> Tensor:
-        share = batches(step)
-        x, y, eps, corruption = _noisy(share, vae, input_noise, seed, step)
-        log_likelihood, divergence = vae.terms(x, y, eps, corruption, world.mean)
-        weight = beta * min(1.0, (step + 1) / (beta_warmup * steps)) if beta_warmup else beta
-        value = (weight * divergence - log_likelihood).mean() / x[0].numel()
-        # Shares differ by a sample where the batch does not divide; the mean over processes is then that of the batch.
-        return value * (len(x) * world.size / share.size)
-
+    _check_samples(samples, vae)
+    steps = default_steps(_size(data, samples)) if steps is None else steps
+    settings = FitSettings(steps, batch_size, lr, weight_decay, beta, beta_warmup, input_noise, seed)
     train(
         vae,
-        loss,
+        loss_by_step(vae, _batches(data, samples, vae, settings, world), settings, world),
         steps=steps,
         lr=lr,
         weight_decay=weight_decay,
@@ -132,41 +149,81 @@ def fit_vae(
         progress=progress,
         label="fitting the VAE",
         checkpoint=checkpoint,
-        fingerprint=_fingerprint(data if _streams(data) else samples, told) if checkpoint else "",
+        fingerprint=_fingerprint(data if _is_stream(data) else samples, settings) if checkpoint else "",
         world=world,
     )
     return vae.eval()
 
 
-def _streams(data: Any) -> bool:
-    return isinstance(data, DataLoader)
-
-
-def _size(data: Any, samples: Samples) -> int:
-    if not _streams(data):
-        return len(samples)
-    return len(data.dataset) if isinstance(data.dataset, Sized) else 2**31  # a stream has no end
-
-
 def default_steps(size: int) -> int:
-    """Returns the number of steps that suits so many training samples."""
+    """Returns the default number of optimiser steps for a number of training samples."""
     return round(min(2000, max(400, 400 * math.sqrt(size / 200))))
 
 
-def _check(samples: Samples, vae: VAE) -> None:
+def loss_by_step(
+    vae: VAE, batches: Callable[[int], streaming.Batch], settings: FitSettings, world: World = SINGLE_PROCESS
+) -> Callable[[int], Tensor]:
+    """Returns the function from a step to its loss: the negative evidence lower bound per feature, with a weighted KL term.
+
+    Arguments:
+        vae: The VAE.
+        batches: A function from a step to its batch, or to this process's part of it.
+        settings: The weight of the KL term, the noise and its seed.
+        world: The rank of this process.
+    """
+
+    def loss(step: int) -> Tensor:
+        batch = batches(step)
+        x, y, eps, corruption = _with_noise(batch, vae, settings.input_noise, settings.seed, step)
+        log_likelihood, divergence = vae.terms(x, y, eps, corruption, world.mean)
+        value = (settings.kl_weight(step) * divergence - log_likelihood).mean() / x[0].numel()
+        # Parts differ by a sample where the batch does not divide evenly; the mean over processes is the batch's mean then.
+        return value * (len(x) * world.size / batch.size)
+
+    return loss
+
+
+def _is_stream(data: Any) -> bool:
+    return isinstance(data, DataLoader)
+
+
+def _samples_in_memory(data: Any, y: Any, seed: int, has_scaling: bool) -> Samples:
+    """Returns all samples, or of a DataLoader the first ones, as many as the scaling needs."""
+    if not _is_stream(data):
+        return as_samples(data, y=y)
+    return streaming.first(data, seed, 1 if has_scaling else streaming.FIRST)
+
+
+def _size(data: Any, samples: Samples) -> int:
+    if not _is_stream(data):
+        return len(samples)
+    return len(data.dataset) if isinstance(data.dataset, Sized) else 2**31  # an iterable dataset may have no end
+
+
+def _batches(
+    data: Any, samples: Samples, vae: VAE, settings: FitSettings, world: World
+) -> Callable[[int], streaming.Batch]:
+    if _is_stream(data):
+        return streaming.streamed(data, settings.seed, partial(_check_samples, vae=vae), world)
+    order = ShuffledIndices(len(samples), settings.batch_size, seeds.derive(settings.seed, Stream.ORDER))
+    return streaming.held(samples, order, world)
+
+
+def _check_samples(samples: Samples, vae: VAE) -> None:
     """Refuses samples that this VAE cannot be trained on."""
     checks.check_event_shape("samples", samples.x, vae.event_shape)
     if vae.likelihood == "bernoulli" and vae.gain.ndim:
-        checks.refuse("images for a Bernoulli likelihood", "rows", "use likelihood='gaussian'")
+        checks.refuse("images for a Bernoulli likelihood", "tabular data", "use likelihood='gaussian'")
     checks.check_labels(samples.y, vae.num_classes)
-    # Of the two ends alone: the scaled data would be as large as the data.
-    u = (torch.stack(samples.x.aminmax()) - vae.offset.cpu()) / vae.gain.cpu() if samples.x.ndim > 2 else None
-    if u is not None and not -0.01 <= float(u.min()) <= float(u.max()) <= 1.01:
-        seen = f"{samples.x.min():g} to {samples.x.max():g}"
-        checks.refuse("images in the range of the VAE", seen, "pass VAE(..., scaling=Scaling.fit(x))")
+    if samples.x.ndim > 2:
+        # Scales the minimum and the maximum only: all scaled samples would take as much memory as the data.
+        low, high = (torch.stack(samples.x.aminmax()) - vae.offset.cpu()) / vae.gain.cpu()
+        if not -0.01 <= float(low) <= float(high) <= 1.01:
+            value_range = f"{samples.x.min():g} to {samples.x.max():g}"
+            checks.refuse("images in the range of the VAE", value_range, "pass VAE(..., scaling=Scaling.fit(x))")
 
 
-def _fingerprint(data: Samples | DataLoader, settings: tuple[Any, ...]) -> str:
+def _fingerprint(data: Samples | DataLoader, settings: FitSettings) -> str:
     if isinstance(data, Samples):
         content = (data.x.numpy().tobytes(), data.y.numpy().tobytes())
     else:
@@ -175,23 +232,25 @@ def _fingerprint(data: Samples | DataLoader, settings: tuple[Any, ...]) -> str:
     return hashlib.sha256(b"".join((*content, repr(settings).encode()))).hexdigest()[:12]
 
 
-def _noisy(
-    share: streaming.Batch, vae: VAE, input_noise: float, seed: int, step: int
+def _with_noise(
+    batch: streaming.Batch, vae: VAE, input_noise: float, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
-    """Returns samples and labels, some withheld, on the VAE's device, with the noise of their places in the whole batch.
+    """Returns samples, labels (some withheld), the noise of z and the noise of the input, on the VAE's device.
 
-    Noise is drawn for a span of places at a time, so that a process need not draw that of the whole batch.
+    Noise belongs to an index in the whole batch and is drawn in blocks of indices, so a process draws only its own blocks.
     """
-    device, x = device_of(vae), share.x
-    spans = range(share.first // SPAN, -(-(share.first + len(x)) // SPAN))
-    parts = []
-    for span in spans:
-        generator = seeds.generator(seed, 2, step, *((span,) if span else ()))
-        size = min(SPAN, share.size - span * SPAN)
-        eps = torch.randn(size, vae.latent_dim, generator=generator)
-        untold = torch.rand(size, generator=generator) < UNTOLD
-        parts.append((eps, untold, torch.randn(size, *x.shape[1:], generator=generator) if input_noise else eps[:, :0]))
-    start = share.first - spans[0] * SPAN
-    eps, untold, jitter = (torch.cat(column)[start : start + len(x)] for column in zip(*parts, strict=True))
-    y = torch.where(untold, -1, share.y)
+    device, (x, y, offset, size) = device_of(vae), batch
+    blocks = range(offset // NOISE_BLOCK, -(-(offset + len(x)) // NOISE_BLOCK))
+    noise = []
+    for block in blocks:
+        # Block 0 has the path of batches of one block, (step,), from which committed results were drawn.
+        generator = seeds.generator(seed, Stream.NOISE, step, *((block,) if block else ()))
+        length = min(NOISE_BLOCK, size - block * NOISE_BLOCK)
+        eps = torch.randn(length, vae.latent_dim, generator=generator)
+        withheld = torch.rand(length, generator=generator) < LABEL_DROPOUT
+        jitter = torch.randn(length, *x.shape[1:], generator=generator) if input_noise else eps[:, :0]
+        noise.append((eps, withheld, jitter))
+    start = offset - blocks[0] * NOISE_BLOCK
+    eps, withheld, jitter = (torch.cat(column)[start : start + len(x)] for column in zip(*noise, strict=True))
+    y = torch.where(withheld, -1, y)
     return x.to(device), y.to(device), eps.to(device), input_noise * jitter.to(device) if input_noise else 0.0

@@ -1,7 +1,7 @@
-"""Encoder and decoder bodies: shapes in, shapes out, no probability.
+"""Architectures of encoder and decoder: shapes in, shapes out, no probability.
 
-A body is a frozen value that builds a pair of modules: an encoder from `(B, *event)` to features `(B, F)`, and a
-decoder from codes `(B, D)` to `(B, *event)`, unbounded.
+An architecture is a frozen value that builds a pair of modules: an encoder from `(B, *event)` to features `(B, F)`, and a
+decoder from its inputs `(B, D)` to `(B, *event)`, unbounded.
 """
 
 from __future__ import annotations
@@ -17,33 +17,37 @@ from vaeaug.runtime import checks
 
 
 class Architecture(ABC):
-    """Abstract: builds the two halves of an autoencoder. Concrete ones are frozen dataclasses."""
+    """Abstract: builds encoder and decoder. Concrete architectures are frozen dataclasses."""
 
     @abstractmethod
-    def build(self, event_shape: Sequence[int], codes: int) -> tuple[nn.Module, int, nn.Module]:
+    def build(self, event_shape: Sequence[int], decoder_inputs: int) -> tuple[nn.Module, int, nn.Module]:
         """Returns the encoder, the number of its features, and the decoder.
 
         Arguments:
             event_shape: The shape of one sample.
-            codes: The number of inputs of the decoder (latent numbers, and one per class when conditional).
+            decoder_inputs: The number D of inputs of the decoder: the latent dimension, plus the number of classes of a
+                conditional VAE.
         """
 
 
 @dataclass(frozen=True)
 class MLP(Architecture):
-    """Creates fully connected halves, mirror images of each other.
+    """Creates a fully connected encoder and a decoder that mirrors it.
 
     Arguments:
-        hidden: The widths of the hidden layers, from the data inwards. `(512,)` with `latent=2` is the article's network.
+        hidden: The widths of the hidden layers, from the data inwards. `(512,)` with `latent_dim=2` is the article's network
+            (docs/article.md).
     """
 
     hidden: tuple[int, ...] = (256, 128)
 
-    def build(self, event_shape: Sequence[int], codes: int) -> tuple[nn.Module, int, nn.Module]:
+    def build(self, event_shape: Sequence[int], decoder_inputs: int) -> tuple[nn.Module, int, nn.Module]:
         size = math.prod(event_shape)
         encoder = nn.Sequential(nn.Flatten(), *_dense((size, *self.hidden)))
         decoder = nn.Sequential(
-            *_dense((codes, *self.hidden[::-1])), nn.Linear(self.hidden[0], size), nn.Unflatten(1, tuple(event_shape))
+            *_dense((decoder_inputs, *self.hidden[::-1])),
+            nn.Linear(self.hidden[0], size),
+            nn.Unflatten(1, tuple(event_shape)),
         )
         return encoder, self.hidden[-1], decoder
 
@@ -55,13 +59,13 @@ def _dense(widths: Sequence[int]) -> list[nn.Module]:
 
 @dataclass(frozen=True)
 class Conv(Architecture):
-    """Creates convolutional halves for images of any height and width from 8 up.
+    """Creates a convolutional encoder and decoder for images of any height and width from 8 up.
 
     Each level halves the sides (rounding up) until the shorter one is at most 7. The first two levels (on small images the
-    first) are one step: patches become channels, and all convolutions run on the small grid that is left. The decoder
-    goes back up by pixel shuffle (Shi et al., "Real-time single image and video super-resolution using an efficient
-    sub-pixel convolutional neural network", 2016, arXiv 1609.05158), which computes the same function family as a
-    transposed convolution but runs as a plain one, and crops what the rounding added. docs/speed.md has the times.
+    first) are one step: patches become channels, and all convolutions run on the resulting small grid. The decoder
+    upsamples by pixel shuffle (Shi et al., "Real-time single image and video super-resolution using an efficient
+    sub-pixel convolutional neural network", 2016, https://arxiv.org/abs/1609.05158), which computes the same function family
+    as a transposed convolution but runs as a plain one, and crops the padding. docs/speed.md has the timings.
 
     Arguments:
         width: The channels of the first level; each further one has twice as many, up to 4 times.
@@ -69,10 +73,10 @@ class Conv(Architecture):
 
     width: int = 32
 
-    def build(self, event_shape: Sequence[int], codes: int) -> tuple[nn.Module, int, nn.Module]:
+    def build(self, event_shape: Sequence[int], decoder_inputs: int) -> tuple[nn.Module, int, nn.Module]:
         if len(event_shape) != 3:
             checks.refuse(
-                "an event shape (C, H, W) for a Conv body", tuple(event_shape), "use architecture='mlp' for rows"
+                "an event shape (C, H, W) for a Conv", tuple(event_shape), "use architecture='mlp' for tabular data"
             )
         channels, height, width = event_shape
         levels = 1
@@ -89,7 +93,7 @@ class Conv(Architecture):
         for a, b in zip(widths, widths[1:], strict=False):
             down += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.ReLU()]
 
-        up: list[nn.Module] = [nn.Linear(codes, features), nn.ReLU(), _Grid(rows, columns)]
+        up: list[nn.Module] = [nn.Linear(decoder_inputs, features), nn.ReLU(), _Grid(rows, columns)]
         for a, b in zip(widths[::-1], widths[-2::-1], strict=False):
             up += [nn.Conv2d(a, 4 * b, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
         up += [nn.Conv2d(widths[0], channels * patch**2, 3, padding=1), nn.PixelShuffle(patch), _Crop(height, width)]
@@ -97,7 +101,7 @@ class Conv(Architecture):
 
 
 class _Flat(nn.Module):
-    """Flattens with the channels last, which is their order in memory: no copy."""
+    """Flattens with the channels last, which is their order in memory, so nothing is copied."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)
@@ -120,8 +124,8 @@ class _PadTo(nn.Module):
         self.rows, self.columns = rows, columns
 
     def forward(self, x: Tensor) -> Tensor:
-        right, below = self.columns - x.shape[3], self.rows - x.shape[2]
-        return nn.functional.pad(x, (0, right, 0, below), mode="replicate") if right or below else x
+        right, bottom = self.columns - x.shape[3], self.rows - x.shape[2]
+        return nn.functional.pad(x, (0, right, 0, bottom), mode="replicate") if right or bottom else x
 
 
 class _Crop(nn.Module):

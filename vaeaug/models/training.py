@@ -1,7 +1,7 @@
-"""The one training loop, for VAEs and classifiers alike.
+"""The training loop of VAEs and classifiers.
 
-Step t sees the batch and the noise that (seed, t) name, so a run that is cut off and resumed computes what it would have
-computed: there is no other state than the weights and the optimiser's.
+Step t computes on the batch and the noise that (seed, t) determine, so an interrupted run that is resumed gives exactly the
+weights of an uninterrupted one: its state is the weights and the optimiser's state, nothing else.
 """
 
 from __future__ import annotations
@@ -24,44 +24,50 @@ from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 from vaeaug.runtime.errors import Diverged
 
 PRECISIONS = ("auto", "fp32", "bf16")
-LOOK = 25  # steps between looks at the loss: each look waits for the device
+CHECK_EVERY = 25  # steps between checks of the loss; each of them waits for the device
 
 
 class ShuffledIndices:
-    """The order of the data: step t -> the places of its batch, running through one seeded permutation after another.
+    """The order of the data: step t -> the indices of its batch, from one seeded permutation after another.
 
     Arguments:
         size: The number of samples.
-        batch: The number of places per step; it may exceed `size`.
-        seed: The same seed gives the same order.
+        batch_size: The number of indices per step; it may exceed `size`.
+        seed: The seed of the permutations.
     """
 
-    def __init__(self, size: int, batch: int, seed: int) -> None:
-        self.size, self.batch, self.seed = size, batch, seed
-        self._epochs: dict[int, Tensor] = {}
+    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+        self.size, self.batch_size, self.seed = size, batch_size, seed
+        self._permutations: dict[int, Tensor] = {}
 
     def __call__(self, step: int) -> Tensor:
-        first, end = step * self.batch, (step + 1) * self.batch
-        epochs = range(first // self.size, (end - 1) // self.size + 1)
-        self._epochs = {
-            e: self._epochs[e] if e in self._epochs else _permutation(self.size, self.seed, e) for e in epochs
+        start, stop = step * self.batch_size, (step + 1) * self.batch_size
+        epochs = range(start // self.size, (stop - 1) // self.size + 1)
+        # Only the epochs of this step stay in memory.
+        self._permutations = {
+            epoch: self._permutations[epoch]
+            if epoch in self._permutations
+            else _permutation(self.size, self.seed, epoch)
+            for epoch in epochs
         }
-        parts = [self._epochs[e][max(0, first - e * self.size) : end - e * self.size] for e in epochs]
-        return parts[0].clone() if len(parts) == 1 else torch.cat(parts)
+        chunks = [
+            self._permutations[epoch][max(0, start - epoch * self.size) : stop - epoch * self.size] for epoch in epochs
+        ]
+        return chunks[0].clone() if len(chunks) == 1 else torch.cat(chunks)
 
 
-# Kept, because streams ask for chunk after chunk of one seed, each by itself.
+# Cached, because streams of samples ask for one chunk at a time, each with a new ShuffledIndices of the same seed.
 @lru_cache(maxsize=2)
 def _permutation(size: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(size, generator=seeds.generator(seed, epoch))
 
 
 def autocast(precision: str, device: torch.device) -> Any:
-    """Returns the context to compute in: bf16 autocast, or none.
+    """Returns the context manager for a precision: bf16 autocast, or one that changes nothing.
 
     Arguments:
-        precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware computes in it.
-        device: Where the computation runs.
+        precision: `fp32`, `bf16`, or `auto`: bf16 where the hardware supports it, else fp32.
+        device: The device that computes.
     """
     checks.check_choice("precision", precision, PRECISIONS)
     if precision == "auto":
@@ -77,7 +83,7 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def walk_modules(root: nn.Module) -> Iterator[nn.Module]:
-    """Returns a module and all that are in it; what is there twice comes twice. Faster than `modules()`, for every batch."""
+    """Yields a module and all its submodules; shared modules are yielded repeatedly."""
     waiting = [root]
     while waiting:
         module = waiting.pop()
@@ -87,29 +93,41 @@ def walk_modules(root: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def evaluating(*modules: Any) -> Iterator[None]:
-    """Puts modules into eval mode without gradients inside the block, and each submodule's own mode back after it."""
-    found = [m for module in modules if isinstance(module, nn.Module) for m in walk_modules(module) if m.training]
-    for m in found:
-        m.training = False
+    """Puts modules into eval mode and switches gradients off inside the block, and restores each submodule's mode after it.
+
+    Arguments:
+        modules: Modules; anything else is ignored.
+    """
+    in_training = [m for module in modules if isinstance(module, nn.Module) for m in module.modules() if m.training]
+    for module in in_training:
+        module.training = False
     try:
         with torch.no_grad():
             yield
     finally:
-        for m in found:
-            m.training = True
+        for module in in_training:
+            module.training = True
 
 
 def device_of(module: Any) -> torch.device:
-    """Returns the device of a module's weights; the CPU for what has none."""
-    modules = walk_modules(module) if isinstance(module, nn.Module) else iter(())
-    return next((p.device for m in modules for p in m._parameters.values() if p is not None), torch.device("cpu"))
+    """Returns the device of a module's weights; the CPU for anything without weights."""
+    weight = next(module.parameters(), None) if isinstance(module, nn.Module) else None
+    return torch.device("cpu") if weight is None else weight.device
 
 
-def one_cycle(step: int, steps: int, warm: float = 0.2) -> float:
-    """Returns the share of the peak learning rate at a step: a linear rise, then a cosine to zero (Smith and Topin,
-    "Super-convergence", 2017, https://arxiv.org/abs/1708.07120)."""
-    at = (step + 1) / (steps + 1)
-    return at / warm if at < warm else 0.5 * (1 + math.cos(math.pi * (at - warm) / (1 - warm)))
+def one_cycle(step: int, steps: int, warmup: float = 0.2) -> float:
+    """Returns the fraction of the peak learning rate at a step: a linear rise, then a cosine to zero (Smith and Topin,
+    "Super-convergence", 2017, https://arxiv.org/abs/1708.07120).
+
+    Arguments:
+        step: The number of the step, from 0.
+        steps: The number of steps.
+        warmup: The fraction of the steps in which the rate rises.
+    """
+    progress = (step + 1) / (steps + 1)
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
 def train(
@@ -127,62 +145,70 @@ def train(
     every: int = 500,
     world: World = SINGLE_PROCESS,
 ) -> None:
-    """Trains a module in place with AdamW (Loshchilov and Hutter, 2019) and a one-cycle schedule.
+    """Trains a module in place with AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) and a one-cycle
+    schedule.
 
     Arguments:
-        module: What to train; it is left in the mode that it came in.
-        loss: The step's number -> its loss, a scalar.
+        module: The module to train; its mode is restored afterwards.
+        loss: A function from the number of a step to its loss, a scalar.
         steps: The number of optimiser steps.
         lr: The peak learning rate.
-        weight_decay: AdamW's.
+        weight_decay: AdamW's weight decay.
         precision: See `autocast`.
-        progress: Whether to show a bar with the loss and the time left.
-        label: The bar's name.
-        checkpoint: A file to keep the state in; where it exists, training goes on from it, exactly.
-        fingerprint: Of the data and settings; a checkpoint with another one is refused.
+        progress: Whether to show a progress bar with the loss and the remaining time.
+        label: The label of the progress bar.
+        checkpoint: A file for the state of the training; if it exists, training resumes from it, exactly.
+        fingerprint: A fingerprint of the data and the settings; a checkpoint with another one is refused.
         every: The number of steps between checkpoints; Ctrl-C writes one, too.
-        world: Which of how many processes this one is; the loss is of its share; rank 0 shows the bar and keeps the state.
+        world: The rank of this process among the processes that train together. Each computes the loss of its part of the
+            batch; rank 0 shows the progress bar and writes the checkpoint.
 
     Raises:
-        Diverged: When the loss is not a finite number.
+        InputError: If a setting is out of range, or if the checkpoint belongs to another training.
+        Diverged: If the loss is not finite. It is checked every 25 steps and at the last one.
     """
     checks.check_number("steps", steps, 1, whole=True)
     checks.check_number("lr", lr, 0, above=True)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    start = done = (
-        _resume(module, optimizer, checkpoint, fingerprint) if checkpoint and Path(checkpoint).exists() else 0
-    )
+    resumes = checkpoint is not None and Path(checkpoint).exists()
+    start = _load_checkpoint(module, optimizer, str(checkpoint), fingerprint) if resumes else 0
     if not world.all_equal(start, device):
-        checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at {start} here", "put it where all see it")
-    was_training = module.training
-    module.train()
-    loss = world.distribute(module, loss)
-    shown = progress and world.is_main
+        remedy = "put it where all processes can read it"
+        checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at step {start} here", remedy)
     checkpoint = checkpoint if world.is_main else None
-    bar = tqdm(total=steps, initial=start, desc=label, disable=not shown, leave=False, unit="step")
-    with _patient(checkpoint is not None) as interrupted, closing(bar), _mode_back(module, was_training):
+    bar = tqdm(
+        total=steps, initial=start, desc=label, disable=not (progress and world.is_main), leave=False, unit="step"
+    )
+    with _defer_interrupt(checkpoint is not None) as interrupts, closing(bar), _training_mode(module):
+        loss = world.distribute(module, loss)
         for step in range(start, steps):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * one_cycle(step, steps)
             with autocast(precision, device):
                 value = loss(step)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
+            _update(optimizer, value, lr * one_cycle(step, steps))
             done = step + 1
             bar.update()
-            if done % LOOK == 0 or done == steps:
+            if done % CHECK_EVERY == 0 or done == steps:
                 bar.set_postfix(loss=f"{_finite(world.mean(value.detach()), done, lr):.3f}", refresh=False)
-            if checkpoint and (done % every == 0 or done == steps):
-                _keep(module, optimizer, checkpoint, {"step": done, "fingerprint": fingerprint})
-            if interrupted:
-                _keep(module, optimizer, str(checkpoint), {"step": done, "fingerprint": fingerprint})
+            if checkpoint and (interrupts or done % every == 0 or done == steps):
+                _save_checkpoint(module, optimizer, checkpoint, done, fingerprint)
+            if interrupts:
                 raise KeyboardInterrupt
 
 
+def _update(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 @contextmanager
-def _mode_back(module: nn.Module, mode: bool) -> Iterator[None]:
+def _training_mode(module: nn.Module) -> Iterator[None]:
+    """Puts a module into training mode inside the block, and restores its mode after it."""
+    mode = module.training
+    module.train()
     try:
         yield
     finally:
@@ -190,44 +216,48 @@ def _mode_back(module: nn.Module, mode: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _patient(patient: bool) -> Iterator[list[int]]:
-    """Collects Ctrl-C inside the block, so that a step is finished before it counts; a second one counts at once."""
-    seen: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if not patient or threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield seen
+def _defer_interrupt(enabled: bool) -> Iterator[list[int]]:
+    """Defers Ctrl-C: yields a list of the interrupts inside the block, for the loop to react to between two steps. A second
+    one interrupts immediately."""
+    interrupts: list[int] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if not enabled or threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield interrupts
         return
 
-    def collect(number: int, frame: Any) -> None:
-        if seen:
-            before(number, frame)
-        seen.append(number)
+    def defer(number: int, frame: Any) -> None:
+        if interrupts:
+            handler(number, frame)
+        interrupts.append(number)
 
-    signal.signal(signal.SIGINT, collect)
+    signal.signal(signal.SIGINT, defer)
     try:
-        yield seen
+        yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
-def _finite(value: Tensor, step: int, lr: float) -> float:
-    number = value.item()
-    if not math.isfinite(number):
+def _finite(loss: Tensor, step: int, lr: float) -> float:
+    value = loss.item()
+    if not math.isfinite(value):
         raise Diverged(
-            f"expected a finite loss, got {number} at step {step}; try a lower learning rate than {lr:g}, "
+            f"expected a finite loss, got {value} at step {step}; try a lower learning rate than {lr:g}, "
             f"precision='fp32', or look for extreme values in the data"
         )
-    return number
+    return value
 
 
-def _keep(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, about: dict[str, Any]) -> None:
+def _save_checkpoint(
+    module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, step: int, fingerprint: str
+) -> None:
     tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
-    for place, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{place}.{name}": value for name, value in state.items()}
-    files.save_tensors(path, tensors, "checkpoint", about)
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    files.save_tensors(path, tensors, "checkpoint", {"step": step, "fingerprint": fingerprint})
 
 
-def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, fingerprint: str) -> int:
+def _load_checkpoint(module: nn.Module, optimizer: torch.optim.Optimizer, path: str, fingerprint: str) -> int:
+    """Loads the state of module and optimiser, and returns the number of steps done."""
     tensors, config = files.load_tensors(path, "checkpoint")
     if config["fingerprint"] != fingerprint:
         checks.refuse("a checkpoint of this data, seed and these settings", f"'{path}'", "delete it to start again")
@@ -239,12 +269,13 @@ def _resume(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Pat
     content = optimizer.state_dict()
     for name, value in tensors.items():
         if name.startswith("optimizer."):
-            _, place, key = name.split(".", 2)
-            content["state"].setdefault(int(place), {})[key] = value
+            _, number, key = name.split(".", 2)
+            content["state"].setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(content)
     for weight, state in optimizer.state.items():
         for key, value in state.items():
             if value.shape == weight.shape:
-                # The fused step goes through memory: its state must lie in the order of the weight, channels last perhaps.
+                # The fused optimiser walks through memory: its state must have the weight's layout, which may be
+                # channels-last.
                 state[key] = torch.empty_like(weight).copy_(value)
     return int(config["step"])

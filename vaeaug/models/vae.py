@@ -31,19 +31,21 @@ LIKELIHOODS = ("gaussian", "bernoulli")
 class VAE(nn.Module):
     r"""Creates a variational autoencoder.
 
-    With `likelihood="gaussian"`, p(x|z) = N(decode(z), s^2 I) with the one s that is best for the data: in training it is
-    the root of the batch's mean squared error, which weighs reconstruction and KL without a hyper-parameter (Rybkin,
+    With `likelihood="gaussian"`, p(x|z) = N(decode(z), s^2 I) with the maximum-likelihood s: in training it is the square
+    root of the batch's mean squared error, which balances reconstruction and KL without a hyper-parameter (Rybkin,
     Daniilidis and Levine, "Simple and effective VAE training with calibrated decoders", 2021,
     https://arxiv.org/abs/2006.13202). With `"bernoulli"`, p(x|z) is a Bernoulli distribution per pixel, whose negative
     logarithm is the binary cross-entropy.
 
     Arguments:
         event_shape: The shape of one sample, `(C, H, W)` or `(features,)`.
-        latent_dim: The number of latent numbers L.
-        num_classes: With a number K, encoder and decoder are told the label (a conditional VAE, Sohn, Lee and Yan, 2015);
-            without a label they see zeros in its place. By default they are never told.
+        latent_dim: The dimension L of the latent codes.
+        num_classes: The number of classes K, for a VAE whose encoder and decoder are conditioned on the label (Sohn, Lee and
+            Yan, "Learning structured output representation using deep conditional generative models", 2015); zeros stand for
+            a missing label. By default the VAE is unconditional.
         likelihood: `gaussian`, or `bernoulli` for images in 0..1.
-        architecture: `conv`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images and mlp for rows.
+        architecture: `conv`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images and mlp
+            for tabular data.
         scaling: The data's range; by default 0..1. `fit_vae` fits it to the training samples.
 
     Example:
@@ -79,25 +81,29 @@ class VAE(nn.Module):
             architecture = ARCHITECTURES[architecture]()
         self.event_shape, self.latent_dim, self.num_classes = tuple(event_shape), latent_dim, num_classes
         self.likelihood, self.architecture = likelihood, architecture
-        told = num_classes or 0
-        self.encoder, features, self.decoder = architecture.build(self.event_shape, latent_dim + told)
-        self.head = nn.Linear(features + told, 2 * latent_dim)
-        # The optimal s of the Gaussian, followed in training: state, not a weight.
+        label_dim = num_classes or 0
+        self.encoder, features, self.decoder = architecture.build(self.event_shape, latent_dim + label_dim)
+        self.head = nn.Linear(features + label_dim, 2 * latent_dim)
+        # The maximum-likelihood s of the Gaussian, a running mean over the training: state, not a weight.
         self.register_buffer("log_sigma", torch.zeros(()))
         self.set_scaling(scaling or Scaling())
 
     def set_scaling(self, scaling: Scaling) -> None:
-        """Sets the data's range: one number each, or one per feature."""
+        """Sets the data's range.
+
+        Arguments:
+            scaling: Offset, gain, minimum and maximum: one number each, or one per feature.
+        """
         for name, value in asdict(scaling).items():
-            number = torch.tensor(value if len(value) > 1 else value[0])
-            self.register_buffer(name, number.to(self.log_sigma.device))
+            values = torch.tensor(value if len(value) > 1 else value[0])
+            self.register_buffer(name, values.to(self.log_sigma.device))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
         """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
 
         Arguments:
             x: Samples in the data's own range, `(B, *event)`.
-            y: Labels, `(B,)`; only a conditional VAE listens to them.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
         """
         return self._posterior((x - self.offset) / self.gain, y)
 
@@ -105,24 +111,29 @@ class VAE(nn.Module):
         """Returns the mean of p(x|z) in the data's own range, `(B, *event)`.
 
         Arguments:
-            z: Codes, `(B, L)`.
-            y: Labels, `(B,)`; only a conditional VAE listens to them.
+            z: Latent codes, `(B, L)`.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
         """
         return self.offset + self.gain * self._mean(self._logits(z, y))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Returns `decode(mean of q(z|x))`: the sample as the latent numbers tell it, without noise or flaws."""
+        """Returns decode(mean of q(z|x)), `(B, *event)`: the sample as far as its latent code describes it.
+
+        Arguments:
+            x: Samples in the data's own range, `(B, *event)`.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
+        """
         return self.decode(self.encode(x, y).mean, y)
 
     def elbo(self, x: Tensor, y: Tensor | None = None, *, seed: int = 0) -> Tensor:
         """Returns a one-sample estimate of the evidence lower bound, in nats, `(B,)`.
 
-        The density is that of the scaled samples: images in 0..1, rows with standard deviation 1.
+        The density is that of the scaled samples: images in 0..1, tabular data with standard deviation 1.
 
         Arguments:
             x: Samples in the data's own range, `(B, *event)`.
-            y: Labels, `(B,)`.
-            seed: Of the noise in z.
+            y: Labels, `(B,)`; ignored unless the VAE is conditional.
+            seed: The seed of the noise in z.
         """
         eps = torch.randn(len(x), self.latent_dim, generator=seeds.generator(seed)).to(x)
         log_likelihood, divergence = self.terms(x, y, eps)
@@ -140,11 +151,11 @@ class VAE(nn.Module):
 
         Arguments:
             x: Samples in the data's own range, `(B, *event)`.
-            y: Labels, `(B,)`.
+            y: Labels, `(B,)`; -1 for a label that is withheld.
             eps: Standard normal noise, `(B, L)`: z = mu + sigma eps.
-            corruption: Added to the scaled input of the encoder, not to the target (a denoising VAE, Im et al., 2017,
+            corruption: Noise on the scaled input of the encoder, not on the target (a denoising VAE, Im et al., 2017,
                 https://arxiv.org/abs/1511.06406).
-            mean: Of the errors of a whole batch, where this is one process's share of it.
+            mean: The mean over the errors of the whole batch, of which `x` may be one process's part.
         """
         u = (x - self.offset) / self.gain
         q = self._posterior(u + corruption, y)
@@ -155,25 +166,25 @@ class VAE(nn.Module):
         return self._log_prob(u, self._logits(z, y).float(), mean), kl_divergence(q, prior)
 
     def _posterior(self, u: Tensor, y: Tensor | None) -> Independent:
-        h = self._tell(self.encoder(u), y)
+        h = self._with_label(self.encoder(u), y)
         mu, log_sigma = self.head(h).float().chunk(2, dim=1)
         return Independent(Normal(mu, log_sigma.clamp(-8, 8).exp(), validate_args=False), 1, validate_args=False)
 
     def _logits(self, z: Tensor, y: Tensor | None) -> Tensor:
-        return self.decoder(self._tell(z, y))
+        return self.decoder(self._with_label(z, y))
 
     def _mean(self, logits: Tensor) -> Tensor:
         return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
 
-    def _tell(self, h: Tensor, y: Tensor | None) -> Tensor:
+    def _with_label(self, h: Tensor, y: Tensor | None) -> Tensor:
         if self.num_classes is None:
             return h
         if y is None:
-            told = h.new_zeros(len(h), self.num_classes)
+            one_hot = h.new_zeros(len(h), self.num_classes)
         else:
-            # A negative label is one that is not told.
-            told = nn.functional.one_hot(y.clamp(min=0), self.num_classes).to(h) * (y >= 0)[:, None]
-        return torch.cat([h, told], dim=1)
+            # A negative label is a missing one.
+            one_hot = nn.functional.one_hot(y.clamp(min=0), self.num_classes).to(h) * (y >= 0)[:, None]
+        return torch.cat([h, one_hot], dim=1)
 
     def _log_prob(self, u: Tensor, logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
         if self.likelihood == "bernoulli":
@@ -187,7 +198,7 @@ class VAE(nn.Module):
         return -0.5 * error.sum(1) / (2 * log_sigma).exp() - size * (log_sigma + 0.5 * math.log(2 * math.pi))
 
     def save(self, path: str | Path) -> None:
-        """Writes weights and config to one safetensors file, whole or not at all."""
+        """Writes weights and config to one safetensors file. A failed write leaves an existing file as it was."""
         config = {
             "event_shape": self.event_shape,
             "latent_dim": self.latent_dim,
@@ -199,28 +210,26 @@ class VAE(nn.Module):
 
     @classmethod
     def load(cls, path: str | Path, *, architecture: Architecture | None = None) -> VAE:
-        """Reads what `save` wrote. Nothing in the file is executed.
+        """Returns the VAE that `save` wrote, in eval mode. Nothing in the file is executed.
 
         Arguments:
             path: The file.
-            architecture: Needed where the VAE was built with an architecture of your own.
+            architecture: The architecture of the VAE, if it is one of your own.
 
         Raises:
-            InputError: If the file is missing, cut off, foreign, or does not fit the body.
+            InputError: If the file is missing, truncated or foreign, or if it does not fit the architecture.
         """
         tensors, config = files.load_tensors(path, "vae")
         config = {FORMAT_1.get(name, name): value for name, value in config.items()}
-        described: dict[str, Any] = config.pop("architecture")
-        kind = described.pop("type")
+        fields: dict[str, Any] = config.pop("architecture")
+        kind = fields.pop("type")
         if architecture is None:
             checks.check_choice(
                 f"the architecture in '{path}' (pass VAE.load(path, architecture=...) for your own)",
                 kind,
                 tuple(ARCHITECTURES),
             )
-            architecture = ARCHITECTURES[kind](
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in described.items()}
-            )
+            architecture = ARCHITECTURES[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
         with seeds.forked(0):
             vae = cls(**config, architecture=architecture)
         for name in ("offset", "gain", "low", "high"):

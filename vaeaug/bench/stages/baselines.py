@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 from vaeaug.bench.stages.base import Growth, Job, Stage, Transform, goal
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
-from vaeaug.plugins.torch.replacement import hardest
+from vaeaug.models.classifiers import hardest
 from vaeaug.runtime import checks, seeds
 
 

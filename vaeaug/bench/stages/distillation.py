@@ -12,7 +12,7 @@ from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
 from vaeaug.data.classical import Classical
 from vaeaug.data.lookup import SampleIndex
 from vaeaug.filters.cross_fitted import CrossFitted
-from vaeaug.models.training import device_of, evaluating
+from vaeaug.models.classifiers import hardest_index
 from vaeaug.perturb.schemes import Extrapolate, Perturbation
 from vaeaug.plugins.torch.replacement import replaced_indices
 from vaeaug.runtime import checks, seeds
@@ -35,7 +35,7 @@ class Distilled(Synthetic):
         classical: The classical augmentation of the teachers' batches.
         pool: Children of each sample; fewer where they would take more than 256 MB.
         threshold: Where the teachers give the label less, the parent stands in the pool, with its own label.
-        weight, temperature: See `CrossFitted`.
+        weight: See `CrossFitted`.
         smoothed: Whether the run's label smoothing applies to soft labels, too.
         copies: What makes the pool in place of the VAE: a control.
     """
@@ -50,7 +50,6 @@ class Distilled(Synthetic):
     pool: int = 48
     threshold: float = 0.0
     weight: float = 1.0
-    temperature: float = 1.0
     smoothed: bool = False
     copies: Stage | None = None
 
@@ -70,7 +69,6 @@ class Distilled(Synthetic):
             seed=seeds.derive(job.seed, 9),
             threshold=self.threshold,
             weight=self.weight,
-            temperature=self.temperature,
             steps=self.steps or max(1, job.settings.steps // 2),
             classical=self.classical,
             augmenter=self.fitted(job),
@@ -88,7 +86,7 @@ class Distilled(Synthetic):
             at = places(batch[rows])
             rows, at = rows[at >= 0], at[at >= 0]
             pick = torch.randint(size, (tries, len(at)), generator=seeds.generator(seed, 1))
-            best = pick[0] if tries == 1 else pick.gather(0, worst(network, x[pick, at], t[pick, at])[None])[0]
+            best = pick[0] if tries == 1 else pick.gather(0, hardest_index(x[pick, at], t[pick, at], network).cpu()[None])[0]
             made, told = x[best, at], t[best, at]
             # Targets may be weighted: a child weighs what its parent does.
             weights = targets[rows].sum(1, keepdim=True)
@@ -111,7 +109,7 @@ class Distilled(Synthetic):
                 kept = 1 - job.settings.smoothing
                 told = (told - (1 - kept) * told.mean(1, keepdim=True)) / kept if kept else told
             if self.threshold:
-                keep = teachers.near(samples.x)(made, samples.y).keep
+                keep = teachers.for_parents(samples.x)(made, samples.y).accepted
                 made = torch.where(keep.view(-1, *[1] * (made.ndim - 1)), made, samples.x)
                 told = torch.where(keep[:, None], told, hard)
             x[number], t[number] = made, told
@@ -124,11 +122,3 @@ class Distilled(Synthetic):
             return lambda seed: apply(samples.x, hard, seed)[0]
         augmenter = self.fitted(job).using(perturb=self.perturb, residual=self.residual)
         return lambda seed: augmenter.generate(len(samples), samples.x, samples.y, seed).x
-
-
-def worst(network: nn.Module, x: Tensor, t: Tensor) -> Tensor:
-    """Returns which of k children `(k, B, *event)` with targets `(k, B, K)` has the highest cross-entropy, `(B,)`."""
-    with evaluating(network):
-        logits = network(x.flatten(0, 1).to(device_of(network))).float()
-    losses = nn.functional.cross_entropy(logits, t.flatten(0, 1).to(logits), reduction="none")
-    return losses.view(x.shape[:2]).argmax(0).cpu()

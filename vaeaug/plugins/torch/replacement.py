@@ -16,7 +16,8 @@ from torchvision import tv_tensors
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.data.samples import unit_float
 from vaeaug.filters.base import Teacher
-from vaeaug.models.training import device_of, evaluating
+from vaeaug.models.classifiers import hardest
+from vaeaug.models.training import device_of
 from vaeaug.plugins.torch import batches, ranges
 from vaeaug.runtime import checks, seeds
 
@@ -216,22 +217,6 @@ def check_worker(augmenter: Augmenter) -> None:
     if get_worker_info() is not None and device.type != "cpu":
         remedy = "use AugmentedLoader, which generates outside the workers, or num_workers=0"
         checks.refuse("a VAE on the CPU in the workers of a DataLoader", f"one on {device}", remedy)
-
-
-def hardest(children: Tensor, y: Tensor, network: nn.Module) -> Tensor:
-    """Returns, of k children of each sample, `(k, B, *event)`, the ones with the highest cross-entropy, `(B, *event)`."""
-    device = device_of(network)
-    losses = []
-    with evaluating(network):
-        for x in children:
-            logits = network(x.to(device))
-            if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] <= y.max():
-                got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-                remedy = "pass a network that returns the logits alone"
-                checks.refuse(f"logits of shape (B, K), K above {int(y.max())}, from the classifier", got, remedy)
-            losses.append(nn.functional.cross_entropy(logits.float(), y.to(logits.device), reduction="none"))
-    which = torch.stack(losses).argmax(0).to(children.device)
-    return children[which, torch.arange(len(which), device=children.device)]
 
 
 def _tensor(x: Any) -> Tensor:
