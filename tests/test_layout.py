@@ -25,7 +25,7 @@ ORDER = (
 )
 # Inside the benchmark. Results and regimes are ground: they know nothing of how a result comes about.
 BENCH_ORDER = (
-    ("regimes", "results"),
+    ("regimes", "results", "settings", "keys", "markdown"),
     ("stages", "analysis"),
     ("runs",),
     ("tuning",),

@@ -11,7 +11,9 @@ from vaeaug._version import __version__
 if TYPE_CHECKING:
     from vaeaug.augmenter import Augmenter, Generated
     from vaeaug.bench.compare import compare
+    from vaeaug.bench.tuning.search import tune
     from vaeaug.data import load
+    from vaeaug.data.classical import Classical
     from vaeaug.filters import Confident, CrossFitted
     from vaeaug.models.fitting import fit_vae
     from vaeaug.models.vae import VAE
@@ -28,6 +30,7 @@ _HOMES = {
     "AugmentedDataset": "plugins.torch",
     "AugmentedLoader": "plugins.torch",
     "Augmenter": "augmenter",
+    "Classical": "data.classical",
     "Confident": "filters",
     "Covariance": "perturb",
     "CrossFitted": "filters",
@@ -45,6 +48,7 @@ _HOMES = {
     "compare": "bench.compare",
     "fit_vae": "models.fitting",
     "load": "data",
+    "tune": "bench.tuning.search",
 }
 _FOLDERS = ("augmenter", "bench", "cli", "data", "export", "filters", "models", "perturb", "plugins", "runtime")
 
@@ -54,6 +58,7 @@ __all__ = [
     "AugmentedDataset",
     "AugmentedLoader",
     "Augmenter",
+    "Classical",
     "Confident",
     "Covariance",
     "CrossFitted",
@@ -72,6 +77,7 @@ __all__ = [
     "compare",
     "fit_vae",
     "load",
+    "tune",
 ]
 
 

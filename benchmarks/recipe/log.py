@@ -13,78 +13,79 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaeaug.bench.compare import Settings, compare, splits
+from vaeaug.bench.compare import compare, official_split
 from vaeaug.bench.methods import CLASSICAL
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.page import in_words
 from vaeaug.bench.results import Result, read
+from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.base import Stage
 from vaeaug.bench.stages.baselines import ClassicalAugmentation, Mix
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
 from vaeaug.data import Samples, load, split, subset
 
 HERE = Path(__file__).parent
 ROWS = HERE / "rows"
-JUDGES = 1000  # images of each class that judge
+TEST_PER_CLASS = 1000
 MOVES = {name: ClassicalAugmentation(CLASSICAL[name]) for name in ("fashion-mnist", "digits")}
 
 
-def with_mixup(name: str, *stages: Stage) -> Arm:
-    """Returns the arm of Fashion-MNIST with these stages, then classical augmentation and MixUp."""
-    return Arm(name, (*stages, MOVES["fashion-mnist"], Mix()))
+def with_mixup(name: str, *stages: Stage) -> Method:
+    """Returns the method for Fashion-MNIST of these stages, followed by classical augmentation and MixUp."""
+    return Method(name, (*stages, MOVES["fashion-mnist"], Mix()), kind="ours" if stages else "baseline")
 
 
 class Question(NamedTuple):
     """One table of a question.
 
     Arguments:
-        arms: What is compared.
-        per_class, seeds, classifier, settings: As `vaeaug.compare` takes them.
+        methods: What is compared.
+        per_class, seeds, classifiers, settings: As `vaeaug.compare` takes them.
         data: The name of a set.
     """
 
-    arms: Sequence[Arm]
+    methods: Sequence[Method]
     per_class: Any = 20
     seeds: Sequence[int] = range(6)
-    classifier: Sequence[str] = ("cnn",)
+    classifiers: Sequence[str] = ("cnn",)
     settings: Settings = Settings()
     data: str = "fashion-mnist"
 
 
 def development(data: str) -> tuple[Samples, Samples]:
-    """Returns what subsets are drawn from and what judges: training images, all of them."""
+    """Returns the data to draw subsets from and the data to judge on; both are training data."""
     if data != "fashion-mnist":
-        return split(splits(data)[0], 0.5, seed=1)
-    pool, rest = split(load(data), 0.5, seed=1)
-    return pool, subset(rest, JUDGES, 0)
+        return split(official_split(data)[0], 0.5, seed=1)
+    train_data, rest = split(load(data), 0.5, seed=1)
+    return train_data, subset(rest, TEST_PER_CLASS, 0)
 
 
 def answer(path: str, questions: Sequence[Question]) -> None:
-    """Runs what is missing of a question's cells, on `--jobs` processes, and writes the log."""
+    """Runs what is missing of a question, on `--jobs` processes, and writes the log."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=2)
     jobs = parser.parse_args().jobs
     for q in questions:
-        pool, test = development(q.data)
-        found = compare(
-            pool,
+        train_data, test = development(q.data)
+        results = compare(
+            train_data,
             test=test,
             name=f"{q.data}, development",
             per_class=q.per_class,
-            classifiers=q.classifier,
-            methods=q.arms,
+            classifiers=q.classifiers,
+            methods=q.methods,
             seeds=q.seeds,
             settings=q.settings,
             results=ROWS / f"{Path(path).stem}.csv",
             n_jobs=jobs,
         )
-        for _ in found:
+        for _ in results:
             pass
     write()
 
 
 def write() -> None:
-    """Writes README.md: of each question, its docstring and the tables of its rows."""
+    """Writes README.md: the docstring of each question, and the tables of its results."""
     parts = [
         "# The research log",
         "",
@@ -92,17 +93,16 @@ def write() -> None:
     ]
     for script in sorted(HERE.glob("q*.py")):
         if not (ROWS / f"{script.stem}.csv").exists():
-            continue  # not asked yet
+            continue  # not run yet
         text = ast.get_docstring(ast.parse(script.read_text())) or ""
         parts += ["", f"## {script.stem}", "", text]
         regimes: dict[tuple[str, str, int], list[Result]] = {}
         for row in read(ROWS / f"{script.stem}.csv"):
             regimes.setdefault((row.data, row.regime, row.steps), []).append(row)
         for (data, regime, steps), rows in regimes.items():
-            # Of arms that were run together; a seed that was cut off would be compared with nothing.
-            told = sorted(rows, key=lambda row: row.seed)
+            rows.sort(key=lambda row: row.seed)
             trained = f", {steps:,} steps" if steps else ""
-            parts += ["", f"{data}, {in_words(regime)}{trained}", "", wording.table(told)]
+            parts += ["", f"{data}, {in_words(regime)}{trained}", "", wording.table(rows)]
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 

@@ -17,10 +17,10 @@ from dataclasses import replace
 
 from log import MOVES, Question, answer
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.baselines import Mix, WorstOf
+from vaeaug.bench.stages.baselines import HardestOf, Mix
 from vaeaug.bench.stages.distillation import Distilled
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Difference, Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
@@ -28,22 +28,24 @@ WORST = Synthetic(hardest_of=4)
 FOREST = Distilled(classical=MOVE.classical)
 HALF = Distilled(classical=MOVE.classical, weight=0.5, replace=0.5)
 ARMS = (
-    Arm("none"),
-    Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    Arm("extrapolate 1", (Synthetic(), MOVE)),
-    Arm("extrapolate 1, worst of 4", (WORST, MOVE)),
-    Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
-    Arm("extrapolate 1, worst of 4 + mixup", (WORST, MOVE, Mix())),
-    Arm("distilled", (FOREST, MOVE)),
-    Arm("distilled + mixup", (FOREST, MOVE, Mix())),
-    Arm("half-soft + mixup", (HALF, MOVE, Mix())),
-    Arm("extrapolate 1, worst of 8 + mixup", (Synthetic(hardest_of=8), MOVE, Mix())),
-    Arm("extrapolate 1, worst of 4, ratio 0.8 + mixup", (Synthetic(hardest_of=4, replace=0.8), MOVE, Mix())),
-    Arm("extrapolate 2, worst of 4 + mixup", (Synthetic(Extrapolate(2.0), hardest_of=4), MOVE, Mix())),
-    Arm("difference 1, worst of 4 + mixup", (Synthetic(Difference(1.0), hardest_of=4), MOVE, Mix())),
-    Arm("half-soft, worst of 4 + mixup", (replace(HALF, perturb=Extrapolate(1.0), hardest_of=4), MOVE, Mix())),
-    Arm("no VAE: classical, worst of 4 + mixup", (WorstOf(MOVE, 4), Mix())),
+    Method("none", kind="baseline"),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + MixUp", (MOVE, Mix()), kind="baseline"),
+    Method("extrapolate 1", (Synthetic(), MOVE)),
+    Method("extrapolate 1, hardest of 4", (WORST, MOVE)),
+    Method("extrapolate 1 + MixUp", (Synthetic(), MOVE, Mix())),
+    Method("extrapolate 1, hardest of 4 + MixUp", (WORST, MOVE, Mix())),
+    Method("distilled", (FOREST, MOVE)),
+    Method("distilled + MixUp", (FOREST, MOVE, Mix())),
+    Method("half soft labels + MixUp", (HALF, MOVE, Mix())),
+    Method("extrapolate 1, hardest of 8 + MixUp", (Synthetic(hardest_of=8), MOVE, Mix())),
+    Method("extrapolate 1, hardest of 4, replace 0.8 + MixUp", (Synthetic(hardest_of=4, replace=0.8), MOVE, Mix())),
+    Method("extrapolate 2, hardest of 4 + MixUp", (Synthetic(Extrapolate(2.0), hardest_of=4), MOVE, Mix())),
+    Method("difference 1, hardest of 4 + MixUp", (Synthetic(Difference(1.0), hardest_of=4), MOVE, Mix())),
+    Method(
+        "half soft labels, hardest of 4 + MixUp", (replace(HALF, perturb=Extrapolate(1.0), hardest_of=4), MOVE, Mix())
+    ),
+    Method("no VAE: classical, hardest of 4 + MixUp", (HardestOf(MOVE, 4), Mix()), kind="control"),
 )
 
 if __name__ == "__main__":

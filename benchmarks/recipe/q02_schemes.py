@@ -14,15 +14,18 @@ Superseded by q12: children that join a batch.
 """
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from log import MOVES, Question, answer, with_mixup
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Independent
 
-from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
+from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.baselines import Mix
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior, Prior
 from vaeaug.perturb.bank import Bank
 
@@ -51,13 +54,15 @@ class During(Stage):
         start, end: Shares of the steps.
     """
 
+    key: ClassVar[str] = "during"
+
     stage: Stage
     start: float = 0.0
     end: float = 1.0
-    networks_only = True
+    networks_only: ClassVar[bool] = True
 
-    def fit(self, job: Job) -> Transform:
-        apply, steps, step = self.stage.fit(job), job.settings.steps, 0
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        apply, steps, step = self.stage.fit(context, network), context.settings.steps, 0
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             nonlocal step
@@ -81,14 +86,14 @@ SCHEMES = {
     "prior 0.5": Prior(0.5),
 }
 ARMS = (
-    Arm("classical", (MOVE,)),
-    with_mixup("classical + mixup"),
+    Method("classical", (MOVE,), kind="baseline"),
+    with_mixup("classical + MixUp"),
     with_mixup("extrapolate 1", BASE),
     *(with_mixup(name, replace(BASE, perturb=scheme)) for name, scheme in SCHEMES.items()),
     with_mixup("extrapolate 1, not residual", replace(BASE, residual=False)),
-    with_mixup("extrapolate 1, ratio 0.25", replace(BASE, replace=0.25)),
+    with_mixup("extrapolate 1, replace 0.25", replace(BASE, replace=0.25)),
     with_mixup("extrapolate 1, real samples only at the end (25 %)", During(BASE, 0, 0.75)),
-    Arm("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
+    Method("order: extrapolate 1 after classical", (MOVE, BASE, Mix())),
 )
 
 if __name__ == "__main__":

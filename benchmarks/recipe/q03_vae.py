@@ -10,16 +10,18 @@ the latent numbers, a conditional VAE, and a VAE that saw jittered copies. EMA o
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from log import MOVES, Question, answer
 from torch import nn
 
 from vaeaug.augmenter import Augmenter
-from vaeaug.bench.stages.base import Job, Stage, Synthetic
+from vaeaug.bench.stages.base import Stage
 from vaeaug.bench.stages.baselines import Mix
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.samples import Samples
 from vaeaug.models.fitting import fit_vae
 from vaeaug.runtime import seeds
@@ -37,19 +39,21 @@ class Trained(Synthetic):
         move: What augments them.
     """
 
+    key: ClassVar[str] = "trained otherwise"
+
     settings: tuple[tuple[str, Any], ...] = ()
     jitter: int = 0
     move: Stage = MOVE
 
-    def fitted(self, job: Job) -> Augmenter:
-        samples, seed = job.samples, seeds.derive(job.seed, 1)
+    def augmenter(self, context: Context) -> Augmenter:
+        samples, seed = context.samples, seeds.derive(context.seed, 1)
         x, y = [samples.x], [samples.y]
         for copy in range(self.jitter):
             hard = nn.functional.one_hot(samples.y).float()
-            x.append(self.move.fit(job)(samples.x, hard, seeds.derive(seed, copy))[0])
+            x.append(self.move.fit(context)(samples.x, hard, seeds.derive(seed, copy))[0])
             y.append(samples.y)
         data = Samples(torch.cat(x), torch.cat(y), samples.names)
-        asked = {"steps": job.vae_steps, **dict(self.settings)}
+        asked = {"steps": context.vae_steps, **dict(self.settings)}
         vae = fit_vae(data, seed=seeds.derive(seed, 0), progress=False, **asked)
         return Augmenter(vae).fit(samples)
 
@@ -59,17 +63,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no noise on the input": {"input_noise": 0.0},
     "200 steps": {"steps": 200},
     "1,200 steps": {"steps": 1200},
-    "32 latent numbers": {"latent_dim": 32},
+    "32 latent dimensions": {"latent_dim": 32},
     "beta 0.3": {"beta": 0.3},
     "bernoulli likelihood": {"likelihood": "bernoulli"},
     "conditional": {"num_classes": 10},
     "fully connected": {"architecture": "mlp"},
 }
 ARMS = (
-    Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    *(Arm(name, (Trained(settings=tuple(how.items())), MOVE, Mix())) for name, how in VARIANTS.items()),
-    Arm("4 jittered copies, 800 steps", (Trained(settings=(("steps", 800),), jitter=4), MOVE, Mix())),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + MixUp", (MOVE, Mix()), kind="baseline"),
+    *(Method(name, (Trained(settings=tuple(how.items())), MOVE, Mix())) for name, how in VARIANTS.items()),
+    Method("4 jittered copies, 800 steps", (Trained(settings=(("steps", 800),), jitter=4), MOVE, Mix())),
 )
 
 if __name__ == "__main__":

@@ -18,27 +18,27 @@ from dataclasses import replace
 from log import MOVES, Question, answer
 from q02_schemes import During
 
-from vaeaug.bench.compare import Settings
-from vaeaug.bench.stages.base import Synthetic
+from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.baselines import Mix
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
 LITE, WORST = Synthetic(), Synthetic(hardest_of=4)
-RIVALS = (Arm("classical", (MOVE,)), Arm("classical + mixup", (MOVE, Mix())))
-PLAIN = Arm("lite", (LITE, MOVE))
-HARD = Arm("worst of 4", (WORST, MOVE))
-RECIPE = Arm("worst of 4 + mixup", (WORST, MOVE, Mix()))
+RIVALS = (Method("classical", (MOVE,), kind="baseline"), Method("classical + MixUp", (MOVE, Mix()), kind="baseline"))
+PLAIN = Method("extrapolate 1", (LITE, MOVE))
+HARD = Method("hardest of 4", (WORST, MOVE))
+RECIPE = Method("hardest of 4 + MixUp", (WORST, MOVE, Mix()))
 ARMS = (
     *RIVALS,
     PLAIN,
-    Arm("lite, ratio 0.25", (replace(LITE, replace=0.25), MOVE)),
-    Arm("lite, scale 0.5", (replace(LITE, perturb=Extrapolate(0.5)), MOVE)),
-    Arm("lite, real end", (During(LITE, 0, 0.75), MOVE)),
+    Method("extrapolate 1, replace 0.25", (replace(LITE, replace=0.25), MOVE)),
+    Method("extrapolate 1, scale 0.5", (replace(LITE, perturb=Extrapolate(0.5)), MOVE)),
+    Method("extrapolate 1, real end", (During(LITE, 0, 0.75), MOVE)),
     HARD,
     RECIPE,
-    Arm("worst of 4 + mixup, real end", (During(WORST, 0, 0.75), MOVE, Mix())),
+    Method("hardest of 4 + MixUp, real end", (During(WORST, 0, 0.75), MOVE, Mix())),
 )
 LONG = (*RIVALS, PLAIN, HARD, RECIPE)
 

@@ -12,14 +12,17 @@ of a class moves them badly. So the recipe stays as it is here, beside class wei
 """
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from log import MOVES, Question, answer
-from torch import Tensor
+from torch import Tensor, nn
 
-from vaeaug.bench.stages.base import Job, Synthetic, Transform
-from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.base import BatchTransform
+from vaeaug.bench.stages.baselines import ClassWeights, Mix, RandomOversampling
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Difference
 
 MOVE = MOVES["fashion-mnist"]
@@ -29,10 +32,12 @@ MOVE = MOVES["fashion-mnist"]
 class Rare(Synthetic):
     """Replaces all samples of the classes below the mean count, and none of the others."""
 
-    def fit(self, job: Job) -> Transform:
-        counts = torch.tensor(job.samples.counts)
+    key: ClassVar[str] = "rare classes"
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        counts = torch.tensor(context.samples.counts)
         rare, apply = counts < counts.float().mean(), replace(self, replace=1.0)
-        every = Synthetic.fit(apply, job)
+        every = Synthetic.fit(apply, context, network)
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             rows = torch.nonzero(rare[t.argmax(1)])[:, 0]
@@ -45,20 +50,20 @@ TRANSFER = Difference(1.0, pairs_from="any_class")
 WORST = Synthetic(hardest_of=4)
 WEIGHTS = ClassWeights()
 ARMS = (
-    Arm("none"),
-    Arm("classical", (MOVE,)),
-    Arm("classical + class weights", (MOVE, WEIGHTS)),
-    Arm("classical + oversampling", (MOVE,), Oversample()),
-    Arm("classical + mixup + class weights", (MOVE, Mix(), WEIGHTS)),
-    Arm("classical + mixup + oversampling", (MOVE, Mix()), Oversample()),
-    Arm("extrapolate 1 + class weights", (Synthetic(), MOVE, WEIGHTS)),
-    Arm("extrapolate 1 + oversampling", (Synthetic(), MOVE), Oversample()),
-    Arm("extrapolate 1 + mixup + oversampling", (Synthetic(), MOVE, Mix()), Oversample()),
-    Arm("worst of 4 + mixup + class weights", (WORST, MOVE, Mix(), WEIGHTS)),
-    Arm("worst of 4 + mixup + oversampling", (WORST, MOVE, Mix()), Oversample()),
-    Arm("transfer + mixup + class weights", (Synthetic(TRANSFER), MOVE, Mix(), WEIGHTS)),
-    Arm("rare + mixup + class weights", (Rare(), MOVE, Mix(), WEIGHTS)),
-    Arm("rare, transfer + mixup + class weights", (Rare(TRANSFER), MOVE, Mix(), WEIGHTS)),
+    Method("none", kind="baseline"),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + class weights", (MOVE, WEIGHTS), kind="baseline"),
+    Method("classical + random oversampling", (MOVE,), RandomOversampling(), kind="baseline"),
+    Method("classical + MixUp + class weights", (MOVE, Mix(), WEIGHTS), kind="baseline"),
+    Method("classical + MixUp + random oversampling", (MOVE, Mix()), RandomOversampling(), kind="baseline"),
+    Method("extrapolate 1 + class weights", (Synthetic(), MOVE, WEIGHTS)),
+    Method("extrapolate 1 + random oversampling", (Synthetic(), MOVE), RandomOversampling()),
+    Method("extrapolate 1 + MixUp + random oversampling", (Synthetic(), MOVE, Mix()), RandomOversampling()),
+    Method("hardest of 4 + MixUp + class weights", (WORST, MOVE, Mix(), WEIGHTS)),
+    Method("hardest of 4 + MixUp + random oversampling", (WORST, MOVE, Mix()), RandomOversampling()),
+    Method("transfer + MixUp + class weights", (Synthetic(TRANSFER), MOVE, Mix(), WEIGHTS)),
+    Method("rare + MixUp + class weights", (Rare(), MOVE, Mix(), WEIGHTS)),
+    Method("rare, transfer + MixUp + class weights", (Rare(TRANSFER), MOVE, Mix(), WEIGHTS)),
 )
 
 if __name__ == "__main__":

@@ -12,29 +12,33 @@ from dataclasses import replace
 from log import MOVES, Question, answer
 from q03_vae import Trained
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.baselines import Mix, WorstOf
+from vaeaug.bench.stages.baselines import HardestOf, Mix
 from vaeaug.bench.stages.distillation import Distilled
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 
 MOVE = MOVES["digits"]
 BOTH = Distilled(classical=MOVE.classical, teachers=("cnn", "forest"))
 JITTERED = Trained(settings=(("steps", 1000),), jitter=9, move=MOVE)
 ARMS = (
-    Arm("none"),
-    Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    Arm("classical, worst of 4", (WorstOf(MOVE, 4),)),
-    Arm("extrapolate 1", (Synthetic(), MOVE)),
-    Arm("extrapolate 1, worst of 4", (Synthetic(hardest_of=4), MOVE)),
-    Arm("extrapolate 1 + mixup", (Synthetic(), MOVE, Mix())),
-    Arm("extrapolate 1, worst of 4 + mixup", (Synthetic(hardest_of=4), MOVE, Mix())),
-    Arm("half-soft + mixup", (Distilled(classical=MOVE.classical, weight=0.5, replace=0.5), MOVE, Mix())),
-    Arm("network and forest teach + mixup", (BOTH, MOVE, Mix())),
-    Arm("no VAE: they teach classical copies + mixup", (replace(BOTH, copies=MOVE), MOVE, Mix())),
-    Arm("VAE of 9 jittered copies", (JITTERED, MOVE)),
-    Arm("VAE of 9 jittered copies + mixup", (JITTERED, MOVE, Mix())),
-    Arm("VAE of 9 jittered copies, worst of 4 + mixup", (replace(JITTERED, hardest_of=4), MOVE, Mix())),
+    Method("none", kind="baseline"),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + MixUp", (MOVE, Mix()), kind="baseline"),
+    Method("classical, hardest of 4", (HardestOf(MOVE, 4),), kind="baseline"),
+    Method("extrapolate 1", (Synthetic(), MOVE)),
+    Method("extrapolate 1, hardest of 4", (Synthetic(hardest_of=4), MOVE)),
+    Method("extrapolate 1 + MixUp", (Synthetic(), MOVE, Mix())),
+    Method("extrapolate 1, hardest of 4 + MixUp", (Synthetic(hardest_of=4), MOVE, Mix())),
+    Method("half soft labels + MixUp", (Distilled(classical=MOVE.classical, weight=0.5, replace=0.5), MOVE, Mix())),
+    Method("network and forest teach + MixUp", (BOTH, MOVE, Mix())),
+    Method(
+        "no VAE: they teach classical copies + MixUp",
+        (replace(BOTH, control_transform=MOVE), MOVE, Mix()),
+        kind="control",
+    ),
+    Method("VAE of 9 jittered copies", (JITTERED, MOVE)),
+    Method("VAE of 9 jittered copies + MixUp", (JITTERED, MOVE, Mix())),
+    Method("VAE of 9 jittered copies, hardest of 4 + MixUp", (replace(JITTERED, hardest_of=4), MOVE, Mix())),
 )
 if __name__ == "__main__":
     networks = [Question(ARMS, n, range(4), data="digits") for n in (5, 10)]

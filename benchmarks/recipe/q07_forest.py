@@ -13,10 +13,10 @@ from dataclasses import replace
 from log import Question, answer
 from q02_schemes import Preserving
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.baselines import Smote
-from vaeaug.bench.stages.controls import Components
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.baselines import SMOTE
+from vaeaug.bench.stages.controls import PCAInsteadOfVAE
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior
 
 BASE = Synthetic()
@@ -35,13 +35,13 @@ SCHEMES = {
     "preserving 0.5": Preserving(0.5),
 }
 ARMS = (
-    Arm("none"),
-    Arm("smote", growth=Smote(factor=10)),
-    Arm("pca", (Components(BASE.perturb),)),
-    Arm("pca, covariance 1.4", (Components(Covariance(1.4)),)),
-    *(Arm(name, (replace(BASE, perturb=scheme),)) for name, scheme in SCHEMES.items()),
-    Arm("extrapolate 1, not residual", (replace(BASE, residual=False),)),
+    Method("none", kind="baseline"),
+    Method("SMOTE (10x)", resampler=SMOTE(factor=10), kind="baseline"),
+    Method("PCA", (PCAInsteadOfVAE(BASE.perturb),), kind="control"),
+    Method("PCA, covariance 1.4", (PCAInsteadOfVAE(Covariance(1.4)),), kind="control"),
+    *(Method(name, (replace(BASE, perturb=scheme),)) for name, scheme in SCHEMES.items()),
+    Method("extrapolate 1, not residual", (replace(BASE, residual=False),)),
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, 20, range(2), classifier=("forest",)),))
+    answer(__file__, (Question(ARMS, 20, range(2), classifiers=("forest",)),))

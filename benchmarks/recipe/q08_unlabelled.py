@@ -11,26 +11,29 @@ forest, trained on all of the pool with their soft labels. Two seeds only; judge
 
 from log import MOVES, Question, answer
 
-from vaeaug.bench.stages.base import Synthetic
 from vaeaug.bench.stages.baselines import Mix
-from vaeaug.bench.stages.method import Arm
-from vaeaug.bench.stages.unlabelled import Adopting
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
+from vaeaug.bench.stages.unlabelled import WithUnlabelled
 
 MOVE = MOVES["fashion-mnist"]
 POOL = 10_000
 BOTH = ("cnn", "forest")
 ARMS = (
-    Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    Arm("no pool: worst of 4 + mixup", (Synthetic(hardest_of=4), MOVE, Mix())),
-    Arm("pool", (Adopting(count=POOL), MOVE)),
-    Arm("pool, worst of 4", (Adopting(count=POOL, hardest_of=4), MOVE)),
-    Arm("pool, worst of 4 + mixup", (Adopting(count=POOL, hardest_of=4), MOVE, Mix())),
-    Arm(
-        "pool chosen by networks, too, worst of 4 + mixup",
-        (Adopting(count=POOL, hardest_of=4, teacher=BOTH), MOVE, Mix()),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + MixUp", (MOVE, Mix()), kind="baseline"),
+    Method("no pool: hardest of 4 + MixUp", (Synthetic(hardest_of=4), MOVE, Mix())),
+    Method("pool", (WithUnlabelled(unlabelled_count=POOL), MOVE)),
+    Method("pool, hardest of 4", (WithUnlabelled(unlabelled_count=POOL, hardest_of=4), MOVE)),
+    Method("pool, hardest of 4 + MixUp", (WithUnlabelled(unlabelled_count=POOL, hardest_of=4), MOVE, Mix())),
+    Method(
+        "pool chosen by networks, too, hardest of 4 + MixUp",
+        (WithUnlabelled(unlabelled_count=POOL, hardest_of=4, teacher=BOTH), MOVE, Mix()),
     ),
-    Arm("pool, worst of 4, ratio 0.75 + mixup", (Adopting(count=POOL, hardest_of=4, replace=0.75), MOVE, Mix())),
+    Method(
+        "pool, hardest of 4, replace 0.75 + MixUp",
+        (WithUnlabelled(unlabelled_count=POOL, hardest_of=4, replace=0.75), MOVE, Mix()),
+    ),
 )
 
 if __name__ == "__main__":

@@ -9,18 +9,21 @@ build them in; the next trial should have ten seeds and more.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from log import MOVES, Question, answer
 from torch import Tensor, nn
 
-from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
+from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.baselines import Mix
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import ShuffledIndices, train
-from vaeaug.plugins.torch.replacement import rows_of
+from vaeaug.plugins.torch.replacement import replaced_indices
 from vaeaug.runtime import seeds
 
 MOVE = MOVES["digits"]
@@ -87,21 +90,23 @@ class Changes(Stage):
 
     Arguments:
         latent, beta, steps: Of the training.
-        ratio: The share.
-        worst_of: As in `Synthetic`.
+        replace: The fraction.
+        hardest_of: As in `Synthetic`.
     """
+
+    key: ClassVar[str] = "learned changes"
 
     latent: int = 8
     beta: float = 1.0
     steps: int = 1500
-    ratio: float = 0.5
-    worst_of: int | None = None
-    networks_only = True
+    replace: float = 0.5
+    hardest_of: int | None = None
+    networks_only: ClassVar[bool] = True
 
-    def fit(self, job: Job) -> Transform:
-        samples, network = job.samples, job.network
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        samples, network = context.samples, network
         pairs, x = (
-            fit_pairs(samples, self.latent, self.beta, self.steps, seeds.derive(job.seed, 20)),
+            fit_pairs(samples, self.latent, self.beta, self.steps, seeds.derive(context.seed, 20)),
             samples.x.flatten(1),
         )
 
@@ -113,24 +118,24 @@ class Changes(Stage):
             return pairs(near.flatten(1), code).view(near.shape)
 
         def transform(batch: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            rows = rows_of(len(batch), self.ratio, seed)
+            rows = replaced_indices(len(batch), self.replace, seed)
             near, y = batch[rows], t[rows].argmax(1)
             with torch.no_grad(), torch.autocast("cpu", enabled=False):
-                made = torch.stack([children(near, y, seeds.derive(seed, i)) for i in range(self.worst_of or 1)])
-            chosen = made[0] if self.worst_of is None or network is None else hardest(made, y, network)
+                made = torch.stack([children(near, y, seeds.derive(seed, i)) for i in range(self.hardest_of or 1)])
+            chosen = made[0] if self.hardest_of is None or network is None else hardest(made, y, network)
             return batch.index_copy(0, rows, chosen), t
 
         return transform
 
 
 ARMS = (
-    Arm("classical", (MOVE,)),
-    Arm("classical + mixup", (MOVE, Mix())),
-    Arm("extrapolate 1", (Synthetic(), MOVE)),
-    Arm("changes", (Changes(), MOVE)),
-    Arm("changes, beta 0.2", (Changes(beta=0.2), MOVE)),
-    Arm("changes, worst of 4", (Changes(hardest_of=4), MOVE)),
-    Arm("changes + mixup", (Changes(), MOVE, Mix())),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("classical + MixUp", (MOVE, Mix()), kind="baseline"),
+    Method("extrapolate 1", (Synthetic(), MOVE)),
+    Method("changes", (Changes(), MOVE)),
+    Method("changes, beta 0.2", (Changes(beta=0.2), MOVE)),
+    Method("changes, hardest of 4", (Changes(hardest_of=4), MOVE)),
+    Method("changes + MixUp", (Changes(), MOVE, Mix())),
 )
 
 if __name__ == "__main__":

@@ -11,24 +11,25 @@ has 1.1. How far to extrapolate, from which samples, for how much of a batch and
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.base import Synthetic
 from vaeaug.bench.stages.distillation import Distilled
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Difference, Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
 ARMS = (
-    Arm("classical", (MOVE,)),
-    with_mixup("classical + mixup"),
-    with_mixup("worst of 4", Synthetic(hardest_of=4)),
-    with_mixup("one child", Synthetic()),
-    with_mixup("worst of 4, scale 0.5", Synthetic(Extrapolate(0.5), hardest_of=4)),
-    with_mixup("worst of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), hardest_of=4)),
-    with_mixup("worst of 4, ratio 0.25", Synthetic(replace=0.25, hardest_of=4)),
-    with_mixup("worst of 4, difference 1 of any class", Synthetic(Difference(pairs_from="any_class"), hardest_of=4)),
+    Method("classical", (MOVE,), kind="baseline"),
+    with_mixup("classical + MixUp"),
+    with_mixup("hardest of 4", Synthetic(hardest_of=4)),
+    with_mixup("one sample", Synthetic()),
+    with_mixup("hardest of 4, scale 0.5", Synthetic(Extrapolate(0.5), hardest_of=4)),
+    with_mixup("hardest of 4, 5 nearest", Synthetic(Extrapolate(neighbours=5), hardest_of=4)),
+    with_mixup("hardest of 4, replace 0.25", Synthetic(replace=0.25, hardest_of=4)),
+    with_mixup("hardest of 4, difference 1 of any class", Synthetic(Difference(pairs_from="any_class"), hardest_of=4)),
     with_mixup("forest teaches", Distilled(classical=MOVE.classical)),
     with_mixup(
-        "half-soft, worst of 4", Distilled(Extrapolate(), 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical)
+        "half soft labels, hardest of 4",
+        Distilled(Extrapolate(), 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical),
     ),
 )
 

@@ -13,25 +13,27 @@ Superseded by q12: children that join a batch.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.base import Synthetic
 from vaeaug.bench.stages.distillation import Distilled
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.perturb import Difference
 
 MOVE = MOVES["fashion-mnist"]
 ANY, FURTHER = Difference(pairs_from="any_class"), Difference(1.5, pairs_from="any_class")
 ARMS = (
-    Arm("classical", (MOVE,)),
-    with_mixup("classical + mixup"),
-    with_mixup("worst of 4", Synthetic(hardest_of=4)),
-    with_mixup("worst of 4, any", Synthetic(ANY, hardest_of=4)),
+    Method("classical", (MOVE,), kind="baseline"),
+    with_mixup("classical + MixUp"),
+    with_mixup("hardest of 4", Synthetic(hardest_of=4)),
+    with_mixup("hardest of 4, any", Synthetic(ANY, hardest_of=4)),
     with_mixup("forest", Distilled(classical=MOVE.classical)),
     with_mixup("forest, any", Distilled(ANY, classical=MOVE.classical)),
     with_mixup("forest, any, 1.5", Distilled(FURTHER, classical=MOVE.classical)),
     with_mixup(
-        "forest, any, worst of 4, half of the batch", Distilled(ANY, 0.5, hardest_of=4, classical=MOVE.classical)
+        "forest, any, hardest of 4, half of the batch", Distilled(ANY, 0.5, hardest_of=4, classical=MOVE.classical)
     ),
-    with_mixup("half-soft, any, worst of 4", Distilled(ANY, 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical)),
+    with_mixup(
+        "half soft labels, any, hardest of 4", Distilled(ANY, 0.5, hardest_of=4, weight=0.5, classical=MOVE.classical)
+    ),
 )
 
 if __name__ == "__main__":

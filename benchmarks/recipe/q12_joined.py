@@ -17,26 +17,25 @@ student sees, mixing codes in place of pixels, differences of 1.5.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.controls import Repeat
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.controls import Identity
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
 
 MOVE = MOVES["fashion-mnist"]
 ANY = Difference(pairs_from="any_class")
 ARMS = (
-    Arm("classical", (MOVE,)),
-    with_mixup("classical + mixup"),
-    with_mixup("worst of 4, any", Synthetic(ANY, hardest_of=4)),
-    Arm("joined", (Joined(), MOVE)),
-    with_mixup("joined + mixup", Joined()),
-    Arm("no VAE: repeated", (Joined(Repeat()), MOVE)),
+    Method("classical", (MOVE,), kind="baseline"),
+    with_mixup("classical + MixUp"),
+    with_mixup("hardest of 4, any", Synthetic(ANY, hardest_of=4)),
+    Method("appended", (Append(), MOVE)),
+    with_mixup("appended + MixUp", Append()),
+    Method("no VAE: repeated", (Append(Identity()), MOVE), kind="control"),
 )
 MORE = (
-    Arm("joined by one, worst of 4", (Joined(Synthetic(DEFAULT, 1.0, hardest_of=4), 1), MOVE)),
-    Arm("joined by seven", (Joined(add=7), MOVE)),
-    Arm("joined, extrapolate", (Joined(Synthetic(Extrapolate(), 1.0)), MOVE)),
+    Method("1 per sample, hardest of 4", (Append(Synthetic(DEFAULT, 1.0, hardest_of=4), 1), MOVE)),
+    Method("7 per sample", (Append(add=7), MOVE)),
+    Method("appended, extrapolate", (Append(Synthetic(Extrapolate(), 1.0)), MOVE)),
 )
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Conclusion: two seeds. No lever, as nothing else in the training of the VAE (q03
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from log import MOVES, Question, answer
@@ -16,9 +16,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from vaeaug.augmenter import Augmenter
-from vaeaug.bench.stages.base import Job, Synthetic
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.perturb import DEFAULT, Perturbation
 from vaeaug.runtime import seeds
 
@@ -28,18 +28,20 @@ class Averaged(Synthetic):
     """Children by a VAE whose weights are averages over its training.
 
     Arguments:
-        perturb, ratio, residual, worst_of: See `Synthetic`.
+        perturb, replace, residual, hardest_of: See `Synthetic`.
         decay: Of the moving average, per step.
     """
 
+    key: ClassVar[str] = "averaged weights"
+
     perturb: Perturbation = DEFAULT
-    ratio: float = 1.0
+    replace: float = 1.0
     decay: float = 0.99
 
-    def fitted(self, job: Job) -> Augmenter:
-        return job.shared(("averaged", self.decay), lambda: self._fitted(job))
+    def augmenter(self, context: Context) -> Augmenter:
+        return context.shared.get(("averaged", self.decay), lambda: self._fit(context))
 
-    def _fitted(self, job: Job) -> Augmenter:
+    def _fit(self, context: Context) -> Augmenter:
         averages: dict[Tensor, Tensor] = {}
         average = get_ema_multi_avg_fn(self.decay)
 
@@ -53,21 +55,21 @@ class Averaged(Synthetic):
         hook = register_optimizer_step_post_hook(step)
         try:
             fitted = Augmenter().fit(
-                job.samples, seed=seeds.derive(job.seed, 1), progress=False, **dict(job.settings.vae)
+                context.samples, seed=seeds.derive(context.seed, 1), progress=False, **dict(context.settings.vae)
             )
         finally:
             hook.remove()
         with torch.no_grad():
             for weight, mean in averages.items():
                 weight.copy_(mean)
-        return Augmenter(fitted.vae_).fit(job.samples)
+        return Augmenter(fitted.vae_).fit(context.samples)
 
 
 MOVE = MOVES["fashion-mnist"]
 ARMS = (
-    Arm("classical", (MOVE,)),
-    Arm("joined", (Joined(), MOVE)),
-    *(Arm(f"joined, EMA {decay}", (Joined(Averaged(decay=decay)), MOVE)) for decay in (0.95, 0.99)),
+    Method("classical", (MOVE,), kind="baseline"),
+    Method("appended", (Append(), MOVE)),
+    *(Method(f"appended, EMA {decay}", (Append(Averaged(decay=decay)), MOVE)) for decay in (0.95, 0.99)),
 )
 
 if __name__ == "__main__":

@@ -9,15 +9,15 @@ classical augmentation, after 48 passes. Not judged on other seeds.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.compare import Settings
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append
 
 MOVE = MOVES["fashion-mnist"]
 ARMS = (
-    with_mixup("classical + mixup"),
-    Arm("joined by one", (Joined(add=1), MOVE)),
-    Arm("classical", (MOVE,)),
+    with_mixup("classical + MixUp"),
+    Method("1 per sample", (Append(add=1), MOVE)),
+    Method("classical", (MOVE,), kind="baseline"),
 )
 
 if __name__ == "__main__":

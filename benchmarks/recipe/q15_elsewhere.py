@@ -10,25 +10,25 @@ four on lopsided sets. Judged in docs/results.md.
 
 from log import MOVES, Question, answer
 
-from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.baselines import ClassWeights, Mix, RandomOversampling
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append
 
 DIGITS, FASHION = MOVES["digits"], MOVES["fashion-mnist"]
 WEIGHTS = ClassWeights()
 ON_DIGITS = (
-    Arm("classical", (DIGITS,)),
-    Arm("classical + mixup", (DIGITS, Mix())),
-    Arm("joined", (Joined(), DIGITS)),
-    Arm("joined + mixup", (Joined(), DIGITS, Mix())),
+    Method("classical", (DIGITS,), kind="baseline"),
+    Method("classical + MixUp", (DIGITS, Mix()), kind="baseline"),
+    Method("appended", (Append(), DIGITS)),
+    Method("appended + MixUp", (Append(), DIGITS, Mix())),
 )
 LOPSIDED = (
-    Arm("classical + class weights", (FASHION, WEIGHTS)),
-    Arm("classical + oversampling", (FASHION,), Oversample()),
-    Arm("classical + mixup + class weights", (FASHION, Mix(), WEIGHTS)),
-    Arm("joined + class weights", (Joined(), FASHION, WEIGHTS)),
-    Arm("joined + mixup + class weights", (Joined(), FASHION, Mix(), WEIGHTS)),
-    Arm("joined + mixup + oversampling", (Joined(), FASHION, Mix()), Oversample()),
+    Method("classical + class weights", (FASHION, WEIGHTS), kind="baseline"),
+    Method("classical + random oversampling", (FASHION,), RandomOversampling(), kind="baseline"),
+    Method("classical + MixUp + class weights", (FASHION, Mix(), WEIGHTS), kind="baseline"),
+    Method("appended + class weights", (Append(), FASHION, WEIGHTS)),
+    Method("appended + MixUp + class weights", (Append(), FASHION, Mix(), WEIGHTS)),
+    Method("appended + MixUp + random oversampling", (Append(), FASHION, Mix()), RandomOversampling()),
 )
 
 if __name__ == "__main__":

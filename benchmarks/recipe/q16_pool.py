@@ -11,9 +11,9 @@ and not better: three times as many neighbours that may be adopted, and teachers
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
-from vaeaug.bench.stages.unlabelled import Adopting
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append
+from vaeaug.bench.stages.unlabelled import WithUnlabelled
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
 
 POOL = 10_000
@@ -22,18 +22,18 @@ BOTH = ("cnn", "forest")
 
 def pooled(perturb, teacher="forest"):
     """Returns the stage that adds three children of every sample, with the pool to hand."""
-    return Joined(Adopting(perturb, replace=1.0, count=POOL, teacher=teacher))
+    return Append(WithUnlabelled(perturb, replace=1.0, unlabelled_count=POOL, teacher=teacher))
 
 
 ARMS = (
-    with_mixup("classical + mixup"),
-    with_mixup("joined, no pool", Joined()),
-    with_mixup("half, worst of 4", Adopting(count=POOL, hardest_of=4)),
-    with_mixup("joined", pooled(DEFAULT)),
-    with_mixup("joined, extrapolate", pooled(Extrapolate())),
-    with_mixup("joined, own class", pooled(Difference())),
-    Arm("joined, no mixup", (pooled(DEFAULT), MOVES["fashion-mnist"])),
-    with_mixup("joined, networks choose, too", pooled(DEFAULT, BOTH)),
+    with_mixup("classical + MixUp"),
+    with_mixup("appended, no pool", Append()),
+    with_mixup("half, hardest of 4", WithUnlabelled(unlabelled_count=POOL, hardest_of=4)),
+    with_mixup("appended", pooled(DEFAULT)),
+    with_mixup("appended, extrapolate", pooled(Extrapolate())),
+    with_mixup("appended, own class", pooled(Difference())),
+    Method("appended, no MixUp", (pooled(DEFAULT), MOVES["fashion-mnist"])),
+    with_mixup("appended, networks choose, too", pooled(DEFAULT, BOTH)),
 )
 
 if __name__ == "__main__":

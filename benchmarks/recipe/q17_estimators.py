@@ -15,10 +15,9 @@ costs half a point at the most on these seeds, and brings the network 1.1 and 1.
 
 from log import Question, answer
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.baselines import Mix, Smote
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.baselines import SMOTE, Mix
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior
 
 SCHEMES = {
@@ -32,17 +31,17 @@ SCHEMES = {
     "posterior": Posterior(),
     "covariance 0.25": Covariance(0.25),
 }
-NONE = Arm("none")
+NONE = Method("none", kind="baseline")
 ARMS = (
     NONE,
-    Arm("smote", growth=Smote(factor=10)),
-    *(Arm(name, (Synthetic(scheme),)) for name, scheme in SCHEMES.items()),
+    Method("SMOTE (10x)", resampler=SMOTE(factor=10), kind="baseline"),
+    *(Method(name, (Synthetic(scheme),)) for name, scheme in SCHEMES.items()),
 )
 JOINED = (
     NONE,
-    Arm("mixup", (Mix(),)),
+    Method("MixUp", (Mix(),), kind="baseline"),
     *(
-        Arm(f"joined, {name}", (Joined(Synthetic(scheme, 1.0)),))
+        Method(f"appended, {name}", (Append(Synthetic(scheme, 1.0)),))
         for name, scheme in SCHEMES.items()
         if name != "difference 0.5"
     ),

@@ -12,25 +12,24 @@ children, each the hardest of four.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.base import Synthetic
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.perturb import DEFAULT
 
 
 def hardest(of):
     """Returns the stage that adds the child with the highest loss."""
-    return Joined(Synthetic(DEFAULT, replace=1.0, hardest_of=of), add=1)
+    return Append(Synthetic(DEFAULT, replace=1.0, hardest_of=of), add=1)
 
 
-CM = with_mixup("classical + mixup")
-MIXED = (CM, with_mixup("joined + mixup", Joined()), with_mixup("by one, worst of 4 + mixup", hardest(4)))
+CM = with_mixup("classical + MixUp")
+MIXED = (CM, with_mixup("appended + MixUp", Append()), with_mixup("1 per sample, hardest of 4 + MixUp", hardest(4)))
 MOVE = MOVES["fashion-mnist"]
 MORE = (
-    Arm("classical", (MOVE,)),
+    Method("classical", (MOVE,), kind="baseline"),
     CM,
-    Arm("joined", (Joined(), MOVE)),
-    Arm("by one, worst of 4", (hardest(4), MOVE)),
+    Method("appended", (Append(), MOVE)),
+    Method("1 per sample, hardest of 4", (hardest(4), MOVE)),
 )
 
 if __name__ == "__main__":
@@ -41,6 +40,6 @@ if __name__ == "__main__":
             Question(MIXED, 10, range(4)),
             Question(MORE, 50, range(3)),
             Question(MORE, 100, range(2)),
-            Question((with_mixup("by one, worst of 8 + mixup", hardest(8)),), 20, range(4)),
+            Question((with_mixup("1 per sample, hardest of 8 + MixUp", hardest(8)),), 20, range(4)),
         ),
     )

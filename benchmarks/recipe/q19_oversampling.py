@@ -11,9 +11,9 @@ gains or loses. So this is the default of `VAEOverSampler`, for rows, too. Judge
 
 from log import Question, answer
 
-from vaeaug.bench.stages.base import Fill
-from vaeaug.bench.stages.baselines import ClassWeights, Oversample, Smote
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.stages.baselines import SMOTE, ClassWeights, RandomOversampling
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import BalanceWithSynthetic
 from vaeaug.perturb import Difference, Extrapolate, Interpolate
 
 SCHEMES = {
@@ -24,11 +24,11 @@ SCHEMES = {
     "shrunk": Difference(pairs_from="shrunk"),
 }
 ARMS = (
-    Arm("none"),
-    Arm("class weights", (ClassWeights(),)),
-    Arm("oversampling", growth=Oversample()),
-    Arm("smote, balanced", growth=Smote()),
-    *(Arm(f"fill, {name}", growth=Fill(scheme)) for name, scheme in SCHEMES.items()),
+    Method("none", kind="baseline"),
+    Method("class weights", (ClassWeights(),), kind="baseline"),
+    Method("random oversampling", resampler=RandomOversampling(), kind="baseline"),
+    Method("SMOTE", resampler=SMOTE(), kind="baseline"),
+    *(Method(f"fill, {name}", resampler=BalanceWithSynthetic(scheme)) for name, scheme in SCHEMES.items()),
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmark: arms x classifiers x regimes x seeds -> rows, each kept on disk as soon as it is done.
+"""The benchmark: methods x classifiers x seeds -> results, each kept on disk as soon as it is there.
 
 `compare` checks and hashes the test split before any training; after that, `vaeaug.bench.runs.judge` alone reads it.
 """
@@ -8,39 +8,41 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 
 from vaeaug.bench import regimes, runs
-from vaeaug.bench.methods import arms, with_unlabelled
+from vaeaug.bench.keys import digest, setup_digest
+from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.results import Result, append, read
-from vaeaug.bench.runs import Run, Settings, augmenter_of, digest
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.runs import SeedRun
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.method import Method
 from vaeaug.data.loading import as_samples, load
 from vaeaug.data.samples import Samples, split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
+from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import check_picklable, map_in_processes
 
-__all__ = ["Settings", "augmenter_of", "compare", "kept", "left_out", "splits"]
-
-Regime = int | str | Sequence[int]
+RegimeLike = int | str | Sequence[int]
 
 
+@renamed(classifier="classifiers", arm="methods", rows="results", keep="save_augmenter_to", jobs="n_jobs")
 def compare(
     data: Any,
     y: Any = None,
     *,
     test: Any = None,
-    per_class: Regime = 20,
+    per_class: RegimeLike = 20,
     unlabelled: int = 0,
     classifiers: Any = ("cnn",),
-    methods: Sequence[Arm] | None = None,
+    methods: Sequence[Method | str] | None = None,
     seeds: int | Sequence[int] = 5,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     results: str | Path | None = None,
@@ -49,69 +51,81 @@ def compare(
     n_jobs: int = 1,
     progress: bool = True,
 ) -> Iterator[Result]:
-    """Trains classifiers with and without augmentation; yields a row per cell as it is done.
+    """Trains classifiers with and without augmentation, and yields one result per run as soon as it is there.
 
     Arguments:
         data: The samples X, with their labels in `y`; or the name of a set, a path, or labelled data in any form that
             `vaeaug.data.as_samples` takes.
-        y: The labels, where `data` is X alone.
-        test: Labelled data to judge on, a pair `(X, y)` for one; by default the official test part (Fashion-MNIST) or half of
+        y: The labels, if `data` is X alone.
+        test: Labelled test data, for example a pair `(X, y)`; by default the official test split (Fashion-MNIST) or half of
             `data`, class by class.
-        per_class: Training samples per class, one count per class, or the name of a lopsided regime.
-        unlabelled: Adds arms that also see so many other samples of `data`, without their labels: 'vae, unlabelled',
-            'classical + vae, unlabelled' and the recipe's. The other arms do not see them.
-        classifiers: One or a list of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; your own scikit-learn
-            estimator; a function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees
-            samples standardised by the moments of the training subset.
-        methods: The methods; by default those of `bench.methods.arms` (for tabular data `arms(..., images=False)`).
-            Those that do not suit a classifier are left out: `left_out`.
-        seeds: How many, or which.
-        settings: What the arms share.
-        results: A CSV file that keeps the rows; the cells that it already has are not run again.
-        save_augmenter_to: A folder to save the first seed's augmenter in, if an arm trains it: see `kept`.
-        name: The name of the data in the rows; by default that of the set or file.
-        n_jobs: The number of processes, which take seeds in turn; the order of the rows may depend on it, their content does
-            not. A script that asks for more than 1 needs `if __name__ == "__main__":`.
-        progress: Whether to show a bar.
+        per_class: Training samples per class, one count per class, or the name of a regime in `vaeaug.bench.regimes`.
+        unlabelled: The number of unlabelled samples for further methods, which end in "unlabelled pool". They are drawn from
+            the rest of `data`, without their labels. Other methods do not see them.
+        classifiers: One or several of: cnn, mlp, resnet18, forest, svc, logistic, knn, boosting; a scikit-learn estimator; a
+            function `(event_shape, classes) -> nn.Module`; a pair of a name and one of these two. A network sees samples
+            standardised by the mean and standard deviation of the training subset.
+        methods: The methods, by name or as `Method`s; by default those of `Catalogue.standard`. Methods that do not support
+            a classifier are left out; see `unsupported`.
+        seeds: The number of seeds, or the seeds.
+        settings: What the methods share.
+        results: A CSV file that keeps the results. Runs that it already holds are not run again.
+        save_augmenter_to: A folder to save the first seed's augmenter in, if a method trains it; see `augmenter_folder`.
+        name: The name of the data in the results; by default that of the set or file.
+        n_jobs: The number of processes; each works on one seed at a time. The order of the results may depend on it, their
+            content does not. A script that asks for more than 1 needs `if __name__ == "__main__":`.
+        progress: Whether to show a progress bar.
 
     Raises:
         InputError: Before any work starts, for data, names or numbers that cannot be used.
     """
     name = name or (Path(data).stem if isinstance(data, str | Path) else "data")
-    pool, held_out = _parts(data, y, test)
-    judged = _classifiers(classifiers, pool)
-    _check_amounts(pool, per_class, halved=test is None and not _official(data))
+    train_data, test_data = _train_and_test(data, y, test)
+    images = train_data.x.ndim == 4
+    checked = _check_classifiers(classifiers, train_data)
+    _check_counts(train_data, per_class, halved=test is None and not _has_official_split(data))
     checks.check_number("n_jobs", n_jobs, 1, whole=True)
     checks.check_number("unlabelled", unlabelled, 0, whole=True)
-    images = pool.x.ndim == 4
-    chosen = (
-        *(arms(name, images=images) if methods is None else methods),
-        *with_unlabelled(unlabelled, name, images=images),
-    )
-    _check_unlabelled(chosen, pool, per_class)
-    conditions = tuple((one, a) for one, a in itertools.product(judged, chosen) if a.suits(one, images))
+    catalogue = Catalogue(name, images=images)
+    selected = (*_as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled))
+    _check_unlabelled(selected, train_data, per_class)
+    conditions = tuple((c, m) for c, m in itertools.product(checked, selected) if m.supports(c, images))
     if not conditions:
-        checks.refuse("an arm that suits the classifiers", "none", "name other arms, 'none' and 'classical', say")
-    for _, a in conditions:
-        a.check_ready()
+        checks.refuse(
+            "a method that supports the classifiers", "none", "name others, for example 'none' and 'classical'"
+        )
+    for _, method in conditions:
+        method.check_available()
     if n_jobs > 1:
-        for one in judged:
-            check_picklable(f"the classifier {one.name}", one.spec)
-    judged_on = digest(held_out.x.numpy().tobytes(), held_out.y.numpy().tobytes())
-    plan = _Plan(name, regimes.text(per_class), pool, held_out, judged_on, per_class, conditions, save_augmenter_to)
+        for classifier in checked:
+            check_picklable(f"the classifier {classifier.name}", classifier.spec)
+    test_digest = digest(test_data.x.numpy().tobytes(), test_data.y.numpy().tobytes())
+    plan = _Plan(name, train_data, test_data, per_class, conditions, settings, test_digest, save_augmenter_to)
     path = Path(results) if results else None
     if path is not None:
         files.check_writable(path)
-    return _rows(plan, _chosen(seeds), settings, path, n_jobs, progress)
+    return _run_all(plan, _as_seeds(seeds), path, n_jobs, progress)
 
 
-def left_out(classifier: Any, arm: Sequence[Arm], images: bool) -> list[tuple[str, str, str]]:
-    """Returns the arms that `compare` leaves out: the classifier, the arm, and why."""
-    pairs = itertools.product(map(as_classifier, _listed(classifier)), arm)
-    return [(one.name, a.name, why) for one, a in pairs if (why := a.why_not(one, images))]
+def unsupported(classifiers: Any, methods: Sequence[Method], images: bool) -> list[tuple[str, str, str]]:
+    """Returns what `compare` leaves out: classifier, method and reason."""
+    pairs = itertools.product(map(as_classifier, _as_list(classifiers)), methods)
+    return [(c.name, m.name, reason) for c, m in pairs if (reason := m.unsupported_reason(c, images))]
 
 
-def _parts(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
+def official_split(data: Any) -> tuple[Samples, Samples]:
+    """Returns the data to train on and to judge on: the official parts of Fashion-MNIST, else halves."""
+    if _has_official_split(data):
+        return load(data), load(data, train=False)
+    return split(as_samples(data), 0.5)
+
+
+def augmenter_folder(folder: str | Path, subset_digest: str, settings: Settings) -> Path:
+    """Returns where `compare` saves the augmenter of the training subset with this hash, for `Augmenter.load`."""
+    return Path(folder) / f"augmenter-{subset_digest}-{digest(repr(settings.vae).encode())[:6]}"
+
+
+def _train_and_test(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
     if y is not None:
         if isinstance(data, Samples | str | Path):
             checks.refuse("X with y, or labelled data alone", f"{type(data).__name__} with y", "leave y out")
@@ -119,70 +133,82 @@ def _parts(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
     elif hasattr(data, "shape"):
         checks.refuse("labels", f"an array of shape {tuple(data.shape)} alone", "pass compare(X, y)")
     if test is None:
-        return splits(data)
-    pool, held_out = as_samples(data), as_samples(test)
-    checks.check_event_shape("test", held_out.x, pool.event_shape)
-    held_out = _renumbered(held_out, pool.names)
-    checks.check_labels(held_out.y, len(pool.names))
-    return pool, held_out
+        return official_split(data)
+    train_data, test_data = as_samples(data), as_samples(test)
+    checks.check_event_shape("test", test_data.x, train_data.event_shape)
+    test_data = _match_labels(test_data, train_data.names)
+    checks.check_labels(test_data.y, len(train_data.names))
+    return train_data, test_data
 
 
-def _renumbered(test: Samples, names: tuple[str, ...]) -> Samples:
-    """Returns the test part with the class numbers of the training part, of whose classes it may lack some."""
+def _match_labels(test: Samples, names: tuple[str, ...]) -> Samples:
+    """Returns the test data with the class numbers of the training data; the test data may lack some classes."""
     if test.names == names:
         return test
     if set(test.names) <= set(names):
-        places = torch.tensor([names.index(one) for one in test.names])
-        return replace(test, y=places[test.y], names=names)
+        number = torch.tensor([names.index(name) for name in test.names])
+        return replace(test, y=number[test.y], names=names)
     if test.names == tuple(map(str, range(len(test.names)))):
         # Numbers instead of names.
         checks.check_labels(test.y, len(names))
         return replace(test, names=names)
-    strange = ", ".join(sorted(set(test.names) - set(names)))
-    checks.refuse(f"test data of the classes {', '.join(names)}", strange, "name its classes as those of the data")
+    unknown = ", ".join(sorted(set(test.names) - set(names)))
+    checks.refuse(f"test data of the classes {', '.join(names)}", unknown, "name its classes as those of the data")
 
 
-def _classifiers(given: Any, pool: Samples) -> tuple[Classifier, ...]:
-    found = tuple(map(as_classifier, _listed(given)))
-    names = [one.name for one in found]
+def _as_methods(methods: Sequence[Method | str] | None, catalogue: Catalogue) -> tuple[Method, ...]:
+    if methods is None:
+        return catalogue.standard
+    if isinstance(methods, str | Method):
+        methods = [methods]
+    return tuple(
+        m for method in methods for m in ([method] if isinstance(method, Method) else catalogue.named([method]))
+    )
+
+
+def _check_classifiers(classifiers: Any, train_data: Samples) -> tuple[Classifier, ...]:
+    checked = tuple(map(as_classifier, _as_list(classifiers)))
+    names = [classifier.name for classifier in checked]
     if len(set(names)) < len(names):
         checks.refuse("classifiers of different names", names, "pass pairs (name, classifier)")
-    for one in found:
-        if one.images_only and pool.x.ndim == 2:
-            checks.refuse("a classifier for rows", one.name, "choose mlp, forest, svc, logistic, knn or boosting")
-        check_logits(one, pool.x[:2], len(pool.names))
-    return found
+    for classifier in checked:
+        if classifier.images_only and train_data.x.ndim == 2:
+            remedy = "choose mlp, forest, svc, logistic, knn or boosting"
+            checks.refuse("a classifier for tabular data", classifier.name, remedy)
+        check_logits(classifier, train_data.x[:2], len(train_data.names))
+    return checked
 
 
-def _listed(given: Any) -> list[Any]:
-    pair = isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and not isinstance(given[1], str)
-    # A tuple like ("cnn", estimator) may be two classifiers: a name of ours is never that of a user's own.
-    if pair and given[0] not in (*NETWORKS, *ESTIMATORS):
-        return [given]
-    return list(given) if isinstance(given, tuple | list) else [given]
+def _as_list(classifiers: Any) -> list[Any]:
+    if isinstance(classifiers, tuple) and len(classifiers) == 2:
+        name, spec = classifiers
+        # A tuple like ("cnn", estimator) is two classifiers: our names are never those of a user's own.
+        if isinstance(name, str) and not isinstance(spec, str) and name not in (*NETWORKS, *ESTIMATORS):
+            return [classifiers]
+    return list(classifiers) if isinstance(classifiers, tuple | list) else [classifiers]
 
 
-def _check_amounts(pool: Samples, per_class: Regime, halved: bool) -> None:
-    wanted = regimes.counts(per_class, len(pool.names))
-    short = [(label, there) for label, there in enumerate(pool.counts) if there < max(wanted)]
-    checks.check_number("per_class", min(wanted), 1, whole=True)
+def _check_counts(train_data: Samples, per_class: RegimeLike, halved: bool) -> None:
+    requested = regimes.counts(per_class, len(train_data.names))
+    short = [(label, count) for label, count in enumerate(train_data.counts) if count < max(requested)]
+    checks.check_number("per_class", min(requested), 1, whole=True)
     if halved and isinstance(per_class, int) and short:
-        label, there = min(short, key=lambda pair: pair[1])
-        got = f"{there} of class {label} ({pool.names[label]}): half of the data is held out to judge on"
-        remedy = f"ask for {there} or fewer per class, or pass test data of your own (--test on the command line)"
+        label, count = min(short, key=lambda pair: pair[1])
+        got = f"{count} of class {label} ({train_data.names[label]}): half of the data is held out for the test"
+        remedy = f"ask for {count} or fewer per class, or pass test data of your own (--test on the command line)"
         checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
-    checks.check_class_counts(regimes.drawn(pool, per_class, 0).counts)
+    checks.check_class_counts(regimes.drawn(train_data, per_class, 0).counts)
 
 
-def _check_unlabelled(chosen: Sequence[Arm], pool: Samples, per_class: Regime) -> None:
-    count = max((stage.count for arm in chosen for stage in arm.stages), default=0)
-    left = len(pool) - sum(regimes.counts(per_class, len(pool.names)))
-    if count > left:
-        remedy = "ask for fewer, or pass more data"
-        checks.refuse(f"{count} samples beside the training subset", f"{left} in the part to train on", remedy)
+def _check_unlabelled(methods: Sequence[Method], train_data: Samples, per_class: RegimeLike) -> None:
+    count = max((stage.unlabelled_count for method in methods for stage in method.stages), default=0)
+    available = len(train_data) - sum(regimes.counts(per_class, len(train_data.names)))
+    if count > available:
+        got = f"{available} in the data to train on"
+        checks.refuse(f"{count} samples outside the training subset", got, "ask for fewer, or pass more data")
 
 
-def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
+def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         checks.check_number("seeds", seeds, 1, whole=True)
         return tuple(range(seeds))
@@ -193,94 +219,89 @@ def _chosen(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def splits(data: Any) -> tuple[Samples, Samples]:
-    """Returns the part to train on and the part to judge on: the official ones, or halves."""
-    if _official(data):
-        return load(data), load(data, train=False)
-    return split(as_samples(data), 0.5)
-
-
-def _official(data: Any) -> bool:
+def _has_official_split(data: Any) -> bool:
     return isinstance(data, str) and data == "fashion-mnist"
 
 
-class _Plan(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What every seed of a benchmark runs."""
+
     name: str
-    regime: str
-    pool: Samples
-    test: Samples
-    judged_on: str
-    per_class: Regime
-    conditions: tuple[tuple[Classifier, Arm], ...]
-    keep: str | Path | None
+    train_data: Samples
+    test_data: Samples
+    per_class: RegimeLike
+    conditions: tuple[tuple[Classifier, Method], ...]
+    settings: Settings
+    test_digest: str
+    save_augmenter_to: str | Path | None
 
 
-def _rows(
-    plan: _Plan, seeds: tuple[int, ...], settings: Settings, path: Path | None, jobs: int, progress: bool
-) -> Iterator[Result]:
-    done = {row.cell: row for row in read(path)} if path and path.exists() else {}
-    steps: dict[tuple[int, str], Result] = {}
-    with tqdm(
-        total=len(seeds) * len(plan.conditions), desc="benchmark", disable=not progress, unit="cell", leave=False
-    ) as bar:
-        for row in map_in_processes(partial(_of_seed, plan, settings, done, seeds[0]), seeds, jobs):
-            _check_alike(steps.setdefault((row.seed, row.classifier), row), row)
-            if path and row.cell not in done:
-                append(path, row)
-            bar.set_postfix_str(f"seed {row.seed}, {row.classifier}, {row.method}: {row.accuracy:.1%}", refresh=False)
+def _run_all(plan: _Plan, seeds: tuple[int, ...], path: Path | None, n_jobs: int, progress: bool) -> Iterator[Result]:
+    existing = {result.key: result for result in read(path)} if path and path.exists() else {}
+    first_results: dict[tuple[int, str], Result] = {}
+    total = len(seeds) * len(plan.conditions)
+    with tqdm(total=total, desc="benchmark", disable=not progress, unit="run", leave=False) as bar:
+        for result in map_in_processes(partial(_run_seed, plan, existing, seeds[0]), seeds, n_jobs):
+            _check_shared(first_results.setdefault((result.seed, result.classifier), result), result)
+            if path and result.key not in existing:
+                append(path, result)
+            bar.set_postfix_str(
+                f"seed {result.seed}, {result.classifier}, {result.method}: {result.accuracy:.1%}", refresh=False
+            )
             bar.update()
-            yield row
+            yield result
 
 
-def _of_seed(
-    plan: _Plan, settings: Settings, done: dict[tuple[str, ...], Result], first: int, seed: int
-) -> Iterator[Result]:
-    run = Run(regimes.drawn(plan.pool, plan.per_class, seed), seed, settings)
-    run.pool = plan.pool
-    for classifier, arm in plan.conditions:
-        row = _row(plan, run, classifier, arm, done)
-        if plan.keep is not None and seed == first:
-            run.keep(kept(plan.keep, run.subset, settings))
-        yield row
+def _run_seed(plan: _Plan, existing: dict[tuple[str, ...], Result], first_seed: int, seed: int) -> Iterator[Result]:
+    subset = regimes.drawn(plan.train_data, plan.per_class, seed)
+    seed_run = SeedRun(subset, seed, plan.settings, plan.train_data)
+    for classifier, method in plan.conditions:
+        result = _run(plan, seed_run, classifier, method, existing)
+        if plan.save_augmenter_to is not None and seed == first_seed:
+            seed_run.save_augmenter(augmenter_folder(plan.save_augmenter_to, seed_run.subset_digest, plan.settings))
+        yield result
 
 
-def kept(folder: str | Path, subset: str, settings: Settings) -> Path:
-    """Returns where `compare` keeps the augmenter of the training subset with this hash, for `Augmenter.load`."""
-    return Path(folder) / f"augmenter-{subset}-{digest(repr(settings.vae).encode())[:6]}"
-
-
-def _check_alike(first: Result, row: Result) -> None:
-    if (first.subset, first.steps) != (row.subset, row.steps):
+def _check_shared(first: Result, result: Result) -> None:
+    if (first.subset, first.steps) != (result.subset, result.steps):
         raise RuntimeError(
-            f"expected arms of a seed to share the training subset and the number of steps, got {first} and {row}; "
+            f"expected methods of a seed to share the training subset and the number of steps, got {first} and {result}; "
             f"their difference would not be that of the augmentation"
         )
 
 
-def _row(plan: _Plan, run: Run, classifier: Classifier, arm: Arm, done: dict[tuple[str, ...], Result]) -> Result:
-    setup = digest(repr((arm, run.settings, plan.judged_on)).encode(), classifier.source_fingerprint.encode())
-    cell = (plan.name, plan.regime, classifier.name, arm.name, str(run.seed), run.subset, setup)
-    if cell in done:
-        return done[cell]
-    run.begin()
-    fit = runs.fit_network if classifier.is_network else runs.fit_estimator
-    start, before = time.perf_counter(), run.made_seconds
-    predict, steps = fit(run, classifier, arm)
-    # A generator is trained by the first arm that asks for it; its seconds stand by themselves, with every such arm.
-    seconds = time.perf_counter() - start - (run.made_seconds - before)
-    metrics = runs.judge(predict, plan.test)
+def _run(
+    plan: _Plan,
+    seed_run: SeedRun,
+    classifier: Classifier,
+    method: Method,
+    existing: dict[tuple[str, ...], Result],
+) -> Result:
+    setup = setup_digest(method, plan.settings, plan.test_digest, classifier)
+    regime, subset = regimes.text(plan.per_class), seed_run.subset_digest
+    key = (plan.name, regime, classifier.name, method.name, str(seed_run.seed), subset, setup)
+    if key in existing:
+        return existing[key]
+    shared = seed_run.shared
+    shared.start_run()
+    start, shared_before = time.perf_counter(), shared.total_seconds
+    trained = runs.fit_classifier(seed_run.context(classifier), method)
+    # A generator is trained by the first method that needs it; its seconds are listed apart, for every such method.
+    seconds = time.perf_counter() - start - (shared.total_seconds - shared_before)
+    metrics = runs.judge(trained.predict, plan.test_data)
     return Result(
         data=plan.name,
-        regime=plan.regime,
+        regime=regime,
         classifier=classifier.name,
-        method=arm.name,
-        kind="",
-        seed=run.seed,
-        steps=steps,
+        method=method.name,
+        kind=method.kind,
+        seed=seed_run.seed,
+        steps=trained.steps,
         train_seconds=round(seconds, 2),
-        vae_seconds=round(run.used_seconds, 2),
-        samples=len(run.samples),
-        subset=run.subset,
+        vae_seconds=round(shared.used_seconds, 2),
+        samples=len(seed_run.samples),
+        subset=subset,
         setup=setup,
         **metrics,
     )

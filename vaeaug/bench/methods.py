@@ -1,19 +1,20 @@
-"""Arms: the conditions that a benchmark compares. Adding one is a row in `every`."""
+"""The catalogue of methods that a benchmark can compare. Adding one is a line in one of the functions below."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from vaeaug.bench.stages.base import Fill, Growth, Stage, Synthetic
-from vaeaug.bench.stages.baselines import ClassicalAugmentation, ClassWeights, Mix, Oversample, Smote, WorstOf
-from vaeaug.bench.stages.controls import Components, PixelNoise, Repeat
+from vaeaug.bench.stages.base import Resampler
+from vaeaug.bench.stages.baselines import SMOTE, ClassicalAugmentation, ClassWeights, HardestOf, Mix, RandomOversampling
+from vaeaug.bench.stages.controls import Identity, PCAInsteadOfVAE, PixelNoise
 from vaeaug.bench.stages.distillation import Distilled
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
-from vaeaug.bench.stages.joined import Joined
-from vaeaug.bench.stages.method import Arm
-from vaeaug.bench.stages.unlabelled import Adopting
-from vaeaug.bench.tuning.stage import Searched
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import Append, BalanceWithSynthetic, Synthetic
+from vaeaug.bench.stages.unlabelled import WithUnlabelled
+from vaeaug.bench.tuning.stage import TunedAugmentation
 from vaeaug.data.classical import Classical
 from vaeaug.perturb.schemes import (
     DEFAULT,
@@ -27,17 +28,18 @@ from vaeaug.perturb.schemes import (
 )
 from vaeaug.runtime import checks
 
-# Chosen on development seeds, at 20 and 50 images per class (benchmarks/recipe, q12): what `AugmentedLoader` does by default.
-JOINED = "classical + vae joined"
-JOINED_MIXED = f"{JOINED} + mixup"  # with some 20 per class or fewer, q12 and q15
-# One child beside each sample, the hardest of four: at 20 per class a little better (q18), but it asks the network.
-HARDEST = f"{JOINED} by one, worst of 4"
-HARDEST_MIXED = f"{HARDEST} + mixup"
-STANDARD = ("none", "classical", "vae", JOINED)
-# The recipe before it, chosen at 20 (q01).
-RECIPE = "classical + vae, worst of 4 + mixup"
-# With 10 per class it did better so (q10, q11): the few samples of a class borrow the changes of others.
-ANY_CLASS = "classical + vae any class, worst of 4 + mixup"
+# What `AugmentedLoader` does by default; chosen on development seeds: benchmarks/recipe/q12_joined.py.
+DEFAULT_METHOD = "classical + synthetic"
+# With about 20 samples per class or fewer: benchmarks/recipe/q12_joined.py and q15_elsewhere.py.
+DEFAULT_MIXED = f"{DEFAULT_METHOD} + MixUp"
+# At 20 per class a little better, but it needs the network: benchmarks/recipe/q18_hardest.py.
+HARDEST = f"{DEFAULT_METHOD} (1 per sample, hardest of 4)"
+HARDEST_MIXED = f"{HARDEST} + MixUp"
+# The former recipe, which replaces half of a batch: benchmarks/recipe/q01_recipe.py.
+REPLACING = "classical + synthetic (extrapolate, hardest of 4)"
+REPLACING_MIXED = f"{REPLACING} + MixUp"
+# The same for 10 per class, where classes borrow from each other: benchmarks/recipe/q10_few.py and q11_any_class.py.
+ANY_CLASS = "classical + synthetic (any class, hardest of 4) + MixUp"
 
 # Chosen by benchmarks/classical.py on development seeds.
 CLASSICAL = {
@@ -45,149 +47,186 @@ CLASSICAL = {
     "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
 }
 
-PEERS: dict[str, Growth] = {
-    "pythae vae": PythaeVAE(),
-    "pyraug rhvae": PyraugRHVAE(),
-    "deepsmote": DeepSMOTE(),
-    "vae per class": OneVAEPerClass(),
+GENERATORS: dict[str, Resampler] = {
+    "pythae VAE": PythaeVAE(),
+    "pyraug RHVAE": PyraugRHVAE(),
+    "DeepSMOTE": DeepSMOTE(),
+    "one VAE per class": OneVAEPerClass(),
 }
 
 
-def every(
-    data: str = "", classical: Classical | None = None, perturb: Perturbation | None = None, images: bool = True
-) -> tuple[Arm, ...]:
-    """Returns all arms, also those whose package is not installed.
+@dataclass(frozen=True)
+class Catalogue:
+    """The methods for one kind of data.
 
     Arguments:
-        data: The name of the data set; known sets have a classical augmentation of their own.
+        data: The name of the data set; known sets have a tuned classical augmentation.
         classical: Another classical augmentation.
-        perturb: Another perturbation for the arms named after the VAE.
-        images: Whether the samples are images: of rows, the arms named after the VAE interpolate where they extrapolate of
-            images.
+        perturb: Another perturbation for our methods.
+        images: Whether the samples are images. For tabular data, synthetic samples that replace or accompany real ones
+            interpolate where those of images extrapolate.
     """
-    plain = classical or CLASSICAL.get(data, Classical())
-    moves = ClassicalAugmentation(plain)
-    vae = Synthetic(perturb or for_estimators(images))
-    pca, worst = Components(vae.perturb), replace(vae, hardest_of=4)
-    schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
-    others = [scheme for scheme in schemes if scheme != vae.perturb]  # that one is the arm "vae"
-    return (
-        Arm("none"),
-        Arm("classical", (moves,)),
-        Arm("vae", (vae,)),
-        Arm("classical + vae", (vae, moves)),
-        Arm("mixup", (Mix(),)),
-        Arm("cutmix", (Mix(cut=True, alpha=1.0),)),
-        Arm("classical + mixup", (moves, Mix())),
-        *_balanced(moves, perturb or DEFAULT),
-        Arm("smote", growth=Smote(factor=10)),
-        *(Arm(f"vae {type(scheme).__name__.lower()}", (replace(vae, perturb=scheme),)) for scheme in others),
-        *_joined(moves, perturb or DEFAULT),
-        Arm("classical + vae, worst of 4", (worst, moves)),
-        Arm("classical + vae + mixup", (vae, moves, Mix())),
-        Arm(RECIPE, (worst, moves, Mix())),
-        Arm(ANY_CLASS, (replace(worst, perturb=Difference(pairs_from="any_class")), moves, Mix())),
-        Arm("classical + mixup + class weights", (moves, Mix(), ClassWeights())),
-        Arm("classical + mixup + oversampling", (moves, Mix()), Oversample()),
-        Arm("classical + vae + class weights", (vae, moves, ClassWeights())),
-        Arm(f"{RECIPE} + class weights", (worst, moves, Mix(), ClassWeights())),
-        Arm(f"{RECIPE} + oversampling", (worst, moves, Mix()), Oversample()),
-        Arm("classical + vae, distilled", (Distilled(classical=plain), moves)),
-        Arm("classical + vae, distilled + mixup", (Distilled(classical=plain), moves, Mix())),
-        Arm("classical, distilled", (Distilled(classical=plain, copies=moves), moves)),
-        Arm("tuned", (Searched(),), Searched()),
-        Arm("classical + tuned", (Searched(plain),), Searched(plain)),
-        Arm("classical, worst of 4", (WorstOf(moves, 4),)),
-        Arm("reconstruction only", (replace(vae, perturb=Posterior(0.0), residual=False),)),
-        Arm("pixel noise", (PixelNoise(vae),)),
-        Arm("pca", (pca,)),
-        Arm("classical + pca", (pca, moves)),
-        Arm("duplicates", (Repeat(),)),
-        *(Arm(name, (), peer) for name, peer in PEERS.items()),
-        *(Arm(f"classical + {name}", (moves,), peer) for name, peer in PEERS.items()),
-    )
 
+    data: str = ""
+    classical: Classical | None = None
+    perturb: Perturbation | None = None
+    images: bool = True
 
-def _balanced(moves: Stage, perturb: Perturbation) -> tuple[Arm, ...]:
-    """Returns the arms that level the classes."""
-    return (
-        Arm("oversampling", growth=Oversample()),
-        Arm("classical + oversampling", (moves,), Oversample()),
-        Arm("class weights", (ClassWeights(),)),
-        Arm("classical + class weights", (moves, ClassWeights())),
-        Arm("smote, balanced", growth=Smote()),
-        Arm("vae oversampling", growth=Fill(perturb)),
-        Arm("classical + vae oversampling", (moves,), Fill(perturb)),
-    )
+    @property
+    def standard(self) -> tuple[Method, ...]:
+        """The methods that are compared by default."""
+        return self.named(("none", "classical", self._replacing_name, DEFAULT_METHOD))
 
+    def named(self, names: Sequence[str]) -> tuple[Method, ...]:
+        """Returns methods by name, in this order.
 
-def _joined(moves: Stage, perturb: Perturbation) -> tuple[Arm, ...]:
-    """Returns the arms in which children join a batch, and their control."""
-    child = Synthetic(perturb, replace=1.0)
-    add, hardest = Joined(child), Joined(replace(child, hardest_of=4), add=1)
-    return (
-        Arm("vae joined", (add,)),
-        Arm(JOINED, (add, moves)),
-        Arm(JOINED_MIXED, (add, moves, Mix())),
-        Arm(HARDEST, (hardest, moves)),
-        Arm(HARDEST_MIXED, (hardest, moves, Mix())),
-        Arm(f"{JOINED_MIXED} + class weights", (add, moves, Mix(), ClassWeights())),
-        Arm(f"{JOINED} + oversampling", (add, moves), Oversample()),
-        Arm("classical, repeated", (Joined(Repeat()), moves)),
-    )
+        Arguments:
+            names: Display names; `generators` means all published generators, `all` every method that is available.
 
+        Raises:
+            InputError: If there is no method of a name.
+        """
+        methods = {method.name: method for method in self.all}
+        if "all" in names:
+            return tuple(method for method in methods.values() if method.available)
+        named: dict[str, Method] = {}
+        for name in names:
+            if name == "generators":
+                named |= {m.name: m for m in methods.values() if m.kind == "generator"}
+                continue
+            if name not in methods:
+                similar = difflib.get_close_matches(name, methods, 3, 0.0)
+                checks.refuse("the name of a method", repr(name), f"similar names: {'; '.join(similar)}")
+            named[name] = methods[name]
+        return tuple(named.values())
 
-def with_unlabelled(
-    count: int,
-    data: str = "",
-    classical: Classical | None = None,
-    perturb: Perturbation | None = None,
-    images: bool = True,
-) -> tuple[Arm, ...]:
-    """Returns the arms whose VAE has `count` samples without labels to hand; none where there are none.
+    @property
+    def all(self) -> tuple[Method, ...]:
+        """All methods, including those whose package is not installed."""
+        return (*self._baselines(), *self._ours(), *self._controls(), *self._generators())
 
-    Arguments:
-        count: How many, of those that are not in the training subset.
-        data, classical, perturb, images: See `every`.
-    """
-    if count == 0:
-        return ()
-    moves = ClassicalAugmentation(classical or CLASSICAL.get(data, Classical()))
-    vae = Adopting(perturb or for_estimators(images), count=count)
-    return (
-        Arm("vae, unlabelled", (vae,)),
-        Arm("classical + vae, unlabelled", (vae, moves)),
-        Arm(
-            f"{JOINED_MIXED}, unlabelled", (Joined(replace(vae, perturb=perturb or DEFAULT, replace=1.0)), moves, Mix())
-        ),
-        Arm(f"{RECIPE}, unlabelled", (replace(vae, hardest_of=4), moves, Mix())),
-        Arm(
-            f"{ANY_CLASS}, unlabelled",
-            (replace(vae, perturb=Difference(pairs_from="any_class"), hardest_of=4), moves, Mix()),
-        ),
-    )
+    def with_unlabelled(self, count: int) -> tuple[Method, ...]:
+        """Returns the methods whose VAE also has this number of unlabelled samples; none for 0."""
+        if count == 0:
+            return ()
+        replacing = WithUnlabelled(self._replacing.perturb, unlabelled_count=count)
+        hardest = replace(replacing, hardest_of=4)
+        any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
+        appending = Append(replace(replacing, perturb=self.perturb or DEFAULT, replace=1.0))
+        pool = ", unlabelled pool"
+        return (
+            Method(self._replacing_name + pool, (replacing,)),
+            Method(f"classical + {self._replacing_name}{pool}", (replacing, self._classical)),
+            Method(DEFAULT_MIXED + pool, (appending, self._classical, Mix())),
+            Method(REPLACING_MIXED + pool, (hardest, self._classical, Mix())),
+            Method(ANY_CLASS + pool, (any_class, self._classical, Mix())),
+        )
 
+    @property
+    def _plain_classical(self) -> Classical:
+        return self.classical or CLASSICAL.get(self.data, Classical())
 
-def arms(
-    data: str = "",
-    names: Sequence[str] = STANDARD,
-    classical: Classical | None = None,
-    perturb: Perturbation | None = None,
-    images: bool = True,
-) -> tuple[Arm, ...]:
-    """Returns arms by name: by default none, classical, vae, and classical with what `AugmentedLoader` does; `peers` stands
-    for those of `vaeaug.bench.stages.generators`, `all` for every one whose package is installed.
+    @property
+    def _classical(self) -> ClassicalAugmentation:
+        return ClassicalAugmentation(self._plain_classical)
 
-    Arguments:
-        data, classical, perturb, images: See `every`.
-        names: Which, in this order.
-    """
-    there = {arm.name: arm for arm in every(data, classical, perturb, images)}
-    if "all" in names:
-        return tuple(arm for arm in there.values() if arm.ready)
-    of_peers = [name for name, arm in there.items() if arm.growth in PEERS.values()]
-    wanted: dict[str, Arm] = {}
-    for name in names:
-        checks.check_choice("arm", name, (*there, "peers", "all"))
-        wanted |= {one: there[one] for one in (of_peers if name == "peers" else [name])}
-    return tuple(wanted.values())
+    @property
+    def _replacing(self) -> Synthetic:
+        return Synthetic(self.perturb or for_estimators(self.images))
+
+    @property
+    def _replacing_name(self) -> str:
+        return f"synthetic ({type(self._replacing.perturb).__name__.lower()})"
+
+    def _baselines(self) -> tuple[Method, ...]:
+        classical, mixup = self._classical, Mix()
+        stages = {
+            "none": (),
+            "classical": (classical,),
+            "MixUp": (mixup,),
+            "CutMix": (Mix(cut=True, alpha=1.0),),
+            "classical + MixUp": (classical, mixup),
+            "class weights": (ClassWeights(),),
+            "classical + class weights": (classical, ClassWeights()),
+            "classical + MixUp + class weights": (classical, mixup, ClassWeights()),
+            "classical (hardest of 4)": (HardestOf(classical, 4),),
+        }
+        oversampling = RandomOversampling()
+        return (
+            *(Method(name, parts, kind="baseline") for name, parts in stages.items()),
+            Method("random oversampling", (), oversampling, "baseline"),
+            Method("classical + random oversampling", (classical,), oversampling, "baseline"),
+            Method("classical + MixUp + random oversampling", (classical, mixup), oversampling, "baseline"),
+            Method("SMOTE", (), SMOTE(), "baseline"),
+            Method("SMOTE (10x)", (), SMOTE(factor=10), "baseline"),
+        )
+
+    def _ours(self) -> tuple[Method, ...]:
+        classical, mixup, weights = self._classical, Mix(), ClassWeights()
+        plain, perturb = self._plain_classical, self.perturb or DEFAULT
+        replacing, name = self._replacing, self._replacing_name
+        hardest = replace(replacing, hardest_of=4)
+        any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
+        synthetic = Synthetic(perturb, replace=1.0)
+        appended, one_hardest = Append(synthetic), Append(replace(synthetic, hardest_of=4), add=1)
+        distilled = Distilled(classical=plain)
+        schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
+        stages = {
+            "synthetic": (appended,),
+            DEFAULT_METHOD: (appended, classical),
+            DEFAULT_MIXED: (appended, classical, mixup),
+            HARDEST: (one_hardest, classical),
+            HARDEST_MIXED: (one_hardest, classical, mixup),
+            f"{DEFAULT_MIXED} + class weights": (appended, classical, mixup, weights),
+            name: (replacing,),
+            f"classical + {name}": (replacing, classical),
+            f"classical + {name} + MixUp": (replacing, classical, mixup),
+            f"classical + {name} + class weights": (replacing, classical, weights),
+            REPLACING: (hardest, classical),
+            REPLACING_MIXED: (hardest, classical, mixup),
+            f"{REPLACING_MIXED} + class weights": (hardest, classical, mixup, weights),
+            ANY_CLASS: (any_class, classical, mixup),
+            "classical + synthetic (distilled)": (distilled, classical),
+            "classical + synthetic (distilled) + MixUp": (distilled, classical, mixup),
+        }
+        # The scheme of `replacing` has its line above.
+        stages |= {
+            f"synthetic ({type(scheme).__name__.lower()})": (replace(replacing, perturb=scheme),)
+            for scheme in schemes
+            if scheme != replacing.perturb
+        }
+        oversampling, balancing = RandomOversampling(), BalanceWithSynthetic(perturb)
+        tuned, tuned_classical = TunedAugmentation(), TunedAugmentation(plain)
+        return (
+            *(Method(method, parts) for method, parts in stages.items()),
+            Method(f"{DEFAULT_METHOD} + random oversampling", (appended, classical), oversampling),
+            Method(f"{REPLACING_MIXED} + random oversampling", (hardest, classical, mixup), oversampling),
+            Method("synthetic oversampling", (), balancing),
+            Method("classical + synthetic oversampling", (classical,), balancing),
+            Method("tuned", (tuned,), tuned),
+            Method("classical + tuned", (tuned_classical,), tuned_classical),
+        )
+
+    def _controls(self) -> tuple[Method, ...]:
+        classical, replacing = self._classical, self._replacing
+        pca = PCAInsteadOfVAE(replacing.perturb)
+        distilled = Distilled(classical=self._plain_classical, control_transform=classical)
+        stages = {
+            "classical (repeated)": (Append(Identity()), classical),
+            "classical (distilled)": (distilled, classical),
+            "reconstruction only": (replace(replacing, perturb=Posterior(0.0), residual=False),),
+            "pixel noise": (PixelNoise(replacing),),
+            "synthetic (PCA)": (pca,),
+            "classical + synthetic (PCA)": (pca, classical),
+            "duplicates": (Identity(),),
+        }
+        return tuple(Method(name, parts, kind="control") for name, parts in stages.items())
+
+    def _generators(self) -> tuple[Method, ...]:
+        return (
+            *(Method(name, (), generator, "generator") for name, generator in GENERATORS.items()),
+            *(
+                Method(f"classical + {name}", (self._classical,), generator, "generator")
+                for name, generator in GENERATORS.items()
+            ),
+        )

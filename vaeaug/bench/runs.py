@@ -1,17 +1,13 @@
-"""Cells of the benchmark: one classifier trained under one arm on one training subset, then judged.
+"""Runs of the benchmark: one classifier trained with one method on one training subset, then judged.
 
-Arms share, seed by seed, the training subset, the initial weights, the order of the data, the number of optimiser steps,
+Methods share, seed by seed, the training subset, the initial weights, the order of the data, the number of optimiser steps,
 the schedule and the label smoothing; only the augmentation differs. Training never sees the test split: `judge` reads it
 afterwards.
 """
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,147 +16,79 @@ import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
 from torch import Tensor, nn
 
-from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.bench.stages.base import Growth, Job
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.keys import digest
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.context import Context, SharedModels
+from vaeaug.bench.stages.method import Method
 from vaeaug.data.samples import Samples
 from vaeaug.models import classifiers
-from vaeaug.models.classifiers import as_classifier
-from vaeaug.models.fitting import default_steps, fit_vae
-from vaeaug.models.training import PRECISIONS, ShuffledIndices, autocast, evaluating, train
-from vaeaug.runtime import checks, seeds
-from vaeaug.runtime.parallel import one_thread
+from vaeaug.models.classifiers import Classifier
+from vaeaug.models.training import ShuffledIndices, autocast, evaluating, train
+from vaeaug.runtime import seeds
+from vaeaug.runtime.seeds import Stream
 
-COPIES = 10  # augmented copies of each real sample that a scikit-learn estimator is given,
-MOST = 20_000  # or fewer, so that there are no more of them than this
-JUDGED_AT_ONCE = 500
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the arms of a benchmark share.
-
-    Arguments:
-        steps: Optimiser steps of a torch classifier.
-        batch: Samples per step.
-        lr, weight_decay: The peak learning rate of AdamW, and its decay.
-        smoothing: Label smoothing, alike in all arms.
-        precision: `auto`, `fp32` or `bf16`.
-        vae: Arguments of `fit_vae`.
-    """
-
-    steps: int = 800
-    batch: int = 64
-    lr: float = 3e-3
-    weight_decay: float = 0.05
-    smoothing: float = 0.1
-    precision: str = "auto"
-    vae: tuple[tuple[str, Any], ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch"):
-            checks.check_number(name, getattr(self, name), 1, whole=True)
-        checks.check_number("lr", self.lr, 0, above=True)
-        checks.check_number("weight_decay", self.weight_decay, 0)
-        checks.check_number("smoothing", self.smoothing, 0, 1)
-        checks.check_choice("precision", self.precision, PRECISIONS)
-        known = inspect.signature(fit_vae).parameters
-        for name, _ in self.vae:
-            checks.check_choice("an argument of fit_vae", name, tuple(known))
-
+COPIES = 10  # augmented copies of each real sample for a scikit-learn estimator,
+MAX_COPIES = 20_000  # or fewer, so that there are at most this many in all
+PREDICTION_BATCH = 500
 
 Predict = Callable[[Tensor], Tensor]
 
 
-class Fitted(NamedTuple):
+class Trained(NamedTuple):
+    """A trained classifier: its prediction of labels, and its optimiser steps (0 for an estimator)."""
+
     predict: Predict
     steps: int
 
 
-class Run(Job):
-    """One seed: the training subset, and what its arms share: the augmenter, and what peers have made."""
+class SeedRun:
+    """One seed of a benchmark: the training subset, and the models that its methods share.
 
-    def __init__(self, samples: Samples, seed: int, settings: Settings) -> None:
-        self.samples, self.seed, self.settings = samples, seed, settings
-        self.subset = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
-        self.network: nn.Module | None = None
-        self.classifier: Any = None
-        self.vae_steps = dict(settings.vae).get("steps") or default_steps(len(samples))
-        self._made: dict[Any, tuple[Any, float]] = {}
-        self._used: set[Any] = set()
+    Arguments:
+        samples: The training subset.
+        seed: The seed.
+        settings: What the methods share.
+        train_data: The data that the subset was drawn from.
+    """
 
-    def begin(self) -> None:
-        """Begins a cell, to which the seconds of what it uses will be told."""
-        self._used = set()
+    def __init__(self, samples: Samples, seed: int, settings: Settings, train_data: Samples | None = None) -> None:
+        self.samples, self.seed, self.settings, self.train_data = samples, seed, settings, train_data
+        self.subset_digest = digest(samples.x.numpy().tobytes(), samples.y.numpy().tobytes())
+        self.shared = SharedModels()
 
-    @property
-    def used_seconds(self) -> float:
-        """What it took to make the shared things that this cell uses."""
-        return sum((self._made[thing][1] for thing in self._used), 0.0)
+    def context(self, classifier: Classifier) -> Context:
+        """Returns what the methods of this seed may know when this classifier is trained."""
+        return Context(self.samples, self.seed, self.settings, classifier, self.train_data, self.shared)
 
-    @property
-    def made_seconds(self) -> float:
-        """What it took to make all shared things so far."""
-        return sum((seconds for _, seconds in self._made.values()), 0.0)
-
-    def augmenter(self) -> Augmenter:
-        return self.shared("augmenter", lambda: augmenter_of(self.samples, self.seed, self.settings))
-
-    def grown(self, growth: Growth) -> Samples:
-        return self.shared(growth, lambda: growth.grow(self)) if growth.trains else growth.grow(self)
-
-    def keep(self, folder: Path) -> None:
-        """Saves the augmenter, if an arm has asked for it."""
-        if "augmenter" in self._made and not folder.exists():
-            self.augmenter().save(folder)
-
-    def shared(self, thing: Any, make: Callable[[], Any]) -> Any:
-        self._used.add(thing)
-        if thing not in self._made:
-            start = time.perf_counter()
-            with one_thread():
-                self._made[thing] = make(), time.perf_counter() - start
-        return self._made[thing][0]
+    def save_augmenter(self, folder: Path) -> None:
+        """Saves the shared augmenter, if a method trained it and the folder does not exist."""
+        if "augmenter" in self.shared and not folder.exists():
+            self.context(classifiers.as_classifier("cnn")).augmenter().save(folder)
 
 
-def augmenter_of(samples: Samples, seed: int, settings: Settings) -> Augmenter:
-    """Returns the augmenter that the arms of a seed share: the same one at every call."""
-    with one_thread():
-        return Augmenter().fit(samples, seed=seeds.derive(seed, 1), progress=False, **dict(settings.vae))
+def fit_classifier(context: Context, method: Method) -> Trained:
+    """Trains the context's classifier with a method."""
+    return fit_network(context, method) if context.for_network else fit_estimator(context, method)
 
 
-def judge(predict: Predict, test: Samples) -> dict[str, Any]:
-    """Returns the metrics of a row. Reads the test split: the only place that does so once the training has begun."""
-    y, found = test.y.numpy(), predict(test.x).numpy()
-    counts = confusion_matrix(y, found, labels=range(len(test.names)))
-    there = counts.sum(1) > 0  # a test split may lack a class
-    return {
-        "accuracy": float(accuracy_score(y, found)),
-        "balanced_accuracy": float(np.mean(counts.diagonal()[there] / counts.sum(1)[there])),
-        "macro_f1": float(f1_score(y, found, average="macro", zero_division=0.0)),
-        "mcc": float(matthews_corrcoef(y, found)),
-        "confusion": "/".join(" ".join(map(str, line)) for line in counts),
-    }
-
-
-def fit_network(run: Run, classifier: Any, arm: Arm) -> Fitted:
-    classifier = as_classifier(classifier)
-    settings, mean, spread = run.settings, *classifiers.channel_moments(run.samples.x)
-    with seeds.forked(run.seed, 2):
-        body = classifier.network(run.samples.event_shape, len(run.samples.names))
-    network = classifiers.Standardize(body, mean, spread).to(memory_format=torch.channels_last)
-    run.network, run.classifier = network, classifier
-    grown, transform = arm.grow(run), arm.fit(run)
-    targets = nn.functional.one_hot(grown.y, len(grown.names)).float()
-    order = ShuffledIndices(len(grown), settings.batch, seeds.derive(run.seed, 3))
-    taken = 0
+def fit_network(context: Context, method: Method) -> Trained:
+    """Trains a network with a method, on batches of the training set."""
+    settings, samples, seed = context.settings, context.samples, context.seed
+    with seeds.forked(seed, Stream.WEIGHTS):
+        body = context.classifier.network(samples.event_shape, len(samples.names))
+    network = classifiers.Standardize(body, *classifiers.channel_moments(samples.x))
+    network = network.to(memory_format=torch.channels_last)
+    train_set, transform = method.resample(context), method.fit(context, network)
+    targets = nn.functional.one_hot(train_set.y, len(train_set.names)).float()
+    batch_index = ShuffledIndices(len(train_set), settings.batch, context.seed_of(Stream.ORDER))
+    steps = 0
 
     def loss(step: int) -> Tensor:
-        nonlocal taken
-        taken += 1
-        places = order(step)
-        x, t = transform(grown.x[places], targets[places], seeds.derive(run.seed, 4, step))
-        # Targets may be weighted: what is smoothed away comes back in equal parts, whatever they sum to.
+        nonlocal steps
+        steps += 1
+        index = batch_index(step)
+        x, t = transform(train_set.x[index], targets[index], context.seed_of(Stream.AUGMENTATION, step))
+        # Smoothing must also work for weighted targets, which do not sum to 1.
         t = (1 - settings.smoothing) * t + settings.smoothing * t.mean(1, keepdim=True)
         return nn.functional.cross_entropy(network(x).float(), t)
 
@@ -176,33 +104,43 @@ def fit_network(run: Run, classifier: Any, arm: Arm) -> Fitted:
 
     def predict(x: Tensor) -> Tensor:
         with evaluating(network), autocast(settings.precision, x.device):
-            return torch.cat([network(part).argmax(1) for part in x.split(JUDGED_AT_ONCE)])
+            return torch.cat([network(batch).argmax(1) for batch in x.split(PREDICTION_BATCH)])
 
-    return Fitted(predict, taken)
+    return Trained(predict, steps)
 
 
-def fit_estimator(run: Run, classifier: Any, arm: Arm) -> Fitted:
-    classifier = as_classifier(classifier)
-    run.network, run.classifier = None, classifier
-    grown, transform = arm.grow(run), arm.fit(run)
-    x, t = grown.x, nn.functional.one_hot(grown.y, len(grown.names)).float()
-    if arm.stages and all(stage.weights_samples for stage in arm.stages):
-        x, t = transform(x, t, seeds.derive(run.seed, 4))
-    elif arm.stages:
-        times = max(1, min(COPIES, MOST // len(x)))
-        copies = x.repeat(times, *[1] * (x.ndim - 1)), t.repeat(times, 1)
-        changed, targets = transform(*copies, seeds.derive(run.seed, 4))
-        if len(changed):
+def fit_estimator(context: Context, method: Method) -> Trained:
+    """Trains a scikit-learn estimator with a method, on the training set and augmented copies of it."""
+    train_set, transform = method.resample(context), method.fit(context)
+    x, t = train_set.x, nn.functional.one_hot(train_set.y, len(train_set.names)).float()
+    seed = context.seed_of(Stream.AUGMENTATION)
+    if method.stages and all(stage.weights_samples for stage in method.stages):
+        x, t = transform(x, t, seed)
+    elif method.stages:
+        n_copies = max(1, min(COPIES, MAX_COPIES // len(x)))
+        copies, targets = transform(x.repeat(n_copies, *[1] * (x.ndim - 1)), t.repeat(n_copies, 1), seed)
+        if len(copies):
             # The first copies have the weights of the originals.
-            x, t = torch.cat([x, changed]), torch.cat([t * targets[: len(t)].sum(1, keepdim=True), targets])
-    estimator = classifier.estimator(run.seed)
-    rows, labels, weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
-    if (weights == 1).all():
-        estimator.fit(rows, labels)
+            weights = targets[: len(t)].sum(1, keepdim=True)
+            x, t = torch.cat([x, copies]), torch.cat([t * weights, targets])
+    estimator = context.classifier.estimator(context.seed)
+    features, labels, sample_weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
+    if (sample_weights == 1).all():
+        estimator.fit(features, labels)
     else:
-        classifiers.fit_weighted(estimator, rows, labels, weights)
-    return Fitted(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
+        classifiers.fit_weighted(estimator, features, labels, sample_weights)
+    return Trained(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
 
 
-def digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+def judge(predict: Predict, test: Samples) -> dict[str, Any]:
+    """Returns the metrics of a result. The only reader of the test split once training has begun."""
+    labels, predictions = test.y.numpy(), predict(test.x).numpy()
+    counts = confusion_matrix(labels, predictions, labels=range(len(test.names)))
+    present = counts.sum(1) > 0  # a test split may lack a class
+    return {
+        "accuracy": float(accuracy_score(labels, predictions)),
+        "balanced_accuracy": float(np.mean(counts.diagonal()[present] / counts.sum(1)[present])),
+        "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
+        "mcc": float(matthews_corrcoef(labels, predictions)),
+        "confusion": "/".join(" ".join(map(str, line)) for line in counts),
+    }

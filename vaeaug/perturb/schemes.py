@@ -124,6 +124,7 @@ class Extrapolate(Perturbation):
         return q.mean + _step(self, q, generator) * (q.mean - _partner(self.neighbours, q, y, bank, generator))
 
 
+@checks.renamed(donors="pairs_from")
 @dataclass(frozen=True)
 class Difference(Perturbation):
     """Applies the difference of two other codes of one class: z' = z + lam (z_a - z_b), lam = scale u.

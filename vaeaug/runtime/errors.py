@@ -10,7 +10,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class InputError(ValueError):
@@ -48,14 +50,18 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level)
 
 
-def renamed(**names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Creates a decorator that refuses the old names of renamed arguments with one clear error.
+def renamed(**names: str) -> Callable[[F], F]:
+    """Creates a decorator of functions and classes that refuses the old names of renamed arguments with one clear error.
 
     Arguments:
         names: The new name of each argument, by its old name.
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Any) -> Any:
+        if isinstance(function, type):
+            function.__init__ = decorate(function.__init__)  # type: ignore[misc]
+            return function
+
         @wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
             for old in kwargs.keys() & names:

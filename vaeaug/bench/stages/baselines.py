@@ -1,60 +1,69 @@
-"""The cheap rivals of a VAE: classical augmentation, mixing, worst-of-k, class weights, oversampling, SMOTE."""
+"""Baselines: what is done without a generator. Classical augmentation, mixing, hard examples, balancing, SMOTE."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
-from torch import Tensor
-from torchvision.transforms import v2
+from torch import Tensor, nn
 
-from vaeaug.bench.stages.base import Growth, Job, Stage, Transform, goal
+from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage, target_count
+from vaeaug.bench.stages.context import Context
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import hardest
 from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.seeds import Stream
 
 
 @dataclass(frozen=True)
 class ClassicalAugmentation(Stage):
-    """Augments every sample of a batch classically; see `vaeaug.Classical`.
+    """Augments every sample classically; see `vaeaug.Classical`.
 
     Arguments:
         classical: The flips, shifts and so on.
     """
 
+    key: ClassVar[str] = "classical"
+
     classical: Classical = field(default_factory=Classical)
 
-    def fit(self, job: Job) -> Transform:
-        augment = self.classical.on(job.samples.x)
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        augment = self.classical.on(context.samples.x)
         return lambda x, t, seed: (augment(x, seed), t)
 
 
 @dataclass(frozen=True)
 class Mix(Stage):
-    """Mixes pairs of samples and their labels: MixUp (Zhang et al., 2018, https://arxiv.org/abs/1710.09412) or CutMix (Yun
-    et al., 2019, https://arxiv.org/abs/1905.04899), both torchvision's.
+    """Mixes pairs of samples and their labels, with torchvision's transforms: MixUp (Zhang et al., 2018,
+    https://arxiv.org/abs/1710.09412) or CutMix (Yun et al., 2019, https://arxiv.org/abs/1905.04899).
 
     Arguments:
-        cut: CutMix instead of MixUp; for images.
-        alpha: Of the Beta distribution of the weights.
+        cut: Whether to use CutMix, which is for images, instead of MixUp.
+        alpha: The parameter of the Beta distribution of the mixing weights, above 0.
     """
+
+    key: ClassVar[str] = "mix"
 
     cut: bool = False
     alpha: float = 0.2
-    networks_only = True
+
+    networks_only: ClassVar[bool] = True  # type: ignore[misc]
 
     @property
     def images_only(self) -> bool:  # type: ignore[override]
         return self.cut
 
-    def fit(self, job: Job) -> Transform:
-        mix = (v2.CutMix if self.cut else v2.MixUp)(alpha=self.alpha, num_classes=len(job.samples.names))
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        from torchvision.transforms import v2
+
+        mix = (v2.CutMix if self.cut else v2.MixUp)(alpha=self.alpha, num_classes=len(context.samples.names))
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             # torchvision draws from the global generator.
             with seeds.forked(seed):
-                # It takes images alone; a row is one of one pixel.
+                # It takes images only, so a row of a table becomes an image of one pixel.
                 mixed, targets = mix(x if x.ndim == 4 else x[:, :, None, None], t)
             return mixed.view(x.shape), targets
 
@@ -62,26 +71,29 @@ class Mix(Stage):
 
 
 @dataclass(frozen=True)
-class WorstOf(Stage):
-    """Keeps, of k augmented copies of each sample, the one with the highest loss under the network in training (Gong et al.,
+class HardestOf(Stage):
+    """Uses, of k augmented copies of each sample, the one with the highest loss under the network in training (Gong et al.,
     "MaxUp", 2021, https://arxiv.org/abs/2002.09024).
 
     Arguments:
-        stage: What makes the copies; it must leave the targets alone.
-        k: How many.
+        stage: What augments the copies; it must leave the targets alone.
+        k: The number of copies.
     """
+
+    key: ClassVar[str] = "hardest of"
 
     stage: Stage
     k: int = 4
-    networks_only = True
 
-    def fit(self, job: Job) -> Transform:
-        apply, network = self.stage.fit(job), job.network
+    networks_only: ClassVar[bool] = True  # type: ignore[misc]
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         if network is None:
-            checks.refuse("a network for worst-of-k", "an estimator", "leave this arm out")
+            checks.refuse("a network for the hardest of k copies", "an estimator", "leave this method out")
+        augment = self.stage.fit(context, network)
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            copies = torch.stack([apply(x, t, seeds.derive(seed, i))[0] for i in range(self.k)])
+            copies = torch.stack([augment(x, t, seeds.derive(seed, copy))[0] for copy in range(self.k)])
             return hardest(copies, t.argmax(1), network), t
 
         return transform
@@ -89,54 +101,60 @@ class WorstOf(Stage):
 
 @dataclass(frozen=True)
 class ClassWeights(Stage):
-    """Weighs the loss of each class by the inverse of its share, with mean 1 over the samples."""
+    """Weights the loss of each class by the inverse of its frequency, with mean 1 over the samples."""
 
-    weights_samples = True
+    key: ClassVar[str] = "class weights"
 
-    def fit(self, job: Job) -> Transform:
-        counts = torch.tensor(job.samples.counts).clamp(min=1)
-        weights = len(job.samples) / (len(counts) * counts)
+    weights_samples: ClassVar[bool] = True  # type: ignore[misc]
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        counts = torch.tensor(context.samples.counts).clamp(min=1)
+        weights = len(context.samples) / (len(counts) * counts)
         return lambda x, t, seed: (x, t * weights)
 
 
 @dataclass(frozen=True)
-class Oversample(Growth):
-    """Repeats samples of the rarer classes, drawn at random, until every class has as many as the richest."""
+class RandomOversampling(Resampler):
+    """Repeats samples of the smaller classes, drawn at random, up to the size of the largest class."""
 
-    def grow(self, job: Job) -> Samples:
-        samples, generator = job.samples, seeds.generator(job.seed, 6)
-        added = []
+    key: ClassVar[str] = "random oversampling"
+
+    def resample(self, context: Context) -> Samples:
+        samples, generator = context.samples, seeds.generator(context.seed, Stream.RANDOM_OVERSAMPLING)
+        repeated = []
         for label, count in enumerate(samples.counts):
-            places = torch.nonzero(samples.y == label)[:, 0]
+            index = torch.nonzero(samples.y == label)[:, 0]
             missing = max(samples.counts) - count
-            added.append(places[torch.randint(len(places), (missing,), generator=generator)])
-        return samples[torch.cat([torch.arange(len(samples)), *added])]
+            repeated.append(index[torch.randint(len(index), (missing,), generator=generator)])
+        return samples[torch.cat([torch.arange(len(samples)), *repeated])]
 
 
 @dataclass(frozen=True)
-class Smote(Growth):
-    """Interpolates between samples and their neighbours, in the space of pixels or features (Chawla et al., 2002):
+class SMOTE(Resampler):
+    """Interpolates between samples and their neighbours, in the space of pixels or features (Chawla et al., 2002), with
     imbalanced-learn's SMOTE.
 
     Arguments:
-        factor: The whole grows to so many times its size, all classes alike; 1 balances them. See `goal`.
-        neighbours: The partners; fewer where a class has fewer samples.
+        factor: The size of the enlarged set, relative to the subset, the same for all classes; 1 balances them. See
+            `target_count`.
+        neighbours: The number of neighbours; fewer where a class has fewer samples.
     """
+
+    key: ClassVar[str] = "smote"
+    requires: ClassVar[tuple[str, str] | None] = ("imblearn", "imblearn")
 
     factor: int = 1
     neighbours: int = 5
-    needs = ("imblearn", "imblearn")
 
-    def grow(self, job: Job) -> Samples:
-        from imblearn.over_sampling import SMOTE
+    def resample(self, context: Context) -> Samples:
+        from imblearn import over_sampling
 
-        samples = job.samples
-        wanted = goal(samples.counts, self.factor)
-        sampler = SMOTE(
-            sampling_strategy=dict.fromkeys(range(len(samples.names)), wanted),
+        samples = context.samples
+        sampler = over_sampling.SMOTE(
+            sampling_strategy=dict.fromkeys(range(len(samples.names)), target_count(samples.counts, self.factor)),
             k_neighbors=min(self.neighbours, min(samples.counts) - 1),
-            random_state=seeds.derive(job.seed, 6) % 2**32,
+            random_state=context.seed_of(Stream.RANDOM_OVERSAMPLING) % 2**32,
         )
         x, y = sampler.fit_resample(samples.x.flatten(1).numpy(), samples.y.numpy())
-        rows: Tensor = torch.as_tensor(x, dtype=torch.float32)
-        return Samples(rows.view(-1, *samples.event_shape), torch.as_tensor(y).long(), samples.names)
+        features: Tensor = torch.as_tensor(x, dtype=torch.float32)
+        return Samples(features.view(-1, *samples.event_shape), torch.as_tensor(y).long(), samples.names)

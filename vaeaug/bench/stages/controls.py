@@ -1,32 +1,43 @@
-"""Controls: what remains where the VAE is taken away. PCA in its place, pixel noise of equal size, mere duplicates."""
+"""Controls: our methods without one ingredient. PCA instead of the VAE, pixel noise of the same size, duplicates."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.bench.stages.base import Job, Stage, Synthetic, Transform
+from vaeaug.bench.stages.base import BatchTransform, Stage
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.models.adapters import from_functions
 from vaeaug.runtime import seeds
+from vaeaug.runtime.seeds import Stream
 
 
 @dataclass(frozen=True)
-class Components(Synthetic):
-    """Control: the same perturbation of the principal components of the samples, in place of a VAE's codes."""
+class PCAInsteadOfVAE(Synthetic):
+    """Control: the same perturbation of the principal components of the samples instead of a VAE's latent codes."""
 
-    def fitted(self, job: Job) -> Augmenter:
-        return _pca(job.samples)
+    key: ClassVar[str] = "pca"
+
+    def augmenter(self, context: Context) -> Augmenter:
+        return fit_pca_augmenter(context.samples)
 
 
-def _pca(samples: Samples, components: int = 16) -> Augmenter:
-    """Makes an augmenter whose codes are principal components: the linear rival of a VAE."""
+def fit_pca_augmenter(samples: Samples, components: int = 16) -> Augmenter:
+    """Returns an augmenter whose latent codes are principal components.
+
+    Arguments:
+        samples: The training samples.
+        components: The number of components; fewer where there are fewer samples or features.
+    """
+    from sklearn.decomposition import PCA
+
     scaling = Scaling.fit(samples.x)
     offset, gain = torch.tensor(scaling.offset), torch.tensor(scaling.gain)
     flat = ((samples.x - offset) / gain).flatten(1).numpy()
@@ -48,34 +59,39 @@ class PixelNoise(Stage):
     """Control: Gaussian noise that changes samples as much, by root mean square, as a synthetic stage does.
 
     Arguments:
-        like: The stage whose change is measured, on the training subset.
+        reference: The stage whose change is measured, on the training subset.
     """
 
-    like: Synthetic = field(default_factory=Synthetic)
+    key: ClassVar[str] = "pixel noise"
 
-    def fit(self, job: Job) -> Transform:
-        x, t = job.samples.x, nn.functional.one_hot(job.samples.y).float()
-        changed, _ = replace(self.like, replace=1.0).fit(job)(x, t, seeds.derive(job.seed, 5))
-        over: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
-        low, high = x.amin(over), x.amax(over)
-        spread = wanted = (changed - x).square().mean(over).sqrt()
-        probe = x + spread * torch.randn(x.shape, generator=seeds.generator(job.seed, 8))
-        # What the range cuts off is made up for.
-        spread = spread * wanted / (probe.clamp(low, high) - x).square().mean(over).sqrt().clamp(min=1e-12)
-        fraction = 1.0 if job.network is None else self.like.replace
+    reference: Synthetic = field(default_factory=Synthetic)
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        x, t = context.samples.x, nn.functional.one_hot(context.samples.y).float()
+        all_replaced = replace(self.reference, replace=1.0).fit(context, network)
+        changed, _ = all_replaced(x, t, context.seed_of(Stream.NOISE_REFERENCE))
+        axes: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
+        low, high = x.amin(axes), x.amax(axes)
+        target = (changed - x).square().mean(axes).sqrt()
+        probe = x + target * torch.randn(x.shape, generator=seeds.generator(context.seed, Stream.NOISE_PROBE))
+        # Compensate for clipping.
+        stddev = target * target / (probe.clamp(low, high) - x).square().mean(axes).sqrt().clamp(min=1e-12)
+        fraction = self.reference.replace if context.for_network else 1.0
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             generator = seeds.generator(seed)
-            chosen = torch.rand(len(x), generator=generator) < fraction
-            noised = (x + spread * torch.randn(x.shape, generator=generator)).clamp(low, high)
-            return torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), noised, x), t
+            noisy = torch.rand(len(x), generator=generator) < fraction
+            with_noise = (x + stddev * torch.randn(x.shape, generator=generator)).clamp(low, high)
+            return torch.where(noisy.view(-1, *[1] * (x.ndim - 1)), with_noise, x), t
 
         return transform
 
 
 @dataclass(frozen=True)
-class Repeat(Stage):
-    """Control: leaves everything as it is, so that an estimator is given mere duplicates."""
+class Identity(Stage):
+    """Control: changes nothing, so that an estimator gets duplicates, and appended copies are repeated samples."""
 
-    def fit(self, job: Job) -> Transform:
+    key: ClassVar[str] = "identity"
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         return lambda x, t, seed: (x, t)

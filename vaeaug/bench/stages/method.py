@@ -1,68 +1,86 @@
-"""One condition that a benchmark compares: what a batch runs through, and what enlarges the training set beforehand."""
+"""One condition that a benchmark compares: stages that a batch runs through, and a resampler of the training set."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from vaeaug.bench.stages.base import Growth, Job, Stage, Transform
+from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
+from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
 from vaeaug.runtime import checks, seeds
 
+KINDS = ("ours", "baseline", "control", "generator")
+
 
 @dataclass(frozen=True)
-class Arm:
-    """One condition compared.
+class Method:
+    """One condition that is compared.
 
     Arguments:
-        name: As it stands in tables.
+        name: The display name, as in tables.
         stages: What a batch runs through, in this order.
-        growth: What makes a larger training set beforehand.
+        resampler: What enlarges the training set before training.
+        kind: `ours`; `baseline`, a method without our generator; `control`, ours without one ingredient; or `generator`, a
+            published generative model.
     """
 
-    name: str
+    key: ClassVar[str] = "method"
+
+    name: str = field(compare=False)
     stages: tuple[Stage, ...] = ()
-    growth: Growth | None = None
+    resampler: Resampler | None = None
+    kind: str = field(default="ours", compare=False)
 
-    def suits(self, classifier: str | Classifier, images: bool = True) -> bool:
-        """Returns whether this classifier can be trained under the arm, on images or on rows."""
-        return self.why_not(classifier, images) is None
+    def __post_init__(self) -> None:
+        checks.check_choice("kind", self.kind, KINDS)
 
-    def why_not(self, classifier: str | Classifier, images: bool = True) -> str | None:
-        """Returns in words why this classifier cannot be trained under the arm; None if it can."""
-        one = as_classifier(classifier)
+    def unsupported_reason(self, classifier: str | Classifier, images: bool = True) -> str | None:
+        """Returns why this classifier cannot be trained with the method, on images or tabular data; None if it can."""
+        classifier = as_classifier(classifier)
         if not images and any(stage.images_only for stage in self.stages):
             return "it is for images"
-        if not one.is_network and any(stage.networks_only for stage in self.stages):
-            return "it mixes labels or asks a network in training"
-        if not one.accepts_sample_weight and any(stage.weights_samples for stage in self.stages):
+        if not classifier.is_network and any(stage.networks_only for stage in self.stages):
+            return "it mixes labels or needs a network in training"
+        if not classifier.accepts_sample_weight and any(stage.weights_samples for stage in self.stages):
             return "the classifier takes no sample weights"
         return None
 
+    def supports(self, classifier: str | Classifier, images: bool = True) -> bool:
+        """Returns whether this classifier can be trained with the method, on images or tabular data."""
+        return self.unsupported_reason(classifier, images) is None
+
     @property
-    def ready(self) -> bool:
-        """Whether the packages that it needs are installed."""
-        return self.growth is None or self.growth.ready
+    def available(self) -> bool:
+        """Whether the packages that it requires are installed."""
+        return self.resampler is None or self.resampler.available
 
-    def check_ready(self) -> None:
-        """Refuses an arm whose package is not installed."""
-        if self.growth is not None and self.growth.needs and not self.ready:
-            package, extra = self.growth.needs
-            checks.refuse(f"the package {package} for the arm '{self.name}'", "none", f"pip install 'vaeaug[{extra}]'")
+    def check_available(self) -> None:
+        """Refuses a method whose package is not installed."""
+        if self.resampler is not None and self.resampler.requires and not self.available:
+            package, extra = self.resampler.requires
+            remedy = f"pip install 'vaeaug[{extra}]'"
+            checks.refuse(f"the package {package} for the method '{self.name}'", "none", remedy)
 
-    def grow(self, job: Job) -> Samples:
+    def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""
-        return job.samples if self.growth is None else job.grown(self.growth)
+        resampler = self.resampler
+        if resampler is None:
+            return context.samples
+        if resampler.trains:
+            return context.shared.get(resampler, lambda: resampler.resample(context))
+        return resampler.resample(context)
 
-    def fit(self, job: Job) -> Transform:
-        """Fits every stage to the training subset."""
-        transforms = [stage.fit(job) for stage in self.stages]
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        """Returns all stages, fitted to the training subset, as one transform."""
+        transforms = [stage.fit(context, network) for stage in self.stages]
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            for place, apply in enumerate(transforms):
-                x, t = apply(x, t, seeds.derive(seed, place))
+            for index, stage_transform in enumerate(transforms):
+                x, t = stage_transform(x, t, seeds.derive(seed, index))
             return x, t
 
         return transform

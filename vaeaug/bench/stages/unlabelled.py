@@ -1,57 +1,64 @@
-"""Adopting: the stage whose augmenter has unlabelled samples to hand."""
+"""The stage whose augmenter also has unlabelled samples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.bench.stages.base import Job, Synthetic
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.lookup import SampleIndex
 from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.seeds import Stream
 
 
 @dataclass(frozen=True)
-class Adopting(Synthetic):
-    """Replaces a share of the batch by children that also start from unlabelled samples; see `Augmenter.fit`.
+class WithUnlabelled(Synthetic):
+    """Replaces a fraction of a batch with synthetic samples that also start from unlabelled ones; see `Augmenter.fit`.
 
     Arguments:
-        count: How many samples of the pool, without their labels: others than those of the training subset.
-        teacher: See `Augmenter.fit`.
+        unlabelled_count: The number of unlabelled samples: training data outside the training subset, without labels.
+        teacher: The classifier that judges them; see `Augmenter.fit`.
     """
 
-    count: int = 0
+    key: ClassVar[str] = "with unlabelled"
+
+    unlabelled_count: int = 0
     teacher: Any = "forest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.check_number("count", self.count, 1, whole=True)
+        checks.check_number("unlabelled_count", self.unlabelled_count, 1, whole=True)
 
-    def fitted(self, job: Job) -> Augmenter:
-        return job.shared(("adopting", self.count, self.teacher), lambda: self._fitted(job))
+    def augmenter(self, context: Context) -> Augmenter:
+        return context.shared.get(("unlabelled", self.unlabelled_count, self.teacher), lambda: self._fit(context))
 
-    def _fitted(self, job: Job) -> Augmenter:
+    def _fit(self, context: Context) -> Augmenter:
         return Augmenter().fit(
-            job.samples,
-            unlabelled=self.drawn(job),
+            context.samples,
+            unlabelled=self.draw_unlabelled(context),
             teacher=self.teacher,
-            seed=seeds.derive(job.seed, 1),
+            seed=context.seed_of(Stream.VAE),
             progress=False,
-            **dict(job.settings.vae),
+            **dict(context.settings.vae),
         )
 
-    def drawn(self, job: Job) -> Tensor:
-        """Returns the unlabelled samples of a run, `(count, *event)`."""
-        if job.pool is None:
-            checks.refuse("a run that knows its pool", "one that does not", "use vaeaug.compare(..., unlabelled=1000)")
-        places = SampleIndex(job.pool.x)
-        taken = torch.zeros(len(places), dtype=torch.bool)
-        at = places(job.samples.x)
-        taken[at[at >= 0]] = True
-        # What equals a sample of the subset is one of it, wherever it stands.
-        left = torch.nonzero(~taken[places(job.pool.x)])[:, 0]
-        order = torch.randperm(len(left), generator=seeds.generator(job.seed, 13))
-        return job.pool.x[left[order[: self.count]]]
+    def draw_unlabelled(self, context: Context) -> Tensor:
+        """Returns the unlabelled samples of a run, `(unlabelled_count, *event)`."""
+        train_data = context.train_data
+        if train_data is None:
+            checks.refuse(
+                "a run that knows its training data", "one without", "use vaeaug.compare(..., unlabelled=1000)"
+            )
+        index_of = SampleIndex(train_data.x)
+        in_subset = torch.zeros(len(train_data), dtype=torch.bool)
+        index = index_of(context.samples.x)
+        in_subset[index[index >= 0]] = True
+        # A duplicate of a sample in the subset counts as in the subset, wherever it is.
+        available = torch.nonzero(~in_subset[index_of(train_data.x)])[:, 0]
+        order = torch.randperm(len(available), generator=seeds.generator(context.seed, Stream.UNLABELLED))
+        return train_data.x[available[order[: self.unlabelled_count]]]

@@ -1,75 +1,81 @@
-"""Searched: the arm that asks `Augmenter.tune`, inside the training subset, what to do, and does it."""
+"""The method that tunes on the training subset and applies the result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from vaeaug.bench.stages.base import Growth, Job, Stage, Transform
+from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.baselines import ClassicalAugmentation
+from vaeaug.bench.stages.context import Context
 from vaeaug.bench.tuning import search
+from vaeaug.bench.tuning.candidates import Candidate
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
-from vaeaug.runtime import seeds
+from vaeaug.runtime.seeds import Stream
 
 
 @dataclass(frozen=True)
-class Searched(Stage, Growth):
+class TunedAugmentation(Stage, Resampler):
     """Augments as a search inside the training subset chooses, or not at all.
 
-    It is the stage of networks and the growth of estimators; an arm has it as both, and no other stage: where none is
-    chosen, what is computed is what the arm without it computes.
+    It is the stage of networks and the resampler of estimators. A method has it as both and has no other stage, so that
+    where none is chosen, exactly the method without it is trained.
 
     Arguments:
-        classical: The classical augmentation that comes after it, if any.
-        folds, repeats, errors: See `vaeaug.bench.tuning.search.tune`.
-        steps: Of a network in the search; by default the run's own.
+        classical: Classical augmentation after it, if any.
+        folds, repeats, min_standard_errors: See `vaeaug.tune`.
+        steps: Optimiser steps of a network in the search; by default the run's own.
     """
+
+    key: ClassVar[str] = "tuned"
 
     classical: Classical | None = None
     folds: int = 5
     repeats: int = 2
-    errors: float = 1.0
+    min_standard_errors: float = 1.0
     steps: int | None = None
 
-    def choice(self, job: Job) -> Any:
+    def search(self, context: Context) -> Candidate:
         """Returns the candidate that a search chooses."""
-        _, found = search.tune(
-            job.samples,
-            job.classifier,
+        _, result = search.tune(
+            context.samples,
+            context.classifier,
             time_budget=None,
             classical=self.classical,
             folds=self.folds,
             repeats=self.repeats,
-            steps=self.steps or job.settings.steps,
-            vae=dict(job.settings.vae),
-            min_standard_errors=self.errors,
-            seed=seeds.derive(job.seed, 12),
+            steps=self.steps or context.settings.steps,
+            vae=dict(context.settings.vae),
+            min_standard_errors=self.min_standard_errors,
+            seed=context.seed_of(Stream.TUNING),
             progress=False,
         )
-        return found.chosen
+        return result.chosen
 
-    def grow(self, job: Job) -> Samples:
-        if job.network is not None:
-            return job.samples
-        chosen = self.choice(job)
-        return chosen.arm(network=False).grow(job) if chosen.perturb else job.samples
+    def resample(self, context: Context) -> Samples:
+        if context.for_network:
+            return context.samples
+        chosen = self.search(context)
+        return chosen.method(for_network=False).resample(context) if chosen.perturb else context.samples
 
-    def fit(self, job: Job) -> Transform:
-        chosen = None if job.network is None else self.choice(job)
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        chosen = self.search(context) if context.for_network else None
         if chosen is not None and chosen.perturb:
-            return chosen.arm(network=True, classical=self.classical).fit(job)
+            return chosen.method(for_network=True, classical=self.classical).fit(context, network)
         if self.classical is not None:
-            return ClassicalAugmentation(self.classical).fit(job)
-        # What a search adds for an estimator is in the grown set; copies of it are not needed.
-        return _nothing if job.network is None else _same
+            return ClassicalAugmentation(self.classical).fit(context, network)
+        # For an estimator, the search works on the training set; no copies are needed.
+        return identity if context.for_network else no_copies
 
 
-def _same(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def identity(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Returns the batch."""
     return x, t
 
 
-def _nothing(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def no_copies(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Returns an empty batch."""
     return x[:0], t[:0]

@@ -1,172 +1,190 @@
-"""Trials: candidates of a search trained and judged, split by split, inside the training samples and within the time."""
+"""Cross-validation inside the training samples: candidates trained and evaluated split by split, within the time budget."""
 
 from __future__ import annotations
 
 import math
 import time
 import warnings
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-from sklearn.model_selection import StratifiedKFold
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vaeaug.bench import runs
-from vaeaug.bench.runs import Run, Settings
-from vaeaug.bench.stages.base import Job, Stage, Transform
-from vaeaug.bench.tuning.candidates import NONE, Candidate, Trial
+from vaeaug.bench.runs import SeedRun
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.base import BatchTransform, Stage
+from vaeaug.bench.stages.context import Context
+from vaeaug.bench.tuning.candidates import NONE, Candidate, CandidateScore
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier
 from vaeaug.runtime import seeds
 
-FACTOR = 3  # one in so many candidates goes on, to so many times the splits
-FIRST = 3  # splits that every candidate is judged on, where there are as many
-
 
 class OutOfTime(Exception):
-    """Raised inside a training that the budget ends."""
+    """Raised inside a training when the time budget is used up."""
 
 
 class Split(NamedTuple):
-    run: Run
-    test: Samples
-    places: Tensor
+    """One split: the run on its training part, and the held-out samples with their indices."""
+
+    run: SeedRun
+    held_out: Samples
+    held_out_index: Tensor
 
 
-class Trials:
-    """What has been judged so far: for each candidate and split, which held-out samples were classified rightly."""
+@dataclass(frozen=True)
+class SearchSettings:
+    """How candidates are cross-validated.
 
-    def __init__(
-        self,
-        samples: Samples,
-        classifier: Classifier,
-        candidates: tuple[Candidate, ...],
-        classical: Classical | None,
-        settings: Settings,
-        metric: str,
-        splits: tuple[int, int],
-    ) -> None:
-        self.samples, self.classifier, self.candidates, self.classical = samples, classifier, candidates, classical
-        self.settings, self.metric, (self.folds, self.repeats) = settings, metric, splits
-        self.seed, self.ends = 0, math.inf
-        self.right: dict[tuple[Candidate, int], Tensor] = {}
-        self.seconds: dict[Candidate, list[float]] = {}
-        self.vae_seconds: list[float] = []
-        self.planned: dict[Candidate, int] = {}
-        self._splits: dict[int, Split] = {}
-        self._with_vae: set[int] = set()
+    Arguments:
+        settings: The training of classifiers and VAEs.
+        metric: `accuracy` or `balanced_accuracy`.
+        folds, repeats: The number of folds, and of repetitions with other folds.
+        seed: The seed of the splits.
+        deadline: The time, by `time.monotonic`, at which the search ends.
+        classical: Classical augmentation after every candidate.
+    """
+
+    settings: Settings
+    metric: str
+    folds: int
+    repeats: int
+    seed: int
+    deadline: float = math.inf
+    classical: Classical | None = None
 
     @property
-    def size(self) -> int:
+    def splits(self) -> int:
+        """The number of splits."""
         return self.folds * self.repeats
 
-    def bar(self, progress: bool) -> Any:
-        first = min(FIRST, self.size)
-        total, left, there = first, len(self.candidates), 0
-        while first <= self.size and left:
-            total, there, first, left = total + left * (first - there), first, first * FACTOR, -(-left // FACTOR)
-            if left == 1 and there:
-                break
-        self._bar = tqdm(total=total, desc="tuning", disable=not progress, leave=False, unit="training")
-        return self._bar
+
+class CrossValidation:
+    """Trains candidates and keeps, per candidate and split, which held-out samples were classified correctly.
+
+    Arguments:
+        samples: The training samples.
+        classifier: The classifier.
+        search: How candidates are cross-validated.
+        bar: A progress bar that counts trainings.
+    """
+
+    def __init__(self, samples: Samples, classifier: Classifier, search: SearchSettings, bar: tqdm[Any]) -> None:
+        self.samples, self.classifier, self.search, self.bar = samples, classifier, search, bar
+        self.vae_seconds: list[float] = []
+        self._correct: dict[tuple[Candidate, int], Tensor] = {}
+        self._seconds: dict[Candidate, list[float]] = {}
+        self._splits: dict[int, Split] = {}
 
     def split(self, number: int) -> Split:
+        """Returns one split."""
         if number not in self._splits:
-            repeat, fold = divmod(number, self.folds)
-            state = seeds.derive(self.seed, 1, repeat) % 2**32
-            y = self.samples.y.numpy()
-            with warnings.catch_warnings():
-                # A class with fewer samples than folds is absent from some held-out parts, which is all right.
-                warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-                parts = list(StratifiedKFold(self.folds, shuffle=True, random_state=state).split(y, y))
-            known, places = (torch.as_tensor(part) for part in parts[fold])
-            # An augmenter wants two samples of every class: the only one that is left of a class stands twice.
-            alone = known[torch.bincount(self.samples.y[known])[self.samples.y[known]] == 1]
-            run = Run(
-                self.samples[torch.cat([known, alone])], seeds.derive(self.seed, 2, number) % 2**31, self.settings
-            )
-            self._splits[number] = Split(run, self.samples[places], places)
+            self._splits[number] = self._make_split(number)
         return self._splits[number]
 
-    def judge(self, candidate: Candidate, number: int) -> bool:
-        """Trains and judges a candidate on one split, unless that was done; says whether there was time."""
-        if (candidate, number) in self.right:
+    def evaluate(self, candidate: Candidate, number: int) -> bool:
+        """Trains and evaluates a candidate on one split, unless that was done before; returns whether there was time."""
+        if (candidate, number) in self._correct:
             return True
-        split = self.split(number)
-        fresh = candidate.perturb is not None and number not in self._with_vae
-        known = self.seconds.get(candidate) or [s for told in self.seconds.values() for s in told]
-        # The last fit needs its time, too.
-        left = self.ends - time.monotonic() - max(self.vae_seconds, default=0.0) * (1 + fresh)
-        if left <= max(known, default=0.0):
+        trains_vae = candidate.perturb is not None and "augmenter" not in self.split(number).run.shared
+        past_seconds = self._seconds.get(candidate) or [s for seconds in self._seconds.values() for s in seconds]
+        # The last fit needs time for a VAE, too.
+        reserved = max(self.vae_seconds, default=0.0) * (1 + trains_vae)
+        if self.search.deadline - time.monotonic() - reserved <= max(past_seconds, default=0.0):
             return False
         try:
-            return self._train(candidate, number, split)
+            self._train(candidate, number, trains_vae)
         except OutOfTime:
             return False
-
-    def _train(self, candidate: Candidate, number: int, split: Split) -> bool:
-        network = self.classifier.is_network
-        start = time.monotonic()
-        if candidate.perturb is not None and number not in self._with_vae:
-            split.run.augmenter()
-            self._with_vae.add(number)
-            self.vae_seconds.append(time.monotonic() - start)
-        start = time.monotonic()
-        arm = candidate.arm(network, self.classical)
-        if network:
-            arm = arm.__class__(arm.name, (_Deadline(self.ends - max(self.vae_seconds, default=0.0)), *arm.stages))
-        fit = runs.fit_network if network else runs.fit_estimator
-        predict = fit(split.run, self.classifier, arm).predict
-        self.right[candidate, number] = predict(split.test.x) == split.test.y
-        self.seconds.setdefault(candidate, []).append(time.monotonic() - start)
-        self._bar.set_postfix_str(candidate.name, refresh=False)
-        self._bar.update()
+        self.bar.set_postfix_str(candidate.name, refresh=False)
+        self.bar.update()
         return True
 
-    def done(self, candidate: Candidate, other: Candidate = NONE) -> int:
-        """Returns the number of splits that both were judged on."""
-        return sum((candidate, n) in self.right and (other, n) in self.right for n in range(self.size))
+    def n_splits(self, candidate: Candidate, other: Candidate = NONE) -> int:
+        """Returns the number of splits that both candidates were evaluated on."""
+        return len(self._common_splits(candidate, other))
 
     def difference(self, candidate: Candidate, other: Candidate | None) -> tuple[float, float]:
-        """Returns the mean of a candidate (less another's, on the same splits) and its standard error, in 0..1.
+        """Returns the mean of a candidate (minus another's, on the same splits) and its standard error, in 0..1.
 
-        Every held-out sample counts once, with its mean over the repeats; the error is that from sample to sample.
+        Every held-out sample counts once, with its mean over the repeats; the error is over samples.
         """
         total, count = torch.zeros(2, len(self.samples), dtype=torch.float64)
-        for n in range(self.size):
-            if (candidate, n) in self.right and (other or candidate, n) in self.right:
-                places, value = self.split(n).places, self.right[candidate, n].double()
-                total[places] += value - (self.right[other, n].double() if other else 0)
-                count[places] += 1
-        judged = count > 0
-        if not judged.any():
+        for number in self._common_splits(candidate, other or candidate):
+            index, value = self.split(number).held_out_index, self._correct[candidate, number].double()
+            total[index] += value - (self._correct[other, number].double() if other else 0)
+            count[index] += 1
+        evaluated = count > 0
+        if not evaluated.any():
             return math.nan, math.nan
-        d, y = total[judged] / count[judged], self.samples.y[judged]
-        weight = 1 / torch.bincount(y)[y] if self.metric == "balanced_accuracy" else torch.ones(len(d))
+        d, y = total[evaluated] / count[evaluated], self.samples.y[evaluated]
+        balanced = self.search.metric == "balanced_accuracy"
+        weight = 1 / torch.bincount(y)[y] if balanced else torch.ones(len(d))
         weight = (weight / weight.sum()).double()
         mean = (weight * d).sum()
-        spread = (weight.square() * (d - mean).square()).sum() * len(d) / max(1, len(d) - 1)
-        return float(mean), float(spread.sqrt())
+        variance = (weight.square() * (d - mean).square()).sum() * len(d) / max(1, len(d) - 1)
+        return float(mean), float(variance.sqrt())
 
-    def trial(self, candidate: Candidate) -> Trial:
+    def score(self, candidate: Candidate) -> CandidateScore:
+        """Returns how a candidate scored so far."""
         mean, _ = self.difference(candidate, None)
         gain, error = self.difference(candidate, NONE)
-        seconds = sum(self.seconds.get(candidate, []))
-        return Trial(candidate.name, 100 * mean, 100 * gain, 100 * error, self.done(candidate), seconds)
+        seconds = sum(self._seconds.get(candidate, []))
+        return CandidateScore(candidate.name, 100 * mean, 100 * gain, 100 * error, self.n_splits(candidate), seconds)
+
+    def _common_splits(self, candidate: Candidate, other: Candidate) -> list[int]:
+        numbers = range(self.search.splits)
+        return [n for n in numbers if (candidate, n) in self._correct and (other, n) in self._correct]
+
+    def _make_split(self, number: int) -> Split:
+        from sklearn.model_selection import StratifiedKFold
+
+        repeat, fold = divmod(number, self.search.folds)
+        y = self.samples.y.numpy()
+        random_state = seeds.derive(self.search.seed, 1, repeat) % 2**32
+        folds = StratifiedKFold(self.search.folds, shuffle=True, random_state=random_state)
+        with warnings.catch_warnings():
+            # A class with fewer samples than folds is absent from some held-out parts, which is fine.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            train_index, test_index = (torch.as_tensor(part) for part in list(folds.split(y, y))[fold])
+        # An augmenter needs two samples of every class: if only one is left, it is used twice.
+        train_y = self.samples.y[train_index]
+        single = train_index[torch.bincount(train_y)[train_y] == 1]
+        run_seed = seeds.derive(self.search.seed, 2, number) % 2**31
+        run = SeedRun(self.samples[torch.cat([train_index, single])], run_seed, self.search.settings)
+        return Split(run, self.samples[test_index], test_index)
+
+    def _train(self, candidate: Candidate, number: int, trains_vae: bool) -> None:
+        split, for_network = self.split(number), self.classifier.is_network
+        context = split.run.context(self.classifier)
+        if trains_vae:
+            start = time.monotonic()
+            context.augmenter()
+            self.vae_seconds.append(time.monotonic() - start)
+        start = time.monotonic()
+        method = candidate.method(for_network, self.search.classical)
+        if for_network:
+            deadline = self.search.deadline - max(self.vae_seconds, default=0.0)
+            method = replace(method, stages=(_Deadline(deadline), *method.stages))
+        predict = runs.fit_classifier(context, method).predict
+        self._correct[candidate, number] = predict(split.held_out.x) == split.held_out.y
+        self._seconds.setdefault(candidate, []).append(time.monotonic() - start)
 
 
+@dataclass(frozen=True)
 class _Deadline(Stage):
-    """Ends a training when the time is over."""
+    """Aborts a training when the time is up."""
 
-    def __init__(self, ends: float) -> None:
-        self.ends = ends
+    deadline: float
 
-    def fit(self, job: Job) -> Transform:
-        def look(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-            if time.monotonic() > self.ends:
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        def check_deadline(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            if time.monotonic() > self.deadline:
                 raise OutOfTime
             return x, t
 
-        return look
+        return check_deadline
