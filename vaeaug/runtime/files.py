@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vaeaug.runtime import checks
 
-FORMAT = 1
+FORMAT = 2
 
 
 def never_replace(path: Path) -> bool:

@@ -47,7 +47,7 @@ def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = S
     bank = augmenter.bank_
     _images_only(bank)
     labels = torch.arange(columns) % len(bank.samples.names)
-    parents = bank.kth_of_class(labels, torch.arange(columns) // len(bank.samples.names))
+    parents = bank.class_index.kth_of_class(labels, torch.arange(columns) // len(bank.samples.names))
     x, y = bank.samples.x[parents], bank.samples.y[parents]
     own: Any = augmenter.perturb
     rows = [("real", unit(bank, x))]
@@ -77,7 +77,7 @@ def schemes(augmenter: Augmenter, perturbations: Sequence[Any], columns: int = 1
     bank = augmenter.bank_
     _images_only(bank)
     labels = torch.arange(columns) % len(bank.samples.names)
-    parents = bank.kth_of_class(labels, torch.zeros_like(labels))
+    parents = bank.class_index.kth_of_class(labels, torch.zeros_like(labels))
     x, y = bank.samples.x[parents], bank.samples.y[parents]
     rows = [("real", unit(bank, x))]
     for perturb in perturbations:
