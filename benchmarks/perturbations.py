@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vaeaug import Augmenter
-from vaeaug.bench.report import gallery, page
+from vaeaug.bench.report import gallery
+from vaeaug.bench.report.figures import save_png
 from vaeaug.data import load, subset
 from vaeaug.perturb import PERTURBATIONS
 
@@ -17,8 +18,7 @@ PER_CLASS, STEPS, SEED = 100, 3000, 0
 if __name__ == "__main__":
     fitted = Augmenter().fit(subset(load("fashion-mnist"), PER_CLASS, SEED), steps=STEPS, seed=SEED)
     for name, scheme in PERTURBATIONS.items():
-        # Interpolate and Prior end at 1; the others go as far as one likes.
-        scales = (0.25, 0.5, 1.0) if name in ("Interpolate", "Prior") else (0.5, 1.0, 2.0)
+        scales = (0.25, 0.5, 1.0) if scheme.max_scale == 1 else (0.5, 1.0, 2.0)
         unit = fitted.using(perturb=replace(scheme(), scale=1.0))
         family, _ = gallery.gallery(unit, scales=scales, seed=SEED)
-        page.save_png(family, OUT / f"{name.lower()}.png")
+        save_png(family, OUT / f"{name.lower()}.png")

@@ -6,9 +6,10 @@ python benchmarks/readme.py
 from pathlib import Path
 
 from vaeaug import InputError
+from vaeaug.bench.analysis.comparisons import BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.methods import ANY_CLASS, JOINED, RECIPE
 from vaeaug.bench.report import wording
-from vaeaug.bench.report.page import in_words
+from vaeaug.bench.report.page import describe_regime
 from vaeaug.bench.results import Result, read
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ def rows_of(name: str) -> list[Result]:
 def block() -> str:
     """Returns the text between the marks."""
     rows = rows_of(HEADLINE)
-    lines = [wording.table(rows, arms=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
+    lines = [wording.table(rows, methods=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
     return "\n".join([BEGIN, *lines, *_regimes(), END])
 
 
@@ -58,7 +59,7 @@ def _missing(name: str) -> str:
 
 
 def _told(rows: list[Result]) -> list[str]:
-    found = [c for rival in ("classical", "classical + mixup") for c in wording.by_rival(rows).get(rival, ())]
+    found = [c for rival in ("classical", "classical + mixup") for c in comparisons_by_baseline(rows).get(rival, ())]
     return [f"- {wording.sentence(c)}" for c in found if c.arm in NOW]
 
 
@@ -69,7 +70,7 @@ def _regimes() -> list[str]:
     for name, rows in sorted(there.items(), key=lambda one: [(row.data, row.samples, one[0]) for row in one[1][:1]]):
         # On more seeds, or beside other arms, stands what is in two tables.
         elsewhere = {row.arm for row in rows_of(f"{name}-judged")}
-        found = wording.by_rival(rows)
+        found = comparisons_by_baseline(rows)
         for arm, classifier in (*((arm, "cnn") for arm in (*NOW, f"classical + {FILLS}")), (FILLS, "forest")):
             if arm in elsewhere or name.endswith("-unlabelled") != arm.endswith("unlabelled"):
                 continue
@@ -77,9 +78,9 @@ def _regimes() -> list[str]:
             told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == kinds}
             if told:
                 one = next(iter(told.values()))
-                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", wording.BEST)]
+                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", BEST)]
                 steps = f"{max(row.steps for row in rows):,}" if classifier == "cnn" else ""
-                where = f"[{one.data}, {in_words(one.regime)}](docs/results.md#{name})"
+                where = f"[{one.data}, {describe_regime(one.regime)}](docs/results.md#{name})"
                 called = arm if classifier == "cnn" else f"{classifier}: {arm}"
                 lines.append((where, steps, called, str(one.seeds), *(part for cell in cells for part in cell)))
     if len(lines) == 1:
@@ -88,18 +89,18 @@ def _regimes() -> list[str]:
     return ["", head, "|" + " --- |" * len(lines[0]), *told]
 
 
-def _cell(told: wording.Contrast | None) -> tuple[str, str]:
-    return ("", "") if told is None else (f"{told.mean:+.1f} [{told.low:+.1f}, {told.high:+.1f}]", told.verdict)
+def _cell(told: Comparison | None) -> tuple[str, str]:
+    return ("", "") if told is None else (f"{told.mean:+.1f} [{told.low:+.1f}, {told.high:+.1f}]", told.outcome)
 
 
 def everywhere() -> list[str]:
     """Returns the tally of every table's verdicts on our arms, and where they lose."""
     tables = [path.parent.name for path in sorted(RESULTS.glob("*/rows.csv"))]
     rows = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
-    found = [c for group in wording.by_rival(rows).values() for c in group if c.arm in OURS]
-    lines = [f"- {line}" for _, line in wording.tally(found)]
-    worse = [c for c in found if c.verdict == "hurts"]
-    return lines + [f"- Loses: {c.data}, {in_words(c.regime)}, {wording.sentence(c)}" for c in worse]
+    found = [c for group in comparisons_by_baseline(rows).values() for c in group if c.arm in OURS]
+    lines = [f"- {line}" for _, line in wording.count_outcomes(found)]
+    worse = [c for c in found if c.outcome == "hurts"]
+    return lines + [f"- Loses: {c.data}, {describe_regime(c.regime)}, {wording.sentence(c)}" for c in worse]
 
 
 def updated(readme: str) -> str:

@@ -13,6 +13,7 @@ import readme
 from readme import RESULTS, ROOT, rows_of
 
 from vaeaug.bench import compare, regimes
+from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
 from vaeaug.bench.compare import Settings
 from vaeaug.bench.methods import ANY_CLASS, HARDEST_MIXED, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
 from vaeaug.bench.report import gallery, page, wording
@@ -112,9 +113,9 @@ TABLES = {
     "fashion-mnist-50": Table("fashion-mnist", 50, (("cnn", SHORT), ("forest", FOREST))),
     "fashion-mnist-100": Table("fashion-mnist", 100, (("cnn", SHORT),)),
     "fashion-mnist-lopsided-small": Table(
-        "fashion-mnist", "lopsided-small", (("cnn", BALANCED), ("forest", LOPSIDED_FOREST))
+        "fashion-mnist", "imbalanced-small", (("cnn", BALANCED), ("forest", LOPSIDED_FOREST))
     ),
-    "fashion-mnist-lopsided": Table("fashion-mnist", "lopsided", (("cnn", PUBLISHED),)),
+    "fashion-mnist-lopsided": Table("fashion-mnist", "imbalanced", (("cnn", PUBLISHED),)),
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, FEW, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, EVERY_RECIPE, JUDGED),
@@ -176,7 +177,7 @@ def borrow(name: str) -> None:
     wanted = {(kind, arm, seed) for kind, arms_ in table.cells for arm in arms_ for seed in table.seeds}
     there = {row.cell for row in rows_of(name)}
     for row in (row for other in TABLES if other != name for row in rows_of(other)):
-        alike = (row.data, row.regime) == (table.data, regimes.text(table.per_class))
+        alike = (row.data, row.regime) == (table.data, str(regimes.Regime.of(table.per_class)))
         trained = row.steps in (0, table.settings.steps)
         if alike and trained and (row.classifier, row.arm, row.seed) in wanted and row.cell not in there:
             append(path, row)
@@ -207,8 +208,8 @@ def document() -> str:
             continue
         seeds = sorted({row.seed for row in rows})
         steps = "" if table.settings == Settings() else f", {table.settings.steps:,} steps"
-        head = f"{page.in_words(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
-        rivals = wording.rivals_named(rows)
+        head = f"{page.describe_regime(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
+        rivals = wording.describe_best_baselines(rows)
         parts += [
             f"## {name}",
             f"{table.data}, {head}: [rows](../benchmarks/results/{name}/rows.csv), "
@@ -218,9 +219,9 @@ def document() -> str:
         ]
         worse = [
             c
-            for found in wording.by_rival(rows).values()
+            for found in comparisons_by_baseline(rows).values()
             for c in found
-            if c.arm in readme.OURS and c.verdict == "hurts"
+            if c.arm in readme.OURS and c.outcome == "hurts"
         ]
         if worse:
             parts.append("\n".join(f"- Loses: {wording.sentence(c)}" for c in worse))
@@ -241,7 +242,7 @@ def promise() -> list[str]:
         c
         for name in TABLES
         if name.endswith("-tuned") and (rows := rows_of(name))
-        for c in wording.by_rival(rows).get("none", ())
+        for c in comparisons_by_baseline(rows).get("none", ())
     ]
     gains = {arm: [c.mean for c in found if c.arm == arm] for arm in TUNED[1:]}
     if not all(gains.values()):
@@ -265,12 +266,12 @@ def _page(name: str, rows: Sequence[Result], pool: Samples, parts: Sequence[str]
     table = TABLES[parts[0]]
     grids = []
     if pool.x.ndim == 4:
-        first = regimes.drawn(pool, table.per_class, rows[0].seed)
+        first = regimes.draw_subset(pool, table.per_class, rows[0].seed)
         grids = gallery.gallery(compare.augmenter_of(first, rows[0].seed, table.settings))
     shared = {"tables": ", ".join(parts), "settings": repr(table.settings)}
     names = {table.data: pool.names}
     path = RESULTS / name / "report.html"
-    page.write(path, rows, grids, shared, focus=(*readme.OURS, "vae", "tuned"), names=names)
+    page.write(path, rows, grids, shared, highlight=(*readme.OURS, "vae", "tuned"), class_names=names)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from vaeaug.bench.stages.joined import Joined
 
 import vaeaug.bench.runs as room
 from vaeaug import Extrapolate, InputError, Interpolate
@@ -22,7 +23,6 @@ from vaeaug.bench.results import read
 from vaeaug.bench.stages.base import Synthetic
 from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.bench.stages.controls import Components, PixelNoise, Repeat
-from vaeaug.bench.stages.joined import Joined
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.data.classical import Classical

@@ -117,10 +117,10 @@ def test_what_is_advised_is_told_wherever_it_was_judged_and_what_a_search_made_o
         ("digits-2", "3", tables.JOINED, "2"),
         ("digits-3-judged", "3", tables.JOINED, "2"),
     ]
-    contrast = readme.wording.by_rival(readme.rows_of("digits-2"))["classical"]
+    contrast = readme.comparisons_by_baseline(readme.rows_of("digits-2"))["classical"]
     (mean,) = (c.mean for c in contrast if c.arm == tables.JOINED)
     assert f"{mean:+.1f} [" in rows[0][4]
-    gains = readme.wording.by_rival(readme.rows_of("wine-4-tuned"))["none"]
+    gains = readme.comparisons_by_baseline(readme.rows_of("wine-4-tuned"))["none"]
     doc = (tmp_path / "results.md").read_text()
     words = "; ".join(f"{arm} {next(c.mean for c in gains if c.arm == arm):+.2f}" for arm in ("vae", "duplicates"))
     assert f"Mean gain over none in 1 cells, in points: {words}." in doc

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from vaeaug.bench.compare import compare, official_split
 from vaeaug.bench.methods import CLASSICAL
 from vaeaug.bench.report import wording
-from vaeaug.bench.report.page import in_words
+from vaeaug.bench.report.page import describe_regime
 from vaeaug.bench.results import Result, read
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.base import Stage
@@ -102,7 +102,7 @@ def write() -> None:
         for (data, regime, steps), rows in regimes.items():
             rows.sort(key=lambda row: row.seed)
             trained = f", {steps:,} steps" if steps else ""
-            parts += ["", f"{data}, {in_words(regime)}{trained}", "", wording.table(rows)]
+            parts += ["", f"{data}, {describe_regime(regime)}{trained}", "", wording.table(rows)]
     (HERE / "README.md").write_text("\n".join(parts) + "\n")
 
 

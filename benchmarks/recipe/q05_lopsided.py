@@ -67,4 +67,4 @@ ARMS = (
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, "lopsided-small", range(4)),))
+    answer(__file__, (Question(ARMS, "imbalanced-small", range(4)),))

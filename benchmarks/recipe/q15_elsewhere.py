@@ -37,6 +37,6 @@ if __name__ == "__main__":
         (
             Question(ON_DIGITS, 5, range(6), data="digits"),
             Question(ON_DIGITS, 10, range(6), data="digits"),
-            Question(LOPSIDED, "lopsided-small", range(4)),
+            Question(LOPSIDED, "imbalanced-small", range(4)),
         ),
     )

@@ -32,4 +32,4 @@ ARMS = (
 )
 
 if __name__ == "__main__":
-    answer(__file__, (Question(ARMS, "lopsided-small", range(4), ("forest",)),))
+    answer(__file__, (Question(ARMS, "imbalanced-small", range(4), ("forest",)),))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaeaug.augmenter.residuals import ParentResiduals, ResidualCache, compute_residuals
 from vaeaug.augmenter.streams import Stream
-from vaeaug.data.images import as_pictures
+from vaeaug.data.images import from_pil
 from vaeaug.data.samples import as_tensor, unit_float
 from vaeaug.models.codec import CHUNK
 from vaeaug.models.training import ShuffledIndices
@@ -172,7 +172,7 @@ def as_samples_like(near: Any, bank: Bank) -> Tensor:
         InputError: If the samples have another shape.
     """
     event_shape = bank.samples.event_shape
-    images = as_pictures(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
+    images = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
     if images is None:
         x = as_tensor("near", near)
     else:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data.images import read_images
+from vaeaug.data.images import is_image_file, read_images
 from vaeaug.data.loading import NAMES, load
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.filters.cross_fitted import CrossFitted
@@ -31,7 +31,6 @@ NEIGHBOURS = 25  # the nearest unlabelled samples of a labelled one that may be 
 FOLDS = 5
 SEARCH_BLOCK = 256  # labelled samples whose distances to all unlabelled ones are in memory together
 TEACHER_STREAM = 3  # the random stream of the teachers, under the seed of `fit`
-PICTURES = ".png .jpg .jpeg .bmp .tif .tiff .webp"
 
 
 def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
@@ -134,11 +133,7 @@ def _concatenate(batches: Iterable[Any]) -> Tensor:
 
 def _from_path(path: str | Path, samples: Samples) -> Tensor:
     folder = Path(path)
-    if (
-        str(path) not in NAMES
-        and folder.is_dir()
-        and any(f.suffix.lower() in PICTURES.split() for f in folder.iterdir())
-    ):
+    if str(path) not in NAMES and folder.is_dir() and any(map(is_image_file, folder.iterdir())):
         return read_images(folder, samples.event_shape[0])
     return load(path).x
 

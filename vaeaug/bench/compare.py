@@ -24,7 +24,8 @@ from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.loading import as_samples, load
-from vaeaug.data.samples import Samples, split
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.checks import renamed
@@ -189,7 +190,7 @@ def _as_list(classifiers: Any) -> list[Any]:
 
 
 def _check_counts(train_data: Samples, per_class: RegimeLike, halved: bool) -> None:
-    requested = regimes.counts(per_class, len(train_data.names))
+    requested = regimes.class_counts(per_class, len(train_data.names))
     short = [(label, count) for label, count in enumerate(train_data.counts) if count < max(requested)]
     checks.check_number("per_class", min(requested), 1, whole=True)
     if halved and isinstance(per_class, int) and short:
@@ -197,12 +198,12 @@ def _check_counts(train_data: Samples, per_class: RegimeLike, halved: bool) -> N
         got = f"{count} of class {label} ({train_data.names[label]}): half of the data is held out for the test"
         remedy = f"ask for {count} or fewer per class, or pass test data of your own (--test on the command line)"
         checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
-    checks.check_class_counts(regimes.drawn(train_data, per_class, 0).counts)
+    checks.check_class_counts(regimes.draw_subset(train_data, per_class, 0).counts)
 
 
 def _check_unlabelled(methods: Sequence[Method], train_data: Samples, per_class: RegimeLike) -> None:
     count = max((stage.unlabelled_count for method in methods for stage in method.stages), default=0)
-    available = len(train_data) - sum(regimes.counts(per_class, len(train_data.names)))
+    available = len(train_data) - sum(regimes.class_counts(per_class, len(train_data.names)))
     if count > available:
         got = f"{available} in the data to train on"
         checks.refuse(f"{count} samples outside the training subset", got, "ask for fewer, or pass more data")
@@ -254,7 +255,7 @@ def _run_all(plan: _Plan, seeds: tuple[int, ...], path: Path | None, n_jobs: int
 
 
 def _run_seed(plan: _Plan, existing: dict[tuple[str, ...], Result], first_seed: int, seed: int) -> Iterator[Result]:
-    subset = regimes.drawn(plan.train_data, plan.per_class, seed)
+    subset = regimes.draw_subset(plan.train_data, plan.per_class, seed)
     seed_run = SeedRun(subset, seed, plan.settings, plan.train_data)
     for classifier, method in plan.conditions:
         result = _run(plan, seed_run, classifier, method, existing)
@@ -279,7 +280,7 @@ def _run(
     existing: dict[tuple[str, ...], Result],
 ) -> Result:
     setup = setup_digest(method, plan.settings, plan.test_digest, classifier)
-    regime, subset = regimes.text(plan.per_class), seed_run.subset_digest
+    regime, subset = str(regimes.Regime.of(plan.per_class)), seed_run.subset_digest
     key = (plan.name, regime, classifier.name, method.name, str(seed_run.seed), subset, setup)
     if key in existing:
         return existing[key]
@@ -289,7 +290,7 @@ def _run(
     trained = runs.fit_classifier(seed_run.context(classifier), method)
     # A generator is trained by the first method that needs it; its seconds are listed apart, for every such method.
     seconds = time.perf_counter() - start - (shared.total_seconds - shared_before)
-    metrics = runs.judge(trained.predict, plan.test_data)
+    metrics = runs.judge(trained, plan.test_data)
     return Result(
         data=plan.name,
         regime=regime,

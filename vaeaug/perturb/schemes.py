@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,9 +21,10 @@ PRIOR_WEIGHT = 20  # weight of the other classes with pairs_from="shrunk", in sa
 
 
 class Perturbation(ABC):
-    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale`."""
+    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale`, from 0 to the class's `max_scale`."""
 
     scale: float
+    max_scale: ClassVar[float] = float("inf")
 
     @abstractmethod
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
@@ -36,7 +38,7 @@ class Perturbation(ABC):
         """
 
     def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0)
+        checks.check_number("scale", self.scale, 0, self.max_scale)
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,10 @@ class Interpolate(Perturbation):
 
     scale: float = 1.0
     neighbours: int | None = None
+    max_scale: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0, 1)
+        super().__post_init__()
         _check_neighbours(self.neighbours)
 
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
@@ -166,9 +169,7 @@ class Prior(Perturbation):
     """
 
     scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0, 1)
+    max_scale: ClassVar[float] = 1.0
 
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
         return (1 - self.scale**2) ** 0.5 * q.mean + self.scale * _noise(q, generator)

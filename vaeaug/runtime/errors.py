@@ -51,7 +51,7 @@ def warn(message: str) -> None:
 
 
 def renamed(**names: str) -> Callable[[F], F]:
-    """Creates a decorator of functions and classes that refuses the old names of renamed arguments with one clear error.
+    """Creates a decorator of functions and classes that refuses old names of arguments with one clear error.
 
     Arguments:
         names: The new name of each argument, by its old name.

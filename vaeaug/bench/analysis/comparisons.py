@@ -1,45 +1,46 @@
-"""Rows -> means and paired differences of arms, with intervals, tests and verdicts. Pure functions of rows."""
+"""Results -> means and paired differences of methods, with intervals, tests and outcomes. Pure functions of results."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vaeaug.bench.analysis import statistics
+from vaeaug.bench.regimes import Regime
 from vaeaug.bench.results import Result
 from vaeaug.runtime import checks
 
-RIVALS = ("none", "classical", "classical + mixup")  # what everything is compared with, where it was run
-BEST = "the best rival"
-CHEAP = ("none", "classical", "mixup", "cutmix", "cutout", "oversampling", "class weights", "smote", "label smoothing")
-CONTROLS = ("reconstruction only", "pixel noise", "pca", "duplicates")
+BASELINES = ("none", "classical", "classical + MixUp")  # every method is compared with these, where they were run
+BEST = "the best baseline"
 
-Cell = tuple[str, str, str, str]  # data, regime, classifier, arm
-Cells = dict[Cell, dict[int, Result]]
+CaseKey = tuple[str, str, str]  # data, regime, classifier
+GroupKey = tuple[str, str, str, str]  # data, regime, classifier, method
+Groups = dict[GroupKey, dict[int, Result]]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The mean of one arm over the seeds, in points (percent), with a 95 % t-interval, and its cost.
+    """The mean of one method over the seeds, in points (percent), with a 95 % t-interval, and its cost.
 
     Arguments:
-        data, regime, classifier, arm: The cell.
-        mean, low, high: Of the metric.
-        seeds: How many.
-        metric: The name of what the cell is judged by.
-        macro_f1: Its mean, in points.
-        mcc: The mean of Matthews' coefficient, in -1..1.
-        vae_seconds, train_seconds: Mean seconds per seed: training the VAE, if any, and the classifier.
+        data, regime, classifier, method: What was run.
+        kind: The kind of the method: `ours`, `baseline`, `control` or `generator`.
+        mean, low, high: The mean of the metric and the ends of its interval; NaN ends for one seed.
+        seeds: The number of seeds.
+        metric: The name of the metric, a field of `Result`.
+        macro_f1: The mean macro-F1, in points.
+        mcc: The mean Matthews correlation coefficient, in -1..1.
+        vae_seconds, train_seconds: Mean seconds per seed for training the VAE, if any, and the classifier.
     """
 
     data: str
     regime: str
     classifier: str
     method: str
+    kind: str
     mean: float
     low: float
     high: float
@@ -52,206 +53,227 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """All of them."""
+        """Mean seconds per seed, VAE and classifier together."""
         return self.vae_seconds + self.train_seconds
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """The paired difference of an arm to another, in points (percent).
+class Comparison:
+    """The paired difference of a method to another one, in points (percent).
 
     Arguments:
-        data, regime, classifier, arm, against: The cell and what it is compared with.
-        mean, low, high: Of the differences seed by seed, with a 95 % t-interval.
-        p: Of the paired t-test, corrected after Holm over the table: all arms and classifiers of a data set and regime.
+        data, regime, classifier, method: What was run.
+        kind: The kind of the method: `ours`, `baseline`, `control` or `generator`.
+        against: The method it is compared with.
+        mean, low, high: The mean of the differences seed by seed, with a 95 % t-interval; NaN ends for one seed.
+        p: The p-value of the paired t-test, corrected after Holm over the table: all methods and classifiers of a data set
+            and regime.
         seeds: The number of pairs.
-        verdict: `helps` or `hurts` where p < 0.05, `no effect` where not, `identical` where the two found the same on every
-            seed, `one seed` where nothing can be said.
-        raw: The p-value of the t-test alone.
-        signed_rank: That of Wilcoxon's test alone.
-        wins, ties, losses: The seeds on which the arm was above, level, below.
-        metric: What was compared.
-        best: Whether `against` was chosen as the best rival of the cell.
+        outcome: `helps` or `hurts` if p < 0.05, else `no effect`; `identical` if both methods have the same metrics and
+            confusion matrix on every seed; `one seed` if there is a single pair.
+        p_uncorrected: The p-value of the t-test before any correction.
+        p_signed_rank: The p-value of Wilcoxon's signed-rank test, not corrected.
+        wins, ties, losses: The numbers of seeds on which the method was above, level, below.
+        metric: The name of the metric, a field of `Result`.
+        is_best_baseline: Whether `against` was chosen as the best baseline of the case.
     """
 
     data: str
     regime: str
     classifier: str
     method: str
+    kind: str
     against: str
     mean: float
     low: float
     high: float
     p: float
     seeds: int
-    verdict: str
-    raw: float
-    signed_rank: float
+    outcome: str
+    p_uncorrected: float
+    p_signed_rank: float
     wins: int
     ties: int
     losses: int
     metric: str
-    best: bool = False
-
-
-def lopsided(regime: str) -> bool:
-    """Returns whether the classes of a regime have different counts."""
-    return len(set(regime.split("/"))) > 1
+    is_best_baseline: bool = False
 
 
 def metric_of(regime: str) -> str:
-    """Returns what a regime is judged by: accuracy, or balanced accuracy where it is lopsided."""
-    return "balanced_accuracy" if lopsided(regime) else "accuracy"
+    """Returns the metric of a regime: accuracy, or balanced accuracy if the classes are imbalanced."""
+    return "balanced_accuracy" if Regime.parse(regime).is_imbalanced else "accuracy"
 
 
-def kind(method: str) -> str:
-    """Returns `rival` for a cheap arm, `control`, `vae` for the library's own, or `peer` for any other."""
-    parts = re.sub(r", .*", "", method).split(" + ")
-    if all(part in CHEAP for part in parts):
-        return "rival"
-    if any(part in CONTROLS for part in parts):
-        return "control"
-    return "vae" if re.search(r"\b(vae|tuned)\b", method) else "peer"
+def group_results(results: Iterable[Result]) -> Groups:
+    """Returns the results by data set, regime, classifier and method, then by seed, in the order of the results."""
+    groups: Groups = {}
+    for result in results:
+        key = (result.data, result.regime, result.classifier, result.method)
+        groups.setdefault(key, {})[result.seed] = result
+    return groups
 
 
-def cells(rows: Iterable[Result]) -> Cells:
-    """Returns the rows of each cell by seed, in the order of the rows."""
-    found: Cells = {}
-    for row in rows:
-        found.setdefault((row.data, row.regime, row.classifier, row.method), {})[row.seed] = row
-    return found
-
-
-def summaries(rows: Iterable[Result], metric: str | None = None) -> list[Summary]:
-    """Returns one summary per arm, classifier, regime and data set, in the order of the rows.
+def summaries(results: Iterable[Result], metric: str | None = None) -> list[Summary]:
+    """Returns one summary per method, classifier, regime and data set, in the order of the results.
 
     Arguments:
-        rows: Of any cells.
-        metric: A field of the rows; by default what each regime is judged by.
+        results: Results of any runs.
+        metric: A field of `Result`; by default the metric of each regime.
     """
-    found = []
-    for cell, group in cells(rows).items():
-        name = metric or metric_of(cell[1])
-        mean, low, high = statistics.interval([100 * getattr(row, name) for row in group.values()])
-        others = [
-            float(np.mean([getattr(row, other) for row in group.values()]))
-            for other in ("macro_f1", "mcc", "vae_seconds", "train_seconds")
-        ]
-        found.append(Summary(*cell, mean, low, high, len(group), name, 100 * others[0], *others[1:]))
-    return found
+    return [_summary(key, list(group.values()), metric) for key, group in group_results(results).items()]
 
 
-def contrasts(rows: Iterable[Result], against: str = "none", metric: str | None = None) -> list[Contrast]:
-    """Returns the difference of every other arm to `against`, paired by seed and corrected over its table.
+def _summary(key: GroupKey, results: Sequence[Result], metric: str | None) -> Summary:
+    name = metric or metric_of(key[1])
 
-    Arguments:
-        rows: Of any cells.
-        against: The arm to compare with.
-        metric: A field of the rows; by default what each regime is judged by.
+    def mean(field: str) -> float:
+        return float(np.mean([getattr(result, field) for result in results]))
 
-    Raises:
-        InputError: If there are no rows of the arm `against`, or if paired rows saw different training subsets.
-    """
-    found = cells(rows)
-    if found and against not in {cell[3] for cell in found}:
-        checks.refuse(f"rows of the arm {against!r}", f"arms {sorted({c[3] for c in found})}", "run that arm, too")
-    return _corrected([_pair(found, cell, against, metric) for cell in found])
-
-
-def to_best(rows: Iterable[Result], metric: str | None = None) -> list[Contrast]:
-    """Returns the difference of every other arm to the best of the cheap rivals of its cell, chosen by its mean.
-
-    The choice is made on the seeds that are compared, so it favours the rival. For `helps` that is the safe side; where
-    the arm is below, its p-value is multiplied by the number of rivals to choose from (Bonferroni), so that `hurts` keeps its
-    level.
-
-    Arguments:
-        rows: Of any cells.
-        metric: A field of the rows; by default what each regime is judged by.
-
-    Raises:
-        InputError: If paired rows saw different training subsets.
-    """
-    found = cells(rows)
-    rivals = best_rivals(rows, metric)
-
-    def pair(cell: Cell) -> Contrast | None:
-        best, choices = rivals.get(cell[:3], ("", 0))
-        return _pair(found, cell, best, metric, choices)
-
-    return _corrected([pair(cell) for cell in found])
-
-
-def best_rivals(rows: Iterable[Result], metric: str | None = None) -> dict[tuple[str, str, str], tuple[str, int]]:
-    """Returns the cheap rival with the highest mean, and among how many, for each data set, regime and classifier.
-
-    Arguments:
-        rows: Of any cells.
-        metric: A field of the rows; by default what each regime is judged by.
-    """
-    groups: dict[tuple[str, str, str], list[Summary]] = {}
-    for s in summaries(rows, metric):
-        if kind(s.method) == "rival":
-            groups.setdefault((s.data, s.regime, s.classifier), []).append(s)
-    chosen = {}
-    for place, group in groups.items():
-        # A rival that was not run on all seeds is no rival yet.
-        whole = [s for s in group if s.seeds == max(other.seeds for other in group)]
-        chosen[place] = (max(whole, key=lambda s: s.mean).method, len(whole))
-    return chosen
-
-
-def by_rival(rows: Sequence[Result], metric: str | None = None) -> dict[str, list[Contrast]]:
-    """Returns the contrasts to each of `RIVALS` that was run, and to the best rival where there are three to choose from.
-
-    Arguments:
-        rows: Of any cells.
-        metric: A field of the rows; by default what each regime is judged by.
-    """
-    there = {row.method for row in rows}
-    found = {rival: contrasts(rows, rival, metric) for rival in RIVALS if rival in there}
-    if any(choices > 2 for _, choices in best_rivals(rows, metric).values()):
-        found[BEST] = to_best(rows, metric)
-    return {rival: told for rival, told in found.items() if told}
-
-
-def _pair(found: Cells, cell: Cell, against: str, metric: str | None, choices: int = 0) -> Contrast | None:
-    base = found.get((*cell[:3], against), {})
-    pairs = [(row, base[seed]) for seed, row in found[cell].items() if seed in base]
-    if cell[3] == against or not pairs:
-        return None
-    if any((row.subset, row.steps) != (other.subset, other.steps) for row, other in pairs):
-        expected = "paired rows of one training subset and number of steps"
-        checks.refuse(expected, f"different ones in {cell}", "run the seeds again")
-    name = metric or metric_of(cell[1])
-    d = [100 * (getattr(row, name) - getattr(other, name)) for row, other in pairs]
-    wins, losses = sum(x > statistics.SAME for x in d), sum(x < -statistics.SAME for x in d)
-    mean, low, high = statistics.interval(d)
-    raw = statistics.t_test(d)
-    p = min(1.0, raw * choices) if choices and mean < 0 and not math.isnan(raw) else raw
-    verdict = "identical" if all(_found(row) == _found(other) for row, other in pairs) else ""
-    counts = wins, len(d) - wins - losses, losses
-    return Contrast(
-        *cell, against, mean, low, high, p, len(d), verdict, raw, statistics.signed_rank(d), *counts, name, choices > 0
+    return Summary(
+        *key,
+        results[0].kind,
+        *statistics.interval([100 * getattr(result, name) for result in results]),
+        seeds=len(results),
+        metric=name,
+        macro_f1=100 * mean("macro_f1"),
+        mcc=mean("mcc"),
+        vae_seconds=mean("vae_seconds"),
+        train_seconds=mean("train_seconds"),
     )
 
 
-def _found(row: Result) -> tuple[object, ...]:
-    return row.accuracy, row.balanced_accuracy, row.macro_f1, row.mcc, row.confusion
+def comparisons(results: Iterable[Result], against: str = "none", metric: str | None = None) -> list[Comparison]:
+    """Returns the difference of every other method to `against`, paired by seed and corrected over its table.
+
+    Arguments:
+        results: Results of any runs.
+        against: The method to compare with.
+        metric: A field of `Result`; by default the metric of each regime.
+
+    Raises:
+        InputError: If there are no results of the method `against`, or if paired results have different training subsets.
+    """
+    groups = group_results(results)
+    methods = {key[3] for key in groups}
+    if groups and against not in methods:
+        remedy = "run that method as well"
+        checks.refuse(f"results of the method {against!r}", f"methods {sorted(methods)}", remedy)
+    return _corrected([_compare(groups, key, against, metric) for key in groups])
 
 
-def _corrected(pairs: Sequence[Contrast | None]) -> list[Contrast]:
-    told = [pair for pair in pairs if pair is not None]
+def compare_to_best_baseline(results: Iterable[Result], metric: str | None = None) -> list[Comparison]:
+    """Returns the difference of every other method to the best baseline of its case, chosen by its mean.
+
+    The baseline is chosen on the seeds that are compared, which favours it. For `helps` that is conservative; if the
+    method is below, its p-value is multiplied by the number of baselines to choose from (Bonferroni), so that `hurts` keeps
+    its level.
+
+    Arguments:
+        results: Results of any runs.
+        metric: A field of `Result`; by default the metric of each regime.
+
+    Raises:
+        InputError: If paired results have different training subsets.
+    """
+    groups = group_results(results)
+    baselines = best_baselines(results, metric)
+
+    def compare(key: GroupKey) -> Comparison | None:
+        baseline, choices = baselines.get(key[:3], ("", 0))
+        return _compare(groups, key, baseline, metric, choices)
+
+    return _corrected([compare(key) for key in groups])
+
+
+def best_baselines(results: Iterable[Result], metric: str | None = None) -> dict[CaseKey, tuple[str, int]]:
+    """Returns the baseline with the highest mean, and the number of baselines, of each data set, regime and classifier.
+
+    Only baselines that were run on all seeds count.
+
+    Arguments:
+        results: Results of any runs.
+        metric: A field of `Result`; by default the metric of each regime.
+    """
+    cases: dict[CaseKey, list[Summary]] = {}
+    for s in summaries(results, metric):
+        if s.kind == "baseline":
+            cases.setdefault((s.data, s.regime, s.classifier), []).append(s)
+    best = {}
+    for case, baselines in cases.items():
+        most_seeds = max(s.seeds for s in baselines)
+        complete = [s for s in baselines if s.seeds == most_seeds]
+        best[case] = (max(complete, key=lambda s: s.mean).method, len(complete))
+    return best
+
+
+def comparisons_by_baseline(results: Sequence[Result], metric: str | None = None) -> dict[str, list[Comparison]]:
+    """Returns the comparisons with each of `BASELINES` that was run, and with the best baseline of three or more.
+
+    Arguments:
+        results: Results of any runs.
+        metric: A field of `Result`; by default the metric of each regime.
+    """
+    methods = {result.method for result in results}
+    by_baseline = {name: comparisons(results, name, metric) for name in BASELINES if name in methods}
+    if any(choices > 2 for _, choices in best_baselines(results, metric).values()):
+        by_baseline[BEST] = compare_to_best_baseline(results, metric)
+    return {name: group for name, group in by_baseline.items() if group}
+
+
+def _compare(groups: Groups, key: GroupKey, against: str, metric: str | None, choices: int = 0) -> Comparison | None:
+    """Returns a comparison before Holm's correction; its outcome is empty unless the two are identical."""
+    baseline = groups.get((*key[:3], against), {})
+    pairs = [(result, baseline[seed]) for seed, result in groups[key].items() if seed in baseline]
+    if key[3] == against or not pairs:
+        return None
+    if any((result.subset, result.steps) != (other.subset, other.steps) for result, other in pairs):
+        expected = "paired results of one training subset and number of steps"
+        checks.refuse(expected, f"different ones in {key}", "run the seeds again")
+    name = metric or metric_of(key[1])
+    differences = [100 * (getattr(result, name) - getattr(other, name)) for result, other in pairs]
+    mean, low, high = statistics.interval(differences)
+    p = p_uncorrected = statistics.t_test(differences)
+    if choices and mean < 0 and not math.isnan(p):
+        p = min(1.0, p * choices)
+    wins = sum(d > statistics.TIE_TOLERANCE for d in differences)
+    losses = sum(d < -statistics.TIE_TOLERANCE for d in differences)
+    return Comparison(
+        *key,
+        kind=pairs[0][0].kind,
+        against=against,
+        mean=mean,
+        low=low,
+        high=high,
+        p=p,
+        seeds=len(pairs),
+        outcome="identical" if all(_scores(result) == _scores(other) for result, other in pairs) else "",
+        p_uncorrected=p_uncorrected,
+        p_signed_rank=statistics.signed_rank(differences),
+        wins=wins,
+        ties=len(pairs) - wins - losses,
+        losses=losses,
+        metric=name,
+        is_best_baseline=choices > 0,
+    )
+
+
+def _scores(result: Result) -> tuple[object, ...]:
+    return result.accuracy, result.balanced_accuracy, result.macro_f1, result.mcc, result.confusion
+
+
+def _corrected(pairs: Sequence[Comparison | None]) -> list[Comparison]:
+    """Returns the comparisons with p-values corrected after Holm, table by table, and their outcomes."""
+    uncorrected = [pair for pair in pairs if pair is not None]
     tables: dict[tuple[str, str], list[int]] = {}
-    for i, c in enumerate(told):
+    for i, c in enumerate(uncorrected):
         tables.setdefault((c.data, c.regime), []).append(i)
     p: dict[int, float] = {}
     for table in tables.values():
-        p.update(zip(table, statistics.holm([told[i].p for i in table]), strict=True))
-    return [replace(c, p=p[i], verdict=c.verdict or _verdict(p[i], c.mean)) for i, c in enumerate(told)]
+        p.update(zip(table, statistics.holm([uncorrected[i].p for i in table]), strict=True))
+    return [replace(c, p=p[i], outcome=c.outcome or _outcome(p[i], c.mean)) for i, c in enumerate(uncorrected)]
 
 
-def _verdict(p: float, mean: float) -> str:
+def _outcome(p: float, mean: float) -> str:
     if math.isnan(p):
         return "one seed"
     if p >= 1 - statistics.LEVEL:

@@ -1,4 +1,4 @@
-"""Confusion counts of rows -> what changes class by class. Pure functions of rows."""
+"""Confusion matrices of results -> how they differ between methods, class by class. Pure functions of results."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaeaug.bench.analysis import statistics
-from vaeaug.bench.analysis.comparisons import Cell, cells
+from vaeaug.bench.analysis.comparisons import GroupKey, group_results
 from vaeaug.bench.results import Result
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
-    """What an arm finds otherwise than another, class by class, in points: the mean over paired seeds.
+class ConfusionDifference:
+    """The difference of two methods' confusion matrices in percent, in points: the mean over paired seeds.
 
     Arguments:
-        method, against: The two.
+        method, against: The two methods.
         seeds: The number of pairs.
-        matrix: `(K, K)`: of the samples of each true class (rows), how many more of a hundred are found as each class.
-        low, high: `(K,)`: the 95 % t-intervals of the diagonal, the changes of recall; not numbers for one seed.
+        matrix: The mean difference `(K, K)`, true classes in rows, predicted classes in columns.
+        low, high: The ends of the 95 % t-intervals of the diagonal, the differences in recall, `(K,)`; NaN for one seed.
     """
 
     method: str
@@ -32,31 +32,36 @@ class Change:
 
     @property
     def recall(self) -> np.ndarray:
-        """The change of the recall of each class `(K,)`."""
+        """The difference in the recall of each class, `(K,)`."""
         return self.matrix.diagonal()
 
 
-def shares(row: Result) -> np.ndarray:
-    """Returns the confusion matrix `(K, K)` in percent of each true class; zero for a class that is not in the test split."""
-    counts = np.array([line.split() for line in row.confusion.split("/")], float)
+def confusion_counts(result: Result) -> np.ndarray:
+    """Returns the confusion matrix of a result as counts `(K, K)`, true classes in rows, predicted classes in columns."""
+    return np.array([line.split() for line in result.confusion.split("/")], float)
+
+
+def confusion_percent(result: Result) -> np.ndarray:
+    """Returns the confusion matrix `(K, K)` in percent of each true class; zero for a class without test samples."""
+    counts = confusion_counts(result)
     return 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
 
 
-def changes(rows: Iterable[Result], against: str) -> dict[Cell, Change]:
-    """Returns the change of every other arm to `against`, where both have a seed in common.
+def confusion_differences(results: Iterable[Result], against: str) -> dict[GroupKey, ConfusionDifference]:
+    """Returns the difference of every other method to `against`, where both share a seed.
 
     Arguments:
-        rows: Of any cells.
-        against: The arm to compare with.
+        results: Results of any runs.
+        against: The method to compare with.
     """
-    groups = cells(rows)
-    found = {}
-    for cell, group in groups.items():
-        base = groups.get((*cell[:3], against), {})
-        pairs = [(row, base[seed]) for seed, row in group.items() if seed in base]
-        if cell[3] == against or not pairs:
+    groups = group_results(results)
+    differences = {}
+    for key, group in groups.items():
+        baseline = groups.get((*key[:3], against), {})
+        pairs = [(result, baseline[seed]) for seed, result in group.items() if seed in baseline]
+        if key[3] == against or not pairs:
             continue
-        d = np.stack([shares(row) - shares(other) for row, other in pairs])
-        ends = np.array([statistics.interval(d[:, k, k].tolist()) for k in range(d.shape[1])])
-        found[cell] = Change(cell[3], against, len(pairs), d.mean(0), ends[:, 1], ends[:, 2])
-    return found
+        d = np.stack([confusion_percent(result) - confusion_percent(other) for result, other in pairs])
+        intervals = np.array([statistics.interval(d[:, k, k].tolist()) for k in range(d.shape[1])])
+        differences[key] = ConfusionDifference(key[3], against, len(pairs), d.mean(0), intervals[:, 1], intervals[:, 2])
+    return differences

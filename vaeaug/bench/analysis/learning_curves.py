@@ -1,4 +1,4 @@
-"""Rows of several sizes -> learning curves, and how many real samples an augmentation is worth. Pure functions of rows."""
+"""Results of several training set sizes -> learning curves and equivalent sample sizes. Pure functions of results."""
 
 from __future__ import annotations
 
@@ -9,54 +9,52 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaeaug.bench.analysis import statistics
-from vaeaug.bench.analysis.comparisons import Summary, cells, summaries
+from vaeaug.bench.analysis.comparisons import Summary, group_results, summaries
+from vaeaug.bench.regimes import Regime
 from vaeaug.bench.results import Result
 
-DRAWS = 1000
+BOOTSTRAP_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The learning curve of one arm: its means over the sizes.
+    """The learning curve of one method: its means over the sizes.
 
     Arguments:
-        data, classifier, arm: What was run.
-        points: One summary per size, rising.
+        data, classifier, method: What was run.
+        sizes: The samples per class, in rising order.
+        points: One summary per size.
     """
 
     data: str
     classifier: str
     method: str
+    sizes: tuple[int, ...]
     points: tuple[Summary, ...]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The samples per class."""
-        return tuple(int(point.regime) for point in self.points)
 
 
 @dataclass(frozen=True)
-class Worth:
-    """So many real samples per class would do as much, without augmentation, as an arm does with n.
+class EquivalentSampleSize:
+    """The number of real samples per class that plain training needs to match a method trained on n.
 
-    The learning curve of *none* is made monotone by least squares, read linearly on the logarithm of n, and inverted at the
-    mean of the arm. The interval is a percentile bootstrap over the seeds: all cells take the same ones in a draw.
+    The learning curve of *none* is made monotone by least squares, interpolated in the logarithm of n, and inverted at the
+    mean of the method. The interval is a percentile bootstrap over the seeds; all methods and sizes are resampled together.
 
     Arguments:
-        data, classifier, arm: What was run.
-        n: Real samples per class that the arm had.
-        equal: Those that *none* needs for the same; infinity above the largest size measured, minus infinity below the
-            smallest.
-        low, high: 95 %, in the same way; not a number for a single seed.
-        smallest, largest: The sizes between which *none* was measured.
-        seeds: How many all of these cells share.
+        data, classifier, method: What was run.
+        n: The real samples per class that the method was trained on.
+        equivalent: The real samples per class that *none* needs; infinity above the largest size measured, minus infinity
+            below the smallest.
+        low, high: The ends of the 95 % interval, in the same form; NaN for a single seed.
+        smallest, largest: The range of sizes in which *none* was measured.
+        seeds: The number of seeds that *none* was run on at every size.
     """
 
     data: str
     classifier: str
     method: str
     n: int
-    equal: float
+    equivalent: float
     low: float
     high: float
     smallest: int
@@ -64,72 +62,90 @@ class Worth:
     seeds: int
 
 
-def learning_curves(rows: Iterable[Result], metric: str = "accuracy") -> list[Curve]:
-    """Returns the curve of every arm that was run at two sizes or more; lopsided regimes have no place on one.
+def learning_curves(results: Iterable[Result], metric: str = "accuracy") -> list[Curve]:
+    """Returns the curve of every method that was run at two sizes or more; regimes with a count per class are left out.
 
     Arguments:
-        rows: Of any cells.
-        metric: A field of the rows.
+        results: Results of any runs.
+        metric: A field of `Result`.
     """
-    found: dict[tuple[str, str, str], list[Summary]] = {}
-    for s in summaries(rows, metric):
-        if s.regime.isdigit():
-            found.setdefault((s.data, s.classifier, s.method), []).append(s)
+    points: dict[tuple[str, str, str], dict[int, Summary]] = {}
+    for s in summaries(results, metric):
+        size = Regime.parse(s.regime).per_class
+        if size is not None:
+            points.setdefault((s.data, s.classifier, s.method), {})[size] = s
     return [
-        Curve(*place, tuple(sorted(points, key=lambda s: int(s.regime))))
-        for place, points in found.items()
-        if len(points) > 1
+        Curve(*key, tuple(sorted(by_size)), tuple(by_size[size] for size in sorted(by_size)))
+        for key, by_size in points.items()
+        if len(by_size) > 1
     ]
 
 
-def worths(rows: Sequence[Result], metric: str = "accuracy", seed: int = 0) -> list[Worth]:
-    """Returns what every arm but *none* is worth, at every size, where *none* was run at two sizes or more.
+def equivalent_sample_sizes(
+    results: Sequence[Result], metric: str = "accuracy", seed: int = 0
+) -> list[EquivalentSampleSize]:
+    """Returns the equivalent sample size of every method but *none*, at every size, where *none* has a learning curve.
+
+    Methods that lack a seed of that curve are left out.
 
     Arguments:
-        rows: Of any cells.
-        metric: A field of the rows.
-        seed: Of the bootstrap.
+        results: Results of any runs.
+        metric: A field of `Result`.
+        seed: The seed of the bootstrap.
     """
-    groups = cells(rows)
-    found = []
-    for curve in learning_curves(rows, metric):
+    groups = group_results(results)
+    equivalents = []
+    for curve in learning_curves(results, metric):
         if curve.method != "none":
             continue
-        base = [groups[curve.data, point.regime, curve.classifier, "none"] for point in curve.points]
-        none = _Bootstrap(curve.sizes, base, metric, seed)
+        baseline = [groups[curve.data, point.regime, curve.classifier, "none"] for point in curve.points]
+        bootstrap = _Bootstrap(curve.sizes, baseline, metric, seed)
         for (data, regime, classifier, method), group in groups.items():
-            if (data, classifier) == (curve.data, curve.classifier) and regime.isdigit() and method != "none":
-                told = none.told(group)
-                if told is not None:
-                    found.append(Worth(data, classifier, method, int(regime), *told))
-    return found
+            n = Regime.parse(regime).per_class
+            if (data, classifier) != (curve.data, curve.classifier) or method == "none" or n is None:
+                continue
+            if bootstrap.covers(group):
+                estimate = bootstrap.equivalent_size(group)
+                measured = curve.sizes[0], curve.sizes[-1], len(bootstrap.seeds)
+                equivalents.append(EquivalentSampleSize(data, classifier, method, n, *estimate, *measured))
+    return equivalents
 
 
 class _Bootstrap:
-    """The curve of *none*, whole and redrawn."""
+    """The learning curve of *none*, and its resampled versions.
 
-    def __init__(self, sizes: Sequence[int], base: Sequence[dict[int, Result]], metric: str, seed: int) -> None:
+    scipy.stats.bootstrap does not fit: an equivalent size can be infinite, and its quantiles must not be interpolated.
+    """
+
+    def __init__(self, sizes: Sequence[int], baseline: Sequence[dict[int, Result]], metric: str, seed: int) -> None:
         self.sizes, self.metric = tuple(sizes), metric
-        self.seeds = sorted(set.intersection(*(set(group) for group in base)))
-        values = np.stack([self._values(group, self.seeds) for group in base], -1)  # (seeds, sizes)
-        self.draws = np.random.default_rng(seed).integers(len(self.seeds) or 1, size=(DRAWS, len(self.seeds)))
-        self.whole = statistics.rising(values.mean(0)) if self.seeds else np.empty(0)
-        self.redrawn = statistics.rising(values[self.draws].mean(1)) if len(self.seeds) > 1 else np.empty(0)
+        self.seeds = sorted(set.intersection(*(set(group) for group in baseline)))
+        values = np.stack([self._values(group) for group in baseline], -1)  # (seeds, sizes)
+        shape = BOOTSTRAP_SAMPLES, len(self.seeds)
+        self.index = np.random.default_rng(seed).integers(len(self.seeds) or 1, size=shape)
+        self.levels = statistics.isotonic(values.mean(0)) if self.seeds else np.empty(0)
+        resampled = values[self.index].mean(1) if len(self.seeds) > 1 else ()
+        self.resampled_levels = [statistics.isotonic(levels) for levels in resampled]
 
-    def _values(self, group: dict[int, Result], seeds: Sequence[int]) -> np.ndarray:
-        return np.array([100 * getattr(group[seed], self.metric) for seed in seeds])
+    def _values(self, group: dict[int, Result]) -> np.ndarray:
+        return np.array([100 * getattr(group[seed], self.metric) for seed in self.seeds])
 
-    def told(self, group: dict[int, Result]) -> tuple[float, float, float, int, int, int] | None:
-        """Returns equal, low, high, smallest, largest and the number of seeds, or None where the seeds are other ones."""
-        if not self.seeds or not set(self.seeds) <= set(group):
-            return None
-        values = self._values(group, self.seeds)
-        equal = statistics.invert(self.sizes, self.whole, float(values.mean()))
-        low = high = math.nan
-        if len(self.redrawn):
-            levels = values[self.draws].mean(1)
-            drawn = [statistics.invert(self.sizes, *pair) for pair in zip(self.redrawn, levels, strict=True)]
-            # Of numbers that were drawn, because there is nothing between the last size and infinity.
-            ends = (1 - statistics.LEVEL) / 2, (1 + statistics.LEVEL) / 2
-            low, high = map(float, np.quantile(drawn, ends, method="inverted_cdf"))
-        return equal, low, high, self.sizes[0], self.sizes[-1], len(self.seeds)
+    def covers(self, group: dict[int, Result]) -> bool:
+        """Returns whether a method was run on all seeds of the curve, of which there is at least one."""
+        return bool(self.seeds) and set(self.seeds) <= set(group)
+
+    def equivalent_size(self, group: dict[int, Result]) -> tuple[float, float, float]:
+        """Returns the equivalent size of a method and the ends of its interval."""
+        values = self._values(group)
+        equivalent = statistics.size_at_level(self.sizes, self.levels, float(values.mean()))
+        if not self.resampled_levels:
+            return equivalent, math.nan, math.nan
+        means = values[self.index].mean(1)
+        resampled = [
+            statistics.size_at_level(self.sizes, levels, mean)
+            for levels, mean in zip(self.resampled_levels, means, strict=True)
+        ]
+        quantiles = (1 - statistics.LEVEL) / 2, (1 + statistics.LEVEL) / 2
+        # Quantiles that occur among the values: nothing can be interpolated between the largest size and infinity.
+        low, high = map(float, np.quantile(resampled, quantiles, method="inverted_cdf"))
+        return equivalent, low, high

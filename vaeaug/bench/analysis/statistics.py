@@ -1,20 +1,20 @@
-"""Numbers alone: intervals, paired tests, Holm's correction, and the inverse of a learning curve."""
+"""Statistics of plain numbers: intervals, paired tests, Holm's correction, and the inverse of a learning curve."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy import stats
+from sklearn.isotonic import isotonic_regression
 
 LEVEL = 0.95
-SAME = 1e-9  # points: differences closer than this are ties
+TIE_TOLERANCE = 1e-9  # points: differences closer than this are ties
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Returns the mean and the ends of its 95 % t-interval; not a number for the ends of a single value.
+    """Returns the mean and the ends of its 95 % t-interval; both ends are NaN for a single value.
 
     Arguments:
         values: One per seed.
@@ -22,12 +22,15 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, math.nan, math.nan
+    # scipy's own intervals are NaN where all values are equal; the formula gives the mean itself.
     half = float(stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
 def t_test(differences: Sequence[float]) -> float:
-    """Returns the two-sided p-value of the paired t-test; not a number for a single difference.
+    """Returns the two-sided p-value of the paired t-test; NaN for a single difference.
+
+    Where all differences are equal the t-test has no answer, and the p-value is that of the sign test.
 
     Arguments:
         differences: One per seed.
@@ -35,83 +38,75 @@ def t_test(differences: Sequence[float]) -> float:
     if len(differences) < 2:
         return math.nan
     largest = float(np.abs(differences).max())
-    if np.ptp(differences) <= SAME * max(1.0, largest):
-        # The t-test has no answer where all differences are the same: the sign test has.
-        return 1.0 if largest < SAME else 2.0 ** (1 - len(differences))
+    if np.ptp(differences) <= TIE_TOLERANCE * max(1.0, largest):
+        return 1.0 if largest < TIE_TOLERANCE else 2.0 ** (1 - len(differences))
     return float(stats.ttest_1samp(differences, 0).pvalue)
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Returns the two-sided p-value of the signed-rank test (Wilcoxon, "Individual comparisons by ranking methods", 1945).
+    """Returns the two-sided p-value of the signed-rank test (Wilcoxon, "Individual comparisons by ranking methods", 1945,
+    https://doi.org/10.2307/3001968); NaN for a single difference.
 
-    Exact, with ties too: the distribution of the rank sum over all signs of these differences. Zeros are left out, as
-    Wilcoxon did. Not a number for a single difference.
+    The p-value is exact with ties, too, unlike scipy's: it is computed from the distribution of the rank sum over all signs
+    of these differences. Zeros are dropped, as Wilcoxon did.
 
     Arguments:
         differences: One per seed.
     """
     if len(differences) < 2:
         return math.nan
-    d = np.round(np.asarray(differences, float) / SAME) * SAME
+    d = np.round(np.asarray(differences, float) / TIE_TOLERANCE) * TIE_TOLERANCE
     d = d[d != 0]
-    # Twice the ranks: whole numbers, ties or not.
-    ranks = np.rint(2 * stats.rankdata(np.round(np.abs(d) / SAME))).astype(int)
-    chance = np.zeros(int(ranks.sum()) + 1)
-    chance[0] = 1.0
+    # Twice the ranks are whole numbers even with ties.
+    ranks = np.rint(2 * stats.rankdata(np.round(np.abs(d) / TIE_TOLERANCE))).astype(int)
+    probability = np.zeros(int(ranks.sum()) + 1)
+    probability[0] = 1.0
     for rank in ranks:
-        chance /= 2
-        chance[rank:] = chance[rank:] + chance[:-rank]
-    up = int(ranks[d > 0].sum())
-    return min(1.0, 2 * float(min(chance[: up + 1].sum(), chance[up:].sum())))
+        probability /= 2
+        probability[rank:] = probability[rank:] + probability[:-rank]
+    positive_sum = int(ranks[d > 0].sum())
+    return min(1.0, 2 * float(min(probability[: positive_sum + 1].sum(), probability[positive_sum:].sum())))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Returns Holm's corrected p-values (Holm, "A simple sequentially rejective multiple test procedure", 1979).
+    """Returns Holm's corrected p-values (Holm, "A simple sequentially rejective multiple test procedure", 1979,
+    https://www.jstor.org/stable/4615733).
 
     Arguments:
-        p: Of one table; those that are not numbers stay so and do not count.
+        p: The p-values of one table; NaN stays NaN and does not count as a comparison.
     """
-    out = list(p)
+    corrected = list(p)
     order = sorted((i for i, value in enumerate(p) if not math.isnan(value)), key=lambda i: p[i])
     highest = 0.0
     for rank, i in enumerate(order):
         highest = max(highest, min(1.0, (len(order) - rank) * p[i]))
-        out[i] = highest
-    return out
+        corrected[i] = highest
+    return corrected
 
 
-def rising(levels: Any) -> np.ndarray:
-    """Returns the nearest levels that never fall, by least squares (isotonic regression, by its max-min formula).
-
-    Arguments:
-        levels: Means over growing sizes, `(..., sizes)`.
-    """
-    levels = np.asarray(levels, float)
-    size = levels.shape[-1]
-    sums = np.concatenate([np.zeros((*levels.shape[:-1], 1)), levels.cumsum(-1)], -1)
-    found = np.empty_like(levels)
-    for i in range(size):
-        means = [
-            np.min([(sums[..., k + 1] - sums[..., j]) / (k + 1 - j) for k in range(i, size)], 0) for j in range(i + 1)
-        ]
-        found[..., i] = np.max(means, 0)
-    return found
-
-
-def invert(sizes: Sequence[int], levels: Sequence[float] | np.ndarray, level: float) -> float:
-    """Returns the size at which a learning curve reaches a level: linear between its points, on the logarithm of the size.
+def isotonic(levels: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Returns the closest levels in least squares that never fall (isotonic regression).
 
     Arguments:
-        sizes: Rising.
-        levels: Of the curve there, never falling; see `rising`.
-        level: What is to be reached. Above the curve gives infinity, below it minus infinity.
+        levels: Means over growing sizes, `(sizes,)`.
     """
-    if level < levels[0] - SAME:
+    return np.asarray(isotonic_regression(np.asarray(levels, float)), float)
+
+
+def size_at_level(sizes: Sequence[int], levels: Sequence[float] | np.ndarray, level: float) -> float:
+    """Returns the size at which a learning curve reaches a level, by linear interpolation in the logarithm of the size.
+
+    Arguments:
+        sizes: Training set sizes, rising.
+        levels: The curve at these sizes, never falling; see `isotonic`.
+        level: The level to reach. The result is infinity above the curve and minus infinity below it.
+    """
+    if level < levels[0] - TIE_TOLERANCE:
         return -math.inf
-    if level > levels[-1] + SAME:
+    if level > levels[-1] + TIE_TOLERANCE:
         return math.inf
-    place = int(np.searchsorted(levels, level - SAME))
-    if place == 0:
+    index = int(np.searchsorted(levels, level - TIE_TOLERANCE))
+    if index == 0:
         return float(sizes[0])
-    share = min(1.0, (level - levels[place - 1]) / (levels[place] - levels[place - 1]))
-    return float(sizes[place - 1] * (sizes[place] / sizes[place - 1]) ** share)
+    fraction = min(1.0, (level - levels[index - 1]) / (levels[index] - levels[index - 1]))
+    return float(sizes[index - 1] * (sizes[index] / sizes[index - 1]) ** fraction)

@@ -1,6 +1,6 @@
-"""Numbers and pictures -> drawings for the page, as SVG, with a description in words. Needs the extra `report`.
+"""Numbers and images -> figures of the page, as SVG, with a description in words. Needs the extra `report`.
 
-They are narrow, so that their letters can be read on a telephone, and take the colour of the page's text, light or dark.
+They are narrow, so that they are legible on a phone, and take the text colour of the page, light or dark.
 """
 
 from __future__ import annotations
@@ -16,35 +16,38 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import LogLocator, NullLocator
 
-from vaeaug.bench.analysis.comparisons import Contrast, Summary, kind
+from vaeaug.bench.analysis.comparisons import Comparison, Summary
 from vaeaug.bench.analysis.learning_curves import Curve
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import Result
 from vaeaug.runtime import files
 
-INK = "#010203"  # stands for the page's own text colour, which changes between light and dark
-GREY, GOOD, BAD, BLUE = "#8a8f98", "#2a9d5c", "#d1495b", "#3b7dd8"
-COLOURS = {"helps": GOOD, "hurts": BAD}
-MARKERS = {"helps": "^", "hurts": "v"}
-KINDS = {"vae": GOOD, "rival": BLUE, "control": GREY, "peer": "#b8862b"}
-LINES = (GREY, BLUE, "#b8862b", GOOD, BAD, "#8a63d2", "#1f9e9e", "#c2569b")
-WIDTH, ROW, LINE = 4.8, 0.2, 0.14  # inches: the width of a drawing, the height of a row, of a line of its name above it
-LETTERS = 62  # of a name in a line
+INK = "#010203"  # stands for the text colour of the page, which differs between light and dark
+GREY, GREEN, RED, BLUE, OCHRE = "#8a8f98", "#2a9d5c", "#d1495b", "#3b7dd8", "#b8862b"
+OUTCOME_COLOURS = {"helps": GREEN, "hurts": RED}
+OUTCOME_MARKERS = {"helps": "^", "hurts": "v"}
+KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE}
+LINE_COLOURS = (GREY, BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e", "#c2569b")
+LINE_MARKERS = "os^Dv"
+# In inches: the width of a figure, the height of a row, and the height of a line of text above it.
+WIDTH, ROW_HEIGHT, LINE_HEIGHT = 4.8, 0.2, 0.14
+# Characters that fit into one line: across the figure, across a half of it, and in one of two columns of a legend.
+LINE_CHARS, HALF_CHARS, LEGEND_CHARS = 62, 32, 24
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A figure of the page.
 
     Arguments:
         title: Its heading.
         svg: Its drawing.
-        alt: What it shows, in words.
-        wide: Whether it keeps its size and scrolls where the page is narrow.
+        alt: Its description in words.
+        wide: Whether it keeps its size, so that a narrow page scrolls it.
     """
 
     title: str
@@ -53,158 +56,171 @@ class Picture:
     wide: bool = False
 
 
-def accuracies(rows: Sequence[Result], told: Sequence[Summary]) -> Picture:
-    """Draws what the arms of one case reach: each seed a dot, the mean with its interval."""
-    name = wording.METRICS[told[0].metric]
-    figure, axes = _rows_of([s.method for s in told], f"test {name}, %")
-    for place, s in enumerate(told):
-        values = [100 * getattr(row, s.metric) for row in rows if row.method == s.method]
-        axes.plot(values, [place + 0.2] * len(values), ".", color=GREY, alpha=0.7, markersize=3.5)
-        _whisker(axes, place, s, BLUE, "o")
-    text = "; ".join(f"{s.method} {s.mean:.1f}" for s in told)
-    return Picture(
-        f"{name.capitalize()}: a dot per seed, mean and interval", _svg(figure), f"Mean {name} in %: {text}."
-    )
+def accuracies(results: Sequence[Result], summaries: Sequence[Summary]) -> Figure:
+    """Draws the test scores of the methods of one case: a dot per seed, and the mean with its interval."""
+    metric = wording.METRICS[summaries[0].metric]
+    drawing, axes = _labelled_rows([s.method for s in summaries], f"test {metric}, %")
+    for y, s in enumerate(summaries):
+        values = [100 * getattr(result, s.metric) for result in results if result.method == s.method]
+        axes.plot(values, [y + 0.2] * len(values), ".", color=GREY, alpha=0.7, markersize=3.5)
+        _interval_line(axes, y, s, BLUE, "o")
+    means = "; ".join(f"{s.method} {s.mean:.1f}" for s in summaries)
+    title = f"{metric.capitalize()}: a dot per seed, mean and interval"
+    return Figure(title, _svg(drawing), f"Mean {metric} in %: {means}.")
 
 
-def forest(found: Sequence[Contrast], labels: Sequence[str], rival: str) -> Picture:
-    """Draws paired differences with their intervals around zero; triangles point up and down where a verdict is given."""
-    figure, axes = _rows_of(labels, f"points over {rival}")
+def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: str) -> Figure:
+    """Draws paired differences with their intervals around zero; a triangle points up for `helps`, down for `hurts`."""
+    drawing, axes = _labelled_rows(labels, f"points over {baseline}")
     axes.axvline(0, color=INK, linewidth=0.8)
-    for place, c in enumerate(found):
-        _whisker(axes, place, c, COLOURS.get(c.verdict, GREY), MARKERS.get(c.verdict, "o"))
-    text = "; ".join(f"{label} {c.mean:+.1f}, {c.verdict}" for label, c in zip(labels, found, strict=True))
-    return Picture(f"Difference to {rival}", _svg(figure), f"Paired differences to {rival} in points: {text}.")
+    for y, c in enumerate(comparisons):
+        _interval_line(axes, y, c, OUTCOME_COLOURS.get(c.outcome, GREY), OUTCOME_MARKERS.get(c.outcome, "o"))
+    text = "; ".join(f"{label} {c.mean:+.1f}, {c.outcome}" for label, c in zip(labels, comparisons, strict=True))
+    return Figure(f"Difference to {baseline}", _svg(drawing), f"Paired differences to {baseline} in points: {text}.")
 
 
-def learning(curves: Sequence[Curve]) -> Picture:
+def learning(curves: Sequence[Curve]) -> Figure:
     """Draws the learning curves of one data set and classifier."""
-    figure = Figure(figsize=(WIDTH, 3.2 + 0.1 * len(curves)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, curve in enumerate(curves):
-        ends = np.array([[p.low, p.mean, p.high] for p in curve.points])
-        colour = LINES[place % len(LINES)]
-        axes.plot(curve.sizes, ends[:, 1], "os^Dv"[place % 5] + "-", color=colour, label=curve.method, markersize=4)
-        if np.isfinite(ends).all():
-            axes.fill_between(curve.sizes, ends[:, 0], ends[:, 2], color=colour, alpha=0.13, linewidth=0)
+    names = [textwrap.fill(curve.method, LINE_CHARS - 6) for curve in curves]
+    columns = 2 if max(map(len, names)) <= LEGEND_CHARS else 1
+    lines = sum(name.count("\n") + 1 for name in names) / columns
+    drawing = Drawing(figsize=(WIDTH, 3.2 + 0.2 * lines), layout="constrained")
+    axes = drawing.add_subplot()
+    for i, curve in enumerate(curves):
+        low, mean, high = np.array([[p.low, p.mean, p.high] for p in curve.points]).T
+        colour, marker = LINE_COLOURS[i % len(LINE_COLOURS)], LINE_MARKERS[i % len(LINE_MARKERS)]
+        axes.plot(curve.sizes, mean, f"{marker}-", color=colour, label=names[i], markersize=4)
+        if np.isfinite([low, high]).all():
+            axes.fill_between(curve.sizes, low, high, color=colour, alpha=0.13, linewidth=0)
     sizes = sorted({size for curve in curves for size in curve.sizes})
     axes.set_xscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
-    _plain(axes, "real samples per class", "test accuracy, %")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False, labelcolor=INK)
+    _style_axes(axes, "real samples per class", "test accuracy, %")
+    drawing.legend(loc="outside lower center", ncols=columns, fontsize=8.5, frameon=False, labelcolor=INK)
     text = "; ".join(f"{c.method} {', '.join(f'{p.mean:.1f} at {p.regime}' for p in c.points)}" for c in curves)
     title = f"Learning curves: {curves[0].data}, {curves[0].classifier}"
-    return Picture(title, _svg(figure), f"Mean test accuracy in % by real samples per class: {text}.")
+    return Figure(title, _svg(drawing), f"Mean test accuracy in % by real samples per class: {text}.")
 
 
-def cost(told: Sequence[Summary], gains: dict[str, Contrast], against: str) -> Picture:
-    """Draws what every arm of a case gains over `against` and the seconds that it takes."""
-    shown = sorted((s for s in told if s.method in gains), key=lambda s: -gains[s.method].mean)
-    figure = Figure(figsize=(WIDTH, max(2.6, 0.7 + 0.17 * len(shown))), layout="constrained")
-    axes, names = figure.subplots(1, 2, width_ratios=(1, 1), sharey=True)
-    x, y = [max(s.seconds, 0.01) for s in shown], [gains[s.method].mean for s in shown]
-    low, high = min([*y, 0.0]), max([*y, 0.0])
+def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: str) -> Figure:
+    """Draws the gain of every method of a case over `against`, and the seconds it takes.
+
+    Arguments:
+        summaries: One per method.
+        gains: By method, the comparison with `against`; methods without one are left out.
+        against: The method that the others are compared with.
+    """
+    methods = sorted((s for s in summaries if s.method in gains), key=lambda s: -gains[s.method].mean)
+    names = [textwrap.fill(s.method, HALF_CHARS) for s in methods]
+    lines = max(name.count("\n") + 1 for name in names)
+    label_height = 0.05 + 0.12 * lines
+    drawing = Drawing(figsize=(WIDTH, max(2.6, 0.7 + label_height * len(methods))), layout="constrained")
+    axes, label_axes = drawing.subplots(1, 2, width_ratios=(1, 1), sharey=True)
+    seconds, points = [max(s.seconds, 0.01) for s in methods], [gains[s.method].mean for s in methods]
+    low, high = min([*points, 0.0]), max([*points, 0.0])
     margin = 0.08 * ((high - low) or 1.0)
     axes.set_xscale("log")
     axes.set_ylim(low - margin, high + margin)
     axes.axhline(0, color=INK, linewidth=0.8)
-    spots = _apart(y, (high - low + margin) / max(len(y), 14), low - margin / 2)
-    for s, across, up, spot in zip(shown, x, y, spots, strict=True):
-        colour = KINDS[kind(s.method)]
-        axes.plot([across], [up], "o", color=colour, markersize=5)
-        axes.plot([across, max(x) * 1.6], [up, spot], color=colour, alpha=0.4, linewidth=0.6)
-        names.text(0, spot, s.method, fontsize=7.5, va="center", color=INK)
-    axes.set_xlim(min(x) / 1.3, max(x) * 1.6)
-    names.axis("off")
-    _plain(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
+    gap = (high - low + margin) / max(len(methods), int(2.4 / label_height))
+    label_heights = _spread_labels(points, gap, low - margin / 2)
+    for s, name, x, y, label_y in zip(methods, names, seconds, points, label_heights, strict=True):
+        colour = KINDS[s.kind]
+        axes.plot([x], [y], "o", color=colour, markersize=5)
+        axes.plot([x, max(seconds) * 1.6], [y, label_y], color=colour, alpha=0.4, linewidth=0.6)
+        label_axes.text(0, label_y, name, fontsize=7.5, va="center", color=INK)
+    axes.set_xlim(min(seconds) / 1.3, max(seconds) * 1.6)
+    label_axes.axis("off")
+    _style_axes(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(x) < 30 * min(x) else (1, 3)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(seconds) < 30 * min(seconds) else (1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
-    text = "; ".join(f"{s.method} {gains[s.method].mean:+.1f} points in {s.seconds:.0f} s" for s in shown)
-    return Picture("Cost against gain", _svg(figure), f"Seconds and points over {against}: {text}.")
+    text = "; ".join(f"{s.method} {gains[s.method].mean:+.1f} points in {s.seconds:.0f} s" for s in methods)
+    return Figure("Cost and gain", _svg(drawing), f"Seconds and points over {against}: {text}.")
 
 
-def grid(pictures: Grid) -> Picture:
+def grid(images: Grid) -> Figure:
     """Draws a grid of images for the page."""
-    rows = ", ".join(title for title, _ in pictures.rows)
-    return Picture(pictures.title, _svg(_grid(pictures, INK)), f"{pictures.title}. Rows: {rows}.", wide=True)
+    titles = ", ".join(title for title, _ in images.lines)
+    return Figure(images.title, _svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
 
 
-def save_png(pictures: Grid, path: str | Path) -> None:
-    """Writes a grid of images as a PNG on white, for pages that are not ours."""
-    with files.atomic_write(path) as new:
-        _grid(pictures, "black").savefig(new, format="png", dpi=100, facecolor="white")
+def save_png(images: Grid, path: str | Path) -> None:
+    """Writes a grid of images as a PNG on white, for use outside the page."""
+    with files.atomic_write(path) as temporary:
+        _draw_grid(images, "black").savefig(temporary, format="png", dpi=100, facecolor="white")
 
 
-def _grid(pictures: Grid, ink: str) -> Figure:
-    count = max(len(images) for _, images in pictures.rows)
-    figure = Figure(figsize=(0.72 * count + 0.9, 0.74 * len(pictures.rows) + 0.3), layout="constrained")
-    axes = figure.subplots(len(pictures.rows), count, squeeze=False)
-    for ax, title in zip(axes[0], pictures.columns, strict=False):
+def _draw_grid(images: Grid, ink: str) -> Drawing:
+    columns = max(len(line) for _, line in images.lines)
+    size = (0.72 * columns + 0.9, 0.74 * len(images.lines) + 0.3)
+    drawing = Drawing(figsize=size, layout="constrained")
+    axes = drawing.subplots(len(images.lines), columns, squeeze=False)
+    for ax, title in zip(axes[0], images.column_titles, strict=False):
         ax.set_title(title, fontsize=7, color=ink)
-    for line, (title, images) in zip(axes, pictures.rows, strict=True):
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8, color=ink)
-        for ax, image in zip(line, images.numpy(), strict=False):
-            shown = image[0] if image.shape[0] == 1 else np.moveaxis(image[:3], 0, -1)
-            ax.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    for axes_line, (title, line) in zip(axes, images.lines, strict=True):
+        axes_line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8, color=ink)
+        for ax, image in zip(axes_line, line.numpy(), strict=False):
+            pixels = image[0] if image.shape[0] == 1 else np.moveaxis(image[:3], 0, -1)
+            ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-    return figure
+    return drawing
 
 
-def _apart(y: Sequence[float], gap: float, lowest: float) -> list[float]:
-    """Returns falling heights moved as little as keeps them `gap` apart and above `lowest`."""
-    spots = list(y)
-    for i in range(1, len(spots)):
-        spots[i] = min(spots[i], spots[i - 1] - gap)
+def _spread_labels(y: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """Returns falling heights, moved as little as possible, that are `gap` apart and not below `lowest`."""
+    heights = list(y)
+    for i in range(1, len(heights)):
+        heights[i] = min(heights[i], heights[i - 1] - gap)
     floor = lowest
-    for i in reversed(range(len(spots))):
-        spots[i] = max(spots[i], floor)
-        floor = spots[i] + gap
-    return spots
+    for i in reversed(range(len(heights))):
+        heights[i] = max(heights[i], floor)
+        floor = heights[i] + gap
+    return heights
 
 
-def _rows_of(labels: Sequence[str], title: str) -> tuple[Figure, Any]:
-    """Returns a drawing with a row for each of these, whose name stands above it: it may be longer than half of the width."""
-    names = [textwrap.fill(label, LETTERS) for label in labels]
+def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
+    """Returns a drawing with a row per label; the label is above its row, because it may be longer than half the width."""
+    names = [textwrap.fill(label, LINE_CHARS) for label in labels]
     lines = max((name.count("\n") + 1 for name in names), default=1)
-    height = ROW + LINE * lines
-    figure = Figure(figsize=(WIDTH, 0.75 + height * len(names)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, name in enumerate(names):
-        where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
-        axes.text(0, place - 0.06 / height, name, fontsize=8.5, color=INK, **where)
-    axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE * lines) / height)
-    _plain(axes, title)
+    height = ROW_HEIGHT + LINE_HEIGHT * lines
+    drawing = Drawing(figsize=(WIDTH, 0.75 + height * len(names)), layout="constrained")
+    axes = drawing.add_subplot()
+    for y, name in enumerate(names):
+        options: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
+        axes.text(0, y - 0.06 / height, name, fontsize=8.5, color=INK, **options)
+    axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE_HEIGHT * lines) / height)
+    _style_axes(axes, textwrap.fill(title, LINE_CHARS - 6))
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    return figure, axes
+    return drawing, axes
 
 
-def _whisker(axes: Any, place: float, told: Summary | Contrast, colour: str, marker: str) -> None:
-    axes.plot([told.mean], [place], marker, color=colour, markersize=5.5)
-    if math.isfinite(told.low):
-        axes.plot([told.low, told.high], [place, place], color=colour, linewidth=1.8)
+def _interval_line(axes: Any, y: float, value: Summary | Comparison, colour: str, marker: str) -> None:
+    axes.plot([value.mean], [y], marker, color=colour, markersize=5.5)
+    if math.isfinite(value.low):
+        axes.plot([value.low, value.high], [y, y], color=colour, linewidth=1.8)
 
 
-def _plain(axes: Any, across: str, up: str = "") -> None:
-    axes.set_xlabel(across, fontsize=9, color=INK)
-    axes.set_ylabel(up, fontsize=9, color=INK)
+def _style_axes(axes: Any, x_label: str, y_label: str = "") -> None:
+    axes.set_xlabel(x_label, fontsize=9, color=INK)
+    axes.set_ylabel(y_label, fontsize=9, color=INK)
     axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
     axes.tick_params(axis="both", which="both", colors=INK, labelsize=8.5, length=0)
 
 
-def _svg(figure: Figure) -> str:
-    out = io.StringIO()
+def _svg(drawing: Drawing) -> str:
+    buffer = io.StringIO()
     # Text stays text, and ids do not change from run to run.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vaeaug", "font.family": "sans-serif"}):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    drawing = out.getvalue()
-    # No two things of a page may have one name, and nothing refers to a group.
-    drawing = re.sub(r'<g id="[^"]*">', "<g>", drawing[drawing.index("<svg") :])
-    return drawing.replace(INK, "currentColor")
+        drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    # Ids must be unique on a page, and nothing refers to those of groups.
+    text = re.sub(r'<g id="[^"]*">', "<g>", text[text.index("<svg") :])
+    return text.replace(INK, "currentColor")

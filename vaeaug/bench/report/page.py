@@ -1,10 +1,9 @@
-"""The report: rows and pictures -> one self-contained HTML page. Needs the extra `report`."""
+"""The report: results and images -> one self-contained HTML page. Needs the extra `report`."""
 
 from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,35 +12,43 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from vaeaug.bench.analysis import comparisons, confusion, learning_curves
-from vaeaug.bench.analysis.comparisons import BEST, Contrast, Summary
-from vaeaug.bench.analysis.learning_curves import Worth
+from vaeaug.bench.analysis import confusion, learning_curves
+from vaeaug.bench.analysis.comparisons import (
+    BASELINES,
+    BEST,
+    CaseKey,
+    Comparison,
+    Summary,
+    best_baselines,
+    comparisons_by_baseline,
+    summaries,
+)
+from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
+from vaeaug.bench.regimes import Regime
 from vaeaug.bench.report import figures, wording
-from vaeaug.bench.report.figures import INK, Picture, save_png
+from vaeaug.bench.report.figures import Figure
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import Result, as_csv
 from vaeaug.runtime import files
 
-__all__ = ["INK", "Picture", "save_png", "write"]
-
-CARDS = 8  # as many sentences stand on top; more of them become a table
-CLASSES = 30  # more of them do not fit into a picture
+MAX_SENTENCES = 8  # above this number the sentences are folded away
+MAX_CLASSES = 30  # a heatmap of more classes is illegible
 
 
 @dataclass(frozen=True)
-class Heat:
+class Heatmap:
     """A table of numbers on coloured ground.
 
     Arguments:
         title: Its heading.
-        corner: What stands down and across.
-        across: The names of the columns.
-        lines: The name of each line and its entries: text, colour, whether it is bold.
+        corner: The heading of the row and column labels.
+        columns: The column labels.
+        lines: The label of each line and its entries: text, colour, whether it is bold.
     """
 
     title: str
     corner: str
-    across: tuple[str, ...]
+    columns: tuple[str, ...]
     lines: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...]
 
 
@@ -50,47 +57,48 @@ class Case:
     """One data set, regime and classifier on the page.
 
     Arguments:
-        data, regime, classifier: Which.
-        summaries: One per arm.
-        found: By rival, the contrasts by arm.
-        best: The best rival's name, or nothing.
-        pictures: Its drawings.
-        heats: What changes class by class.
+        data, regime, classifier: What was run.
+        summaries: One per method.
+        comparisons: By baseline, then by method.
+        best: The name of the best baseline, or an empty string.
+        figures: The figures of the case.
+        heatmaps: The differences class by class.
     """
 
     data: str
     regime: str
     classifier: str
     summaries: tuple[Summary, ...]
-    found: dict[str, dict[str, Contrast]]
+    comparisons: dict[str, dict[str, Comparison]]
     best: str
-    pictures: tuple[Picture, ...]
-    heats: tuple[Heat, ...]
+    figures: tuple[Figure, ...]
+    heatmaps: tuple[Heatmap, ...]
 
     @property
     def title(self) -> str:
         """The case in words."""
-        return f"{self.data}, {in_words(self.regime)}, {self.classifier}"
+        return f"{self.data}, {describe_regime(self.regime)}, {self.classifier}"
 
 
 def write(
     path: str | Path,
-    rows: Sequence[Result],
+    results: Sequence[Result],
     grids: Sequence[Grid] = (),
-    settings: Any = None,
+    settings: Mapping[str, Any] | None = None,
     *,
-    focus: Sequence[str] = (),
-    names: Mapping[str, Sequence[str]] | None = None,
+    highlight: Sequence[str] = (),
+    class_names: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Writes the page, whole or not at all.
+    """Writes the page; an existing file is replaced only when the new one is complete.
 
     Arguments:
         path: The `.html` file.
-        rows: Of any data sets, regimes, classifiers and arms; several sizes of one data set give learning curves.
-        grids: Pictures of the children.
-        settings: What the arms shared, for the reader.
-        focus: The arms that the words are about; see `vaeaug.bench.report.wording.focus`.
-        names: The class names of each data set; numbers where they are not known.
+        results: Results of any data sets, regimes, classifiers and methods; several sizes of one data set give learning
+            curves.
+        grids: Image grids of synthetic samples; see `vaeaug.bench.report.gallery`.
+        settings: The settings that all methods share, by name, to be listed on the page.
+        highlight: The methods that the text is about; see `vaeaug.bench.report.wording.highlighted_methods`.
+        class_names: The class names of each data set; classes without names are numbered.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vaeaug.bench.report", "."),
@@ -99,170 +107,189 @@ def write(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(said=_said, ends=_ends, words=in_words)
-    told = wording.by_rival(rows)
-    methods = wording.focus(rows, focus)
-    chosen = [c for found in told.values() for c in found if c.method in methods]
-    cases = _cases(rows, told, methods, names or {})
+    environment.filters.update(mean=_mean, interval=_interval, describe_regime=describe_regime)
+    content = _content(results, highlight, class_names or {})
     page = environment.get_template("page.html.j2").render(
-        places=list(dict.fromkeys(f"{row.data}, {in_words(row.regime)}" for row in rows)),
-        seeds=sorted({s.seeds for case in cases for s in case.summaries}),
-        steps=[f"{steps:,}" for steps in sorted({row.steps for row in rows} - {0})],
-        cards=[(c, wording.sentence(c)) for c in chosen],
-        few=len(chosen) <= CARDS,
-        several=len(cases) > 1,
-        tally=wording.tally(chosen),
-        rivals=list(told),
-        methods=methods,
-        cases=cases,
-        overview=_overview(cases, told, methods),
-        curves=_learning(rows, methods),
-        worths=_worths(rows, methods),
-        worth=wording.worth,
+        **content,
+        describe_equivalent=wording.describe_equivalent,
+        win_tie_loss=wording.win_tie_loss,
         metrics=wording.METRICS,
-        grids=[figures.grid(one) for one in grids],
+        grids=[figures.grid(images) for images in grids],
         settings=settings,
-        csv=base64.b64encode(as_csv(rows).encode()).decode(),
-        finite=math.isfinite,
+        csv=base64.b64encode(as_csv(results).encode()).decode(),
+        is_finite=math.isfinite,
     )
-    with files.atomic_write(path) as new:
-        new.write_text(page, encoding="utf-8")
+    with files.atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
-def in_words(regime: str) -> str:
-    """Returns a regime in words: `20 per class`, or `300 to 4 per class` where it is lopsided."""
-    counts = [int(count) for count in re.findall(r"\d+", regime)]
-    drawn = ", classes permuted" if regime.endswith("permuted") else ""
-    return (
-        f"{max(counts)} to {min(counts)} per class{drawn}" if comparisons.lopsided(regime) else f"{counts[0]} per class"
-    )
+def describe_regime(regime: str) -> str:
+    """Returns the regime of a result in words: `20 per class`, or `300 to 4 per class`."""
+    return Regime.parse(regime).describe()
 
 
-def _said(told: Summary | Contrast) -> str:
-    """Returns a mean."""
-    return f"{told.mean:{'+' if isinstance(told, Contrast) else ''}.1f}"
+def _content(
+    results: Sequence[Result], highlight: Sequence[str], class_names: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Returns the parts of the page that are computed from results."""
+    by_baseline = comparisons_by_baseline(results)
+    methods = wording.highlighted_methods(results, highlight)
+    highlighted = [c for group in by_baseline.values() for c in group if c.method in methods]
+    cases = _cases(results, by_baseline, methods, class_names)
+    return {
+        "subjects": list(dict.fromkeys(f"{result.data}, {describe_regime(result.regime)}" for result in results)),
+        "seeds": sorted({s.seeds for case in cases for s in case.summaries}),
+        "steps": [f"{steps:,}" for steps in sorted({result.steps for result in results} - {0})],
+        "sentences": [(c, wording.sentence(c)) for c in highlighted],
+        "fold_sentences": len(highlighted) > MAX_SENTENCES,
+        "outcome_counts": wording.count_outcomes(highlighted),
+        "baselines": list(by_baseline),
+        "methods": methods,
+        "cases": cases,
+        "overview": _overview(cases, by_baseline, methods),
+        "curves": _learning_curves(results, methods),
+        "equivalents": _equivalents(results, methods),
+    }
 
 
-def _ends(told: Summary | Contrast) -> str:
-    """Returns an interval, or nothing for one seed."""
-    sign = "+" if isinstance(told, Contrast) else ""
-    return f"{told.low:{sign}.1f} to {told.high:{sign}.1f}" if math.isfinite(told.low) else ""
+def _mean(value: Summary | Comparison) -> str:
+    """Returns a mean; a difference has a sign."""
+    return f"{value.mean:{'+' if isinstance(value, Comparison) else ''}.1f}"
+
+
+def _interval(value: Summary | Comparison) -> str:
+    """Returns an interval, or an empty string for one seed."""
+    sign = "+" if isinstance(value, Comparison) else ""
+    return f"{value.low:{sign}.1f} to {value.high:{sign}.1f}" if math.isfinite(value.low) else ""
 
 
 def _cases(
-    rows: Sequence[Result],
-    told: Mapping[str, Sequence[Contrast]],
+    results: Sequence[Result],
+    by_baseline: Mapping[str, Sequence[Comparison]],
     methods: Sequence[str],
-    names: Mapping[str, Sequence[str]],
+    class_names: Mapping[str, Sequence[str]],
 ) -> list[Case]:
-    groups: dict[tuple[str, str, str], list[Result]] = {}
-    for row in rows:
-        groups.setdefault((row.data, row.regime, row.classifier), []).append(row)
-    best = comparisons.best_rivals(rows) if BEST in told else {}
+    groups: dict[CaseKey, list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.data, result.regime, result.classifier), []).append(result)
+    best = best_baselines(results) if BEST in by_baseline else {}
     cases = []
-    for place, group in groups.items():
-        summaries = tuple(comparisons.summaries(group))
-        found = {
-            rival: {c.method: c for c in all_ if (c.data, c.regime, c.classifier) == place}
-            for rival, all_ in told.items()
+    for key, group in groups.items():
+        of_case = {
+            baseline: {c.method: c for c in compared if (c.data, c.regime, c.classifier) == key}
+            for baseline, compared in by_baseline.items()
         }
-        rival = best.get(place, ("", 0))[0]
-        drawings = tuple(_drawings(group, summaries, found, rival))
-        usual = [name for name in ("none", "classical") if name in found]
-        heats = tuple(_class_by_class(group, usual, rival, methods, names.get(place[0], ())))
-        cases.append(Case(*place, summaries, found, rival, drawings, heats))
+        best_baseline = best.get(key, ("", 0))[0]
+        means = tuple(summaries(group))
+        drawings = tuple(_figures(group, means, of_case, best_baseline))
+        baselines = [name for name in BASELINES[:2] if name in of_case]
+        heatmaps = tuple(_class_by_class(group, baselines, best_baseline, methods, class_names.get(key[0], ())))
+        cases.append(Case(*key, means, of_case, best_baseline, drawings, heatmaps))
     return cases
 
 
-def _drawings(
-    rows: Sequence[Result],
-    summaries: Sequence[Summary],
-    found: Mapping[str, Mapping[str, Contrast]],
+def _figures(
+    results: Sequence[Result],
+    means: Sequence[Summary],
+    by_baseline: Mapping[str, dict[str, Comparison]],
     best: str,
-) -> Iterable[Picture]:
-    yield figures.accuracies(rows, summaries)
-    for rival, by_arm in found.items():
-        if by_arm:
-            title = f"{best}, {BEST}" if rival == BEST else rival
-            yield figures.forest(list(by_arm.values()), list(by_arm), title)
-    base = next((rival for rival in ("classical", "none") if found.get(rival)), "")
-    if base:
-        yield figures.cost(summaries, dict(found[base]), base)
+) -> Iterable[Figure]:
+    yield figures.accuracies(results, means)
+    for baseline, by_method in by_baseline.items():
+        if by_method:
+            title = f"{best}, {BEST}" if baseline == BEST else baseline
+            yield figures.forest(list(by_method.values()), list(by_method), title)
+    reference = next((baseline for baseline in ("classical", "none") if by_baseline.get(baseline)), "")
+    if reference:
+        yield figures.cost(means, by_baseline[reference], reference)
 
 
 def _class_by_class(
-    rows: Sequence[Result], rivals: Sequence[str], best: str, methods: Sequence[str], names: Sequence[str]
-) -> Iterable[Heat]:
-    classes = len(rows[0].confusion.split("/"))
-    if classes > CLASSES:
+    results: Sequence[Result], baselines: Sequence[str], best: str, methods: Sequence[str], names: Sequence[str]
+) -> Iterable[Heatmap]:
+    classes = len(confusion.confusion_counts(results[0]))
+    if classes > MAX_CLASSES:
         return
     labels = [str(name) for name in names] if len(names) == classes else [str(k) for k in range(classes)]
-    wanted = dict.fromkeys([*rivals, *([best] if best else [])])
-    compared = {rival: list(confusion.changes(rows, rival).values()) for rival in wanted}
-    for rival in rivals:
-        # The arms that the words are about stand first.
-        found = sorted(compared[rival], key=lambda c: methods.index(c.method) if c.method in methods else len(methods))
-        if found:
-            values = np.stack([change.recall for change in found])
-            sure = np.stack([(change.low > 0) | (change.high < 0) for change in found])
-            title = f"Recall of every class, points over {rival}"
-            yield heat(title, "arm", [c.method for c in found], labels, values, values, sure)
-    for found in compared.values():
-        for change in (change for change in found if change.method in methods[:1]):
-            good = np.where(np.eye(classes, dtype=bool), change.matrix, -change.matrix)
-            title = f"Confusion: {change.method} minus {change.against}, of 100 samples of each true class"
-            yield heat(title, "true class, found as", labels, labels, change.matrix, good)
+    against = dict.fromkeys([*baselines, *([best] if best else [])])
+    differences = {name: list(confusion.confusion_differences(results, name).values()) for name in against}
+    for baseline in baselines:
+        # Highlighted methods come before the others.
+        order = {method: i for i, method in enumerate(methods)}
+        group = sorted(differences[baseline], key=lambda d: order.get(d.method, len(order)))
+        if group:
+            values = np.stack([d.recall for d in group])
+            bold = np.stack([(d.low > 0) | (d.high < 0) for d in group])
+            title = f"Recall of every class, points over {baseline}"
+            yield heatmap(title, "method", [d.method for d in group], labels, values, values, bold)
+    for group in differences.values():
+        for d in (d for d in group if d.method in methods[:1]):
+            better = np.where(np.eye(classes, dtype=bool), d.matrix, -d.matrix)
+            title = f"Confusion matrix: {d.method} minus {d.against}, in percent of each true class"
+            yield heatmap(title, "true class, predicted as", labels, labels, d.matrix, better)
 
 
-def heat(
+def heatmap(
     title: str,
     corner: str,
-    down: Sequence[str],
-    across: Sequence[str],
+    line_labels: Sequence[str],
+    columns: Sequence[str],
     values: np.ndarray,
-    good: np.ndarray,
-    sure: np.ndarray | None = None,
-) -> Heat:
-    """Returns a table of numbers on green where `good` is above zero, on red where it is below; bold where it is `sure`."""
-    most = float(np.abs(values).max()) or 1.0
+    better: np.ndarray,
+    bold: np.ndarray | None = None,
+) -> Heatmap:
+    """Returns a table of numbers, on green ground where `better` is positive and on red where it is negative.
+
+    Arguments:
+        title, corner, columns: As in `Heatmap`.
+        line_labels: The label of each line.
+        values: The numbers, `(lines, columns)`.
+        better: By its sign, whether a number is an improvement, `(lines, columns)`.
+        bold: Which numbers are bold, booleans `(lines, columns)`; by default none.
+    """
+    largest = float(np.abs(values).max()) or 1.0
 
     def entry(i: int, j: int) -> tuple[str, str, bool]:
         text = f"{values[i, j]:+.1f}" if abs(values[i, j]) >= 0.05 else "0"
-        # The depth is an opacity, so that zero is the page itself, light or dark.
-        colour = f"rgb({'42 157 92' if good[i, j] > 0 else '209 73 91'} / {0.7 * abs(float(values[i, j])) / most:.2f})"
-        return text, colour, bool(sure is not None and sure[i, j])
+        # The depth of the colour is an opacity, so that zero has the background of the page, light or dark.
+        opacity = 0.7 * abs(float(values[i, j])) / largest
+        colour = f"rgb({'42 157 92' if better[i, j] > 0 else '209 73 91'} / {opacity:.2f})"
+        return text, colour, bool(bold is not None and bold[i, j])
 
-    lines = [(label, tuple(entry(i, j) for j in range(len(across)))) for i, label in enumerate(down)]
-    return Heat(title, corner, tuple(across), tuple(lines))
+    lines = [(label, tuple(entry(i, j) for j in range(len(columns)))) for i, label in enumerate(line_labels)]
+    return Heatmap(title, corner, tuple(columns), tuple(lines))
 
 
-def _overview(cases: Sequence[Case], told: Mapping[str, Sequence[Contrast]], methods: Sequence[str]) -> list[Picture]:
-    """Draws the chosen arms over all cases, a figure per rival."""
+def _overview(
+    cases: Sequence[Case], by_baseline: Mapping[str, Sequence[Comparison]], methods: Sequence[str]
+) -> list[Figure]:
+    """Draws the highlighted methods over all cases, a figure per baseline."""
     if len(cases) < 2:
         return []
-    found = []
-    for rival, all_ in told.items():
-        shown = [c for c in all_ if c.method in methods]
-        short = [_short(c, len({case.data for case in cases}) > 1) for c in shown]
-        if shown:
-            found.append(figures.forest(shown, short, rival))
-    return found
+    has_several_sets = len({case.data for case in cases}) > 1
+    drawings = []
+    for baseline, group in by_baseline.items():
+        highlighted = [c for c in group if c.method in methods]
+        labels = [_short_label(c, has_several_sets) for c in highlighted]
+        if highlighted:
+            drawings.append(figures.forest(highlighted, labels, baseline))
+    return drawings
 
 
-def _short(c: Contrast, several: bool) -> str:
-    size = c.regime if c.regime.isdigit() else in_words(c.regime).replace(" per class", "")
-    return f"{c.data + ' ' if several else ''}{size}, {c.classifier}: {c.method}"
+def _short_label(c: Comparison, with_data: bool) -> str:
+    size = describe_regime(c.regime).replace(" per class", "")
+    return f"{c.data + ' ' if with_data else ''}{size}, {c.classifier}: {c.method}"
 
 
-def _learning(rows: Sequence[Result], methods: Sequence[str]) -> list[Picture]:
+def _learning_curves(results: Sequence[Result], methods: Sequence[str]) -> list[Figure]:
     groups: dict[tuple[str, str], list[learning_curves.Curve]] = {}
-    for curve in learning_curves.learning_curves(rows):
-        if curve.method in (*comparisons.RIVALS, *methods):
+    for curve in learning_curves.learning_curves(results):
+        if curve.method in (*BASELINES, *methods):
             groups.setdefault((curve.data, curve.classifier), []).append(curve)
     return [figures.learning(group) for group in groups.values()]
 
 
-def _worths(rows: Sequence[Result], methods: Sequence[str]) -> list[Worth]:
-    shown = (*comparisons.RIVALS, *methods)
-    found = [w for w in learning_curves.worths([row for row in rows if row.method in shown]) if w.method in shown]
-    return sorted(found, key=lambda w: (w.data, w.classifier, shown.index(w.method), w.n))
+def _equivalents(results: Sequence[Result], methods: Sequence[str]) -> list[EquivalentSampleSize]:
+    order = {method: i for i, method in enumerate((*BASELINES, *methods))}
+    equivalents = learning_curves.equivalent_sample_sizes([r for r in results if r.method in order])
+    return sorted(equivalents, key=lambda e: (e.data, e.classifier, order[e.method], e.n))

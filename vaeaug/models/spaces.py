@@ -1,0 +1,133 @@
+"""Spaces without a VAE: the samples themselves, or their principal components, with the two methods that an augmenter needs.
+
+They are the controls that show what the VAE adds, and a choice where it adds nothing: pass `vae=Identity()` or `vae=PCA(16)`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from vaeaug.data.samples import Scaling
+from vaeaug.runtime import checks
+
+
+class LinearSpace(nn.Module):
+    """Abstract: latent codes that are a linear function of the scaled samples. `fit` returns a fitted copy.
+
+    Images are scaled to 0..1 as a whole, tabular data to mean 0 and standard deviation 1 feature by feature.
+    """
+
+    offset: Tensor
+    gain: Tensor
+    event_shape: tuple[int, ...] | None = None
+    num_classes = None
+
+    def fit(self, x: Tensor) -> LinearSpace:
+        """Returns a space of the same kind, fitted to samples `(N, *event)`."""
+        raise TypeError("fit belongs to Identity and PCA")
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
+        """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
+
+        Arguments:
+            x: Samples in the data's own range, `(B, *event)`.
+            y: Ignored.
+        """
+        z = self._to_codes(((x - self.offset) / self.gain).flatten(1))
+        return Independent(Normal(z, self._stddev().expand_as(z), validate_args=False), 1, validate_args=False)
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Returns samples in the data's own range, `(B, *event)`.
+
+        Arguments:
+            z: Latent codes, `(B, L)`.
+            y: Ignored.
+        """
+        if self.event_shape is None:
+            checks.refuse(
+                f"a fitted {type(self).__name__}", "one before fit", "call fit(x), or Augmenter(vae=...).fit(data)"
+            )
+        return self.offset + self.gain * self._to_samples(z).unflatten(1, self.event_shape)
+
+    def _to_codes(self, u: Tensor) -> Tensor:
+        return u
+
+    def _to_samples(self, z: Tensor) -> Tensor:
+        return z
+
+    def _stddev(self) -> Tensor:
+        return torch.zeros((), device=self.offset.device)
+
+    def _set_scaling(self, x: Tensor) -> Tensor:
+        """Sets the scaling to that of samples, and returns them scaled and flat, `(N, D)`."""
+        scaling = Scaling.fit(x)
+        self.event_shape = tuple(x.shape[1:])
+        for name in ("offset", "gain"):
+            value = getattr(scaling, name)
+            self.register_buffer(name, torch.tensor(value if len(value) > 1 else value[0]))
+        return ((x - self.offset) / self.gain).flatten(1)
+
+
+class Identity(LinearSpace):
+    """Uses the scaled samples themselves as latent codes, so that `Difference` gives x' = x + u (a - b).
+
+    There is no posterior noise: `Posterior` changes nothing.
+
+    Example:
+        >>> space = Identity().fit(torch.rand(10, 1, 8, 8))
+        >>> space.encode(torch.rand(3, 1, 8, 8)).mean.shape
+        torch.Size([3, 64])
+    """
+
+    def fit(self, x: Tensor) -> Identity:
+        space = Identity()
+        space._set_scaling(x)
+        return space
+
+
+class PCA(LinearSpace):
+    """Uses principal components as latent codes; the posterior's standard deviation is that of the noise left over.
+
+    Reference: Tipping and Bishop, "Probabilistic principal component analysis", 1999.
+
+    Arguments:
+        n_components: The number of components, 1 or more; fewer where there are fewer samples or features.
+
+    Example:
+        >>> space = PCA(4).fit(torch.rand(10, 1, 8, 8))
+        >>> space.decode(space.encode(torch.rand(3, 1, 8, 8)).mean).shape
+        torch.Size([3, 1, 8, 8])
+    """
+
+    mean: Tensor
+    axes: Tensor
+    noise: Tensor
+
+    def __init__(self, n_components: int = 16) -> None:
+        super().__init__()
+        checks.check_number("n_components", n_components, 1, whole=True)
+        self.n_components = n_components
+
+    def fit(self, x: Tensor) -> PCA:
+        from sklearn import decomposition
+
+        space = PCA(self.n_components)
+        flat = space._set_scaling(x).numpy()
+        pca = decomposition.PCA(min(self.n_components, *flat.shape), random_state=0).fit(flat)
+        space.register_buffer("mean", torch.as_tensor(pca.mean_, dtype=torch.float32))
+        space.register_buffer("axes", torch.as_tensor(pca.components_, dtype=torch.float32))
+        space.register_buffer("noise", torch.tensor(math.sqrt(max(float(pca.noise_variance_), 1e-12))))
+        return space
+
+    def _to_codes(self, u: Tensor) -> Tensor:
+        return (u - self.mean) @ self.axes.T
+
+    def _to_samples(self, z: Tensor) -> Tensor:
+        return z @ self.axes + self.mean
+
+    def _stddev(self) -> Tensor:
+        return self.noise
