@@ -21,7 +21,7 @@ PRIOR_WEIGHT = 20  # weight of the other classes with pairs_from="shrunk", in sa
 
 
 class Perturbation(ABC):
-    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale`, from 0 to the class's `max_scale`."""
+    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale` in 0..`max_scale`."""
 
     scale: float
     max_scale: ClassVar[float] = float("inf")
