@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
-from vaeaug.augmenter.parents import as_near
+from vaeaug.augmenter.parents import as_samples_like
 from vaeaug.export import formats
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files
@@ -95,7 +95,7 @@ def write(
     shape = augmenter.bank_.samples.event_shape
     _check_format(format, shape)
     suffix, writer = FORMATS[format]
-    near = None if near is None else as_near(near, augmenter.bank_)
+    near = None if near is None else as_samples_like(near, augmenter.bank_)
     make = augmenter.chunks(seed, near, labels)
     settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
     settings |= {
@@ -134,8 +134,7 @@ def between(make: Callable[[int], Generated], first: int, last: int, bar: Any = 
     """Yields samples `first` to `last` of the chunks that `make` makes, a chunk at a time."""
     for chunk in range(first // CHUNK, -(-last // CHUNK)):
         start = chunk * CHUNK
-        span = slice(max(first, start) - start, min(last, start + CHUNK) - start)
-        part = Generated(*(column[span] for column in make(chunk)))
+        part = make(chunk).rows(slice(max(first, start) - start, min(last, start + CHUNK) - start))
         yield part
         if bar is not None:
             bar.update(len(part.y))
@@ -149,7 +148,8 @@ def fingerprint(augmenter: Augmenter) -> str:
     found.update(repr(parts).encode())
     state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
-    tensors |= {} if bank.donors is None else {f"donors.{k}": v for k, v in vars(bank.donors).items() if k[0] != "_"}
+    pseudo = bank.pseudo_labelled
+    tensors |= {} if pseudo is None else {f"pseudo_labelled.{k}": v for k, v in vars(pseudo).items() if k[0] != "_"}
     for name, value in sorted({**{f"vae.{k}": v for k, v in state.items()}, **tensors}.items()):
         found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         found.update(value.detach().cpu().contiguous().numpy().tobytes())
