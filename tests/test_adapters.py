@@ -1,4 +1,4 @@
-"""Any VAE will do: functions, pythae's models and diffusers' autoencoders, each the real thing, trained for a few steps."""
+"""Augmenters work with any VAE: functions, and models of pythae and diffusers, really trained for a few steps."""
 
 import copy
 import pickle
@@ -21,15 +21,15 @@ class Linear(nn.Module):
         super().__init__()
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64, 8))
         self.tail = nn.Linear(4 + classes, 64)
-        self.told = []
+        self.labels = []
 
     def encode(self, x, y=None):
-        self.told.append(y)
+        self.labels.append(y)
         return self.head(x).chunk(2, dim=1)
 
     def decode(self, z, y=None):
-        told = () if y is None else (nn.functional.one_hot(y, 10).float(),)
-        return self.tail(torch.cat([z, *told], 1)).sigmoid().view(-1, 1, 8, 8)
+        one_hot = () if y is None else (nn.functional.one_hot(y, 10).float(),)
+        return self.tail(torch.cat([z, *one_hot], 1)).sigmoid().view(-1, 1, 8, 8)
 
 
 def train(module, x, loss, steps=30):
@@ -97,18 +97,18 @@ def adapted(request):
 def test_every_adapter_augments(adapted, digits):
     _, vae = adapted
     augmenter = Augmenter(vae, perturb=Extrapolate(0.5)).fit(digits)
-    made = augmenter.generate(50, seed=3)
-    assert made.x.shape == (50, 1, 8, 8)
-    assert made.x.min() >= 0
-    assert made.x.max() <= 1
-    assert torch.equal(made.y, digits.y[made.parent])
-    assert not torch.equal(made.x, digits.x[made.parent])
-    assert torch.equal(made.x, augmenter.generate(50, seed=3).x)
-    still = augmenter.using(perturb=Posterior(0.0)).generate(20, near=digits.x[:20], labels=digits.y[:20])
-    assert torch.equal(still.x, digits.x[:20])
+    x, y, parent, _ = augmenter.generate(50, seed=3)
+    assert x.shape == (50, 1, 8, 8)
+    assert x.min() >= 0
+    assert x.max() <= 1
+    assert torch.equal(y, digits.y[parent])
+    assert not torch.equal(x, digits.x[parent])
+    assert torch.equal(x, augmenter.generate(50, seed=3).x)
+    unperturbed = augmenter.using(perturb=Posterior(0.0)).generate(20, near=digits.x[:20], labels=digits.y[:20])
+    assert torch.equal(unperturbed.x, digits.x[:20])
 
 
-def test_the_users_module_is_left_as_it_is(adapted, digits):
+def test_the_users_module_is_left_unchanged(adapted, digits):
     net, vae = adapted
     assert all(m.training for m in net.modules())
     next(net.children()).eval()
@@ -133,26 +133,26 @@ def test_device_is_found(adapted):
 def test_adapted_vaes_pickle(adapted, digits):
     _, vae = adapted
     vae.eval()
-    again = pickle.loads(pickle.dumps(vae))
-    assert torch.equal(again.encode(digits.x[:3]).mean, vae.encode(digits.x[:3]).mean)
+    restored = pickle.loads(pickle.dumps(vae))
+    assert torch.equal(restored.encode(digits.x[:3]).mean, vae.encode(digits.x[:3]).mean)
 
 
-def test_conditional_functions_are_told(digits):
+def test_only_conditional_functions_get_labels(digits):
     net = Linear(classes=10)
     vae = from_functions(net.encode, net.decode, num_classes=10)
     Augmenter(vae).fit(digits).generate(5, seed=0)
-    assert torch.equal(torch.cat(net.told), digits.y)
-    untold = from_functions(lambda x: net.encode(x), lambda z: z)
-    assert untold.encode(digits.x, digits.y).mean.shape == (120, 4)
+    assert torch.equal(torch.cat(net.labels), digits.y)
+    unconditional = from_functions(lambda x: net.encode(x), lambda z: z)
+    assert unconditional.encode(digits.x, digits.y).mean.shape == (120, 4)
 
 
 def test_pythae_agrees_with_itself(pythae_model, digits):
     vae = from_pythae(pythae_model.eval())
     q = vae.encode(digits.x[:5])
-    found = pythae_model.encoder(digits.x[:5])
-    assert torch.equal(q.mean, found.embedding)
-    assert torch.allclose(q.variance.log(), found.log_covariance, atol=1e-5)
-    assert torch.equal(vae.decode(q.mean), pythae_model.decoder(found.embedding).reconstruction)
+    output = pythae_model.encoder(digits.x[:5])
+    assert torch.equal(q.mean, output.embedding)
+    assert torch.allclose(q.variance.log(), output.log_covariance, atol=1e-5)
+    assert torch.equal(vae.decode(q.mean), pythae_model.decoder(output.embedding).reconstruction)
 
 
 def test_diffusers_agrees_with_itself(autoencoder, digits):
@@ -181,8 +181,7 @@ def test_diffusers_scales_channel_by_channel(autoencoder, digits):
 
 def test_diffusers_in_half_precision(autoencoder, digits):
     vae = from_diffusers(copy.deepcopy(autoencoder).bfloat16(), (1, 8, 8))
-    made = Augmenter(vae).fit(digits).generate(5, seed=0)
-    assert made.x.dtype == torch.float32
+    assert Augmenter(vae).fit(digits).generate(5, seed=0).x.dtype == torch.float32
 
 
 def test_other_libraries_are_not_imported(monkeypatch):

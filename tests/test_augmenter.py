@@ -195,7 +195,9 @@ class Fixed:
 
 def test_veto_puts_the_parent_in_place(augmenter, digits):
     judged = augmenter.using(filter=Confident(Fixed([3]), 0.3))
-    with pytest.warns(UserWarning, match=r"accepts less than 10% of the synthetic samples of class 8; .*lower its threshold"):
+    with pytest.warns(
+        UserWarning, match=r"accepts less than 10% of the synthetic samples of class 8; .*lower its threshold"
+    ):
         made = judged.generate(40, labels=[3, 8], seed=0)
     three = made.y == 3
     assert torch.equal(made.x[~three], digits.x[made.parent[~three]])
@@ -241,7 +243,7 @@ def test_filters_take_every_kind_of_classifier(augmenter, digits):
 
 
 def test_bad_filters(augmenter):
-    with pytest.raises(InputError, match=r"got SVC; pass SVC\(probability=True\), say"):
+    with pytest.raises(InputError, match=r"got SVC; pass for example SVC\(probability=True\)"):
         Confident(SVC())
     with pytest.raises(InputError, match="got int; pass one of these"):
         Confident(3)
@@ -254,7 +256,7 @@ def test_bad_filters(augmenter):
 @pytest.mark.parametrize(
     ("n", "message"),
     [
-        (0, "expected n to be a whole number from 1 up, got 0; pass n=1, say"),
+        (0, "expected n to be a whole number from 1 up, got 0; for example n=1"),
         (-3, "expected n to be a whole number from 1 up, got -3"),
         (2.5, "expected n to be a whole number from 1 up, got 2.5"),
         (True, "expected n to be a whole number from 1 up, got True"),
@@ -348,7 +350,7 @@ def test_class_names(digits):
     assert same(named.generate(4, x, y, seed=0), named.generate(4, x, [0, 1, 1, 0], seed=0))
     assert named.generate(4, x, "dog").y.tolist() == [1] * 4
     for labels, message in [
-        ("cta", "expected classes among cat, dog, got 'cta'; name them, or give their numbers"),
+        ("cta", "expected classes among cat, dog, got 'cta'; pass class names or their numbers"),
         (["cat", "cow"], "expected classes among cat, dog, got 'cow'"),
         (2, r"expected labels in 0\.\.1 \(cat, dog\), got labels from 2 to 2; pass the names or the numbers of these"),
     ]:

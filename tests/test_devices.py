@@ -1,6 +1,6 @@
-"""Fitting and generating on a CUDA device that is not there: torch's fake tensors have a device, but no content.
+"""Fitting and generating on a simulated CUDA device: torch's fake tensors have a device, but no content.
 
-Tensors of two devices in one operation are an error then, and so is a look at a value, for which a GPU would be waited for.
+With them an operation on tensors of two devices is an error, and so is reading a value, which would wait for a GPU.
 """
 
 from dataclasses import replace
@@ -11,16 +11,16 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from vaeaug import VAE, Augmenter
 from vaeaug.augmenter.parents import Parents, _kept, in_turn
-from vaeaug.data import streaming
-from vaeaug.filters.base import Tally
-from vaeaug.models import fitting
+from vaeaug.filters.base import AcceptanceCounts
+from vaeaug.models.batches import Batch
 from vaeaug.models.codec import CHUNK, Codec
+from vaeaug.models.fitting import FitSettings, loss_by_step
 from vaeaug.perturb import PERTURBATIONS
 
 CUDA = torch.device("cuda:0")
 
 
-def there(device=CUDA, **settings):
+def vae_on(device=CUDA, **settings):
     with torch.device(device):
         return VAE((1, 8, 8), **settings)
 
@@ -30,11 +30,11 @@ def there(device=CUDA, **settings):
     "settings", [{}, {"num_classes": 10}, {"likelihood": "bernoulli"}, {"architecture": "mlp"}], ids=str
 )
 def test_a_step_of_fitting(digits, settings, device):
-    share = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    batch = Batch(digits.x[:32], digits.y[:32], 0, 32)
+    arguments = FitSettings(1, 32, lr=4e-3, weight_decay=0.01, beta=1.0, beta_warmup=0.2, input_noise=0.1, seed=0)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        vae = there(device, **settings).train()
-        log_likelihood, divergence = vae.terms(*fitting._noisy(share, vae, 0.1, 0, 0))
-        loss = (divergence - log_likelihood).mean()
+        vae = vae_on(device, **settings).train()
+        loss = loss_by_step(vae, lambda step: batch, arguments)(0)
         assert loss.device == torch.device(device)
         if device == "meta":
             # Backwards, autograd asks for a CUDA context even of fake tensors.
@@ -54,7 +54,7 @@ def test_a_chunk(augmenter, monkeypatch, scheme, residual):
         moved = replace(bank, mean=mode.from_tensor(bank.mean).to(CUDA), stddev=mode.from_tensor(bank.stddev).to(CUDA))
         moved.__dict__.update(_by_class=kept["_by_class"], _factors=tuple(f.to(CUDA) for f in kept["_factors"]))
         other = Augmenter(perturb=scheme(), residual=residual)
-        other.vae_, other.bank_, other._tally = there(), moved, Tally(samples.names)
+        other.vae_, other.bank_, other._tally = vae_on(), moved, AcceptanceCounts(samples.names)
         sure = torch.ones(len(bank))
         rest = _kept(Codec(other.vae_).rest(samples.x, moved.mean, samples.y)) if residual else None
         source = Parents(samples.x, samples.y, sure, moved.mean, moved.stddev, lambda chunk: order, rest, True)

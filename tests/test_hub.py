@@ -98,7 +98,7 @@ def test_a_failed_save_leaves_the_earlier_one(fitted, folder, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr("vaeaug.augmenter.saving.files.save_json", full)
-    with pytest.raises(InputError, match=r"room to write .*No space left"):
+    with pytest.raises(InputError, match=r"enough disk space to write .*No space left"):
         fitted.using(perturb=Posterior(0.1)).save(folder)
     assert same(fitted, Augmenter.load(folder))
     assert [p.name for p in folder.parent.iterdir()] == ["saved"]

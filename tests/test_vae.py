@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,13 +8,13 @@ from torch.distributions import Normal
 from vaeaug import VAE, InputError
 from vaeaug.data import Scaling
 from vaeaug.models.networks import MLP, Architecture, Conv
-from vaeaug.runtime import seeds as rng
+from vaeaug.runtime import seeds
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
 
 def make(shape=(1, 8, 8), **kwargs):
-    with rng.forked(0):
+    with seeds.forked(0):
         return VAE(shape, **kwargs).eval()
 
 
@@ -39,14 +40,14 @@ def test_article_network():
     assert sizes == [(512, 784), (512, 2), (784, 512), (4, 512)]
 
 
-def test_only_a_conditional_vae_listens_to_labels():
+def test_only_a_conditional_vae_depends_on_labels():
     x, y = noise(2, 1, 8, 8), torch.tensor([0, 1])
-    plain, told = make(), make(num_classes=2)
+    plain, conditional = make(), make(num_classes=2)
     assert torch.equal(plain.encode(x, y).mean, plain.encode(x).mean)
-    assert not torch.equal(told.encode(x, y).mean, told.encode(x).mean)
-    assert torch.equal(told.encode(x, torch.tensor([-1, -1])).mean, told.encode(x).mean)
+    assert not torch.equal(conditional.encode(x, y).mean, conditional.encode(x).mean)
+    assert torch.equal(conditional.encode(x, torch.tensor([-1, -1])).mean, conditional.encode(x).mean)
     z = torch.zeros(2, 16)
-    assert not torch.equal(told.decode(z, y)[0], told.decode(z, y)[1])
+    assert not torch.equal(conditional.decode(z, y)[0], conditional.decode(z, y)[1])
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
@@ -54,7 +55,7 @@ def test_elbo_is_its_definition(likelihood):
     vae = make(likelihood=likelihood)
     vae.log_sigma.fill_(-1.0)
     x = noise(3, 1, 8, 8).round()
-    eps = torch.randn(3, 16, generator=rng.generator(7))
+    eps = torch.randn(3, 16, generator=seeds.generator(7))
     q = vae.encode(x)
     z = q.mean + q.stddev * eps
     mean = vae.decode(z)
@@ -78,12 +79,12 @@ def test_elbo_is_a_lower_bound():
     assert (vae.elbo(x) <= evidence + 1e-3).all()
 
 
-def test_decode_speaks_the_range_of_the_data():
+def test_decode_returns_the_range_of_the_data():
     vae = make(scaling=Scaling((-3.0,), (10.0,), (-3.0,), (7.0,)))
-    out = vae.decode(torch.randn(50, 16, generator=rng.generator(0)) * 50)
-    assert out.min() >= -3
-    assert out.max() <= 7
-    assert out.min() < -0.5
+    decoded = vae.decode(torch.randn(50, 16, generator=seeds.generator(0)) * 50)
+    assert decoded.min() >= -3
+    assert decoded.max() <= 7
+    assert decoded.min() < -0.5
     shifted = make(scaling=Scaling((5.0,), (2.0,), (5.0,), (7.0,)))
     x = noise(2, 1, 8, 8)
     assert torch.allclose(shifted.encode(5 + 2 * x).mean, make().encode(x).mean, atol=1e-5)
@@ -107,27 +108,37 @@ def test_round_trip(tmp_path, kwargs):
     assert not loaded.training
 
 
-def test_rows_round_trip(tmp_path):
+def test_tabular_round_trip(tmp_path):
     x = noise(9, 4) * 9
     vae = make((4,), scaling=Scaling.fit(x))
     vae.save(tmp_path / "v")
     assert torch.equal(VAE.load(tmp_path / "v").reconstruct(x), vae.reconstruct(x))
 
 
-class Mine(Architecture):
-    def build(self, event_shape, codes):
-        return MLP((7,)).build(event_shape, codes)
+class OwnArchitecture(Architecture):
+    def build(self, event_shape, decoder_inputs):
+        return MLP((7,)).build(event_shape, decoder_inputs)
 
 
-def test_own_body_is_passed_again(tmp_path):
-    vae = make(architecture=Mine())
+def test_an_architecture_of_your_own_is_passed_to_load(tmp_path):
+    vae = make(architecture=OwnArchitecture())
     vae.save(tmp_path / "v")
     with pytest.raises(InputError, match=r"pass VAE.load\(path, architecture=...\) for your own"):
         VAE.load(tmp_path / "v")
     x = noise(2, 1, 8, 8)
-    assert torch.equal(VAE.load(tmp_path / "v", architecture=Mine()).elbo(x), vae.elbo(x))
+    assert torch.equal(VAE.load(tmp_path / "v", architecture=OwnArchitecture()).elbo(x), vae.elbo(x))
     with pytest.raises(InputError, match=r"expected weights that fit MLP\(hidden=\(8,\)\)"):
         VAE.load(tmp_path / "v", architecture=MLP((8,)))
+
+
+def test_a_file_of_format_1_is_read():
+    vae = VAE.load(Path(__file__).parent / "data/format-1/vae.safetensors")
+    assert (vae.event_shape, vae.latent_dim, vae.num_classes, vae.architecture) == ((5,), 2, 3, MLP((4,)))
+    assert not vae.training
+    x, y = torch.linspace(-1, 1, 15).view(3, 5), torch.arange(3)
+    # What the version that wrote the file computed.
+    assert torch.allclose(vae.elbo(x, y), torch.tensor([-6.4640, -4.9841, -7.6738]), atol=1e-3)
+    assert torch.allclose(vae.decode(torch.zeros(3, 2), y)[:, 0], torch.tensor([-0.4969, -0.4305, -0.4160]), atol=1e-3)
 
 
 def test_bad_files(tmp_path):
@@ -136,7 +147,7 @@ def test_bad_files(tmp_path):
     make().save(tmp_path / "v")
     whole = (tmp_path / "v").read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="it may be cut off"):
+    with pytest.raises(InputError, match="it may be truncated"):
         VAE.load(tmp_path / "cut")
     from safetensors.torch import save_file
 
@@ -157,7 +168,9 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(InputError, match=r"expected room to write .*No space left on device.*free some space"):
+    with pytest.raises(
+        InputError, match=r"expected enough disk space to write .*No space left on device.*free some space"
+    ):
         vae.save(tmp_path / "v")
     monkeypatch.undo()
     assert (tmp_path / "v").read_bytes() == before

@@ -17,7 +17,7 @@ student sees, mixing codes in place of pixels, differences of 1.5.
 
 from log import MOVES, Question, answer, with_mixup
 
-from vaeaug.bench.stages.controls import Identity
+from vaeaug.bench.stages.controls import Unchanged
 from vaeaug.bench.stages.method import Method
 from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.perturb import DEFAULT, Difference, Extrapolate
@@ -30,7 +30,7 @@ ARMS = (
     with_mixup("hardest of 4, any", Synthetic(ANY, hardest_of=4)),
     Method("appended", (Append(), MOVE)),
     with_mixup("appended + MixUp", Append()),
-    Method("no VAE: repeated", (Append(Identity()), MOVE), kind="control"),
+    Method("no VAE: repeated", (Append(Unchanged()), MOVE), kind="control"),
 )
 MORE = (
     Method("1 per sample, hardest of 4", (Append(Synthetic(DEFAULT, 1.0, hardest_of=4), 1), MOVE)),

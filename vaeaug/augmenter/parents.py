@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.data.images import as_pictures
+from vaeaug.data.images import from_pil
 from vaeaug.data.samples import as_tensor, unit_float
 from vaeaug.models.codec import CHUNK, ResidualCache, Write, written
 from vaeaug.models.training import ShuffledIndices
@@ -168,7 +168,7 @@ def as_near(near: Any, bank: Bank) -> Tensor:
         bank: The bank of the augmenter.
     """
     event_shape = bank.samples.event_shape
-    found = as_pictures(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
+    found = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
     if found is None:
         found = as_tensor("near", near)
     else:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data.images import read_images
+from vaeaug.data.images import is_image_file, read_images
 from vaeaug.data.loading import NAMES, load
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.filters.cross_fitted import CrossFitted
@@ -27,7 +27,6 @@ from vaeaug.runtime import checks, seeds
 
 NEIGHBOURS = 25  # unlabelled samples near a labelled one that may become its donors
 FOLDS = 5
-PICTURES = ".png .jpg .jpeg .bmp .tif .tiff .webp"
 
 
 def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
@@ -77,11 +76,7 @@ def _joined(parts: Iterator[Any]) -> Tensor:
 
 def _from_path(path: str | Path, samples: Samples) -> Tensor:
     folder = Path(path)
-    if (
-        str(path) not in NAMES
-        and folder.is_dir()
-        and any(f.suffix.lower() in PICTURES.split() for f in folder.iterdir())
-    ):
+    if str(path) not in NAMES and folder.is_dir() and any(map(is_image_file, folder.iterdir())):
         return read_images(folder, samples.event_shape[0])
     return load(path).x
 

@@ -24,7 +24,8 @@ from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.loading import as_samples, load
-from vaeaug.data.samples import Samples, split
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.checks import renamed
@@ -289,7 +290,7 @@ def _run(
     trained = runs.fit_classifier(seed_run.context(classifier), method)
     # A generator is trained by the first method that needs it; its seconds are listed apart, for every such method.
     seconds = time.perf_counter() - start - (shared.total_seconds - shared_before)
-    metrics = runs.judge(trained.predict, plan.test_data)
+    metrics = runs.judge(trained, plan.test_data)
     return Result(
         data=plan.name,
         regime=regime,

@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vaeaug.bench.stages.base import Resampler
-from vaeaug.bench.stages.baselines import SMOTE, ClassicalAugmentation, ClassWeights, HardestOf, Mix, RandomOversampling
-from vaeaug.bench.stages.controls import Identity, PCAInsteadOfVAE, PixelNoise
+from vaeaug.bench.stages.baselines import (
+    SMOTE,
+    ClassicalAugmentation,
+    ClassWeights,
+    HardestOf,
+    Mix,
+    PolicyAugmentation,
+    RandomOversampling,
+)
+from vaeaug.bench.stages.controls import IdentityInsteadOfVAE, PCAInsteadOfVAE, PixelNoise, Unchanged
 from vaeaug.bench.stages.distillation import Distilled
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
 from vaeaug.bench.stages.method import Method
@@ -16,6 +24,7 @@ from vaeaug.bench.stages.synthetic import Append, BalanceWithSynthetic, Syntheti
 from vaeaug.bench.stages.unlabelled import WithUnlabelled
 from vaeaug.bench.tuning.stage import TunedAugmentation
 from vaeaug.data.classical import Classical
+from vaeaug.data.policies import Elastic, RandAugment, RandomErasing, TrivialAugmentWide
 from vaeaug.perturb.schemes import (
     DEFAULT,
     Covariance,
@@ -46,6 +55,11 @@ CLASSICAL = {
     "fashion-mnist": Classical(flip=True),
     "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
 }
+
+RAND_AUGMENT = PolicyAugmentation(RandAugment())
+TRIVIAL_AUGMENT = PolicyAugmentation(TrivialAugmentWide())
+ERASING = PolicyAugmentation(RandomErasing())
+ELASTIC = PolicyAugmentation(Elastic())
 
 GENERATORS: dict[str, Resampler] = {
     "pythae VAE": PythaeVAE(),
@@ -150,6 +164,14 @@ class Catalogue:
             "classical + class weights": (classical, ClassWeights()),
             "classical + MixUp + class weights": (classical, mixup, ClassWeights()),
             "classical (hardest of 4)": (HardestOf(classical, 4),),
+            "RandAugment": (RAND_AUGMENT,),
+            "RandAugment + MixUp": (RAND_AUGMENT, mixup),
+            "TrivialAugment": (TRIVIAL_AUGMENT,),
+            "TrivialAugment + MixUp": (TRIVIAL_AUGMENT, mixup),
+            "classical + random erasing": (classical, ERASING),
+            "classical + random erasing + MixUp": (classical, ERASING, mixup),
+            "classical + elastic": (classical, ELASTIC),
+            "classical + elastic + MixUp": (classical, ELASTIC, mixup),
         }
         oversampling = RandomOversampling()
         return (
@@ -178,6 +200,8 @@ class Catalogue:
             HARDEST: (one_hardest, classical),
             HARDEST_MIXED: (one_hardest, classical, mixup),
             f"{DEFAULT_MIXED} + class weights": (appended, classical, mixup, weights),
+            "RandAugment + synthetic": (appended, RAND_AUGMENT),
+            "RandAugment + synthetic + MixUp": (appended, RAND_AUGMENT, mixup),
             name: (replacing,),
             f"classical + {name}": (replacing, classical),
             f"classical + {name} + MixUp": (replacing, classical, mixup),
@@ -211,14 +235,25 @@ class Catalogue:
         classical, replacing = self._classical, self._replacing
         pca = PCAInsteadOfVAE(replacing.perturb)
         distilled = Distilled(classical=self._plain_classical, control_transform=classical)
+        scheme, mixup = self.perturb or DEFAULT, Mix()
+        repeated = Append(Unchanged())
+        identity, components = (Append(space(scheme, replace=1.0)) for space in (IdentityInsteadOfVAE, PCAInsteadOfVAE))
         stages = {
-            "classical (repeated)": (Append(Identity()), classical),
+            "classical (repeated)": (repeated, classical),
+            "classical (repeated) + MixUp": (repeated, classical, mixup),
+            "classical + synthetic (identity)": (identity, classical),
+            "classical + synthetic (identity) + MixUp": (identity, classical, mixup),
+            "RandAugment (repeated)": (repeated, RAND_AUGMENT),
+            "RandAugment (repeated) + MixUp": (repeated, RAND_AUGMENT, mixup),
+            "RandAugment + synthetic (identity)": (identity, RAND_AUGMENT),
+            "RandAugment + synthetic (identity) + MixUp": (identity, RAND_AUGMENT, mixup),
+            "RandAugment + synthetic (PCA) + MixUp": (components, RAND_AUGMENT, mixup),
             "classical (distilled)": (distilled, classical),
             "reconstruction only": (replace(replacing, perturb=Posterior(0.0), residual=False),),
             "pixel noise": (PixelNoise(replacing),),
             "synthetic (PCA)": (pca,),
             "classical + synthetic (PCA)": (pca, classical),
-            "duplicates": (Identity(),),
+            "duplicates": (Unchanged(),),
         }
         return tuple(Method(name, parts, kind="control") for name, parts in stages.items())
 

@@ -7,13 +7,14 @@ afterwards.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, matthews_corrcoef, roc_auc_score
 from torch import Tensor, nn
 
 from vaeaug.bench.keys import digest
@@ -35,10 +36,19 @@ Predict = Callable[[Tensor], Tensor]
 
 
 class Trained(NamedTuple):
-    """A trained classifier: its prediction of labels, and its optimiser steps (0 for an estimator)."""
+    """A trained classifier.
+
+    Arguments:
+        predict: Samples -> labels `(B,)`.
+        steps: Its optimiser steps; 0 for an estimator.
+        scores: Samples -> a score of every class, `(B, K)`; None if it gives none.
+        gives_probabilities: Whether the scores are probabilities.
+    """
 
     predict: Predict
     steps: int
+    scores: Predict | None = None
+    gives_probabilities: bool = True
 
 
 class SeedRun:
@@ -102,11 +112,11 @@ def fit_network(context: Context, method: Method) -> Trained:
         progress=False,
     )
 
-    def predict(x: Tensor) -> Tensor:
+    def logits(x: Tensor) -> Tensor:
         with evaluating(network), autocast(settings.precision, x.device):
-            return torch.cat([network(batch).argmax(1) for batch in x.split(PREDICTION_BATCH)])
+            return torch.cat([network(batch) for batch in x.split(PREDICTION_BATCH)]).float()
 
-    return Trained(predict, steps)
+    return Trained(lambda x: logits(x).argmax(1), steps, lambda x: logits(x).softmax(1))
 
 
 def fit_estimator(context: Context, method: Method) -> Trained:
@@ -129,12 +139,25 @@ def fit_estimator(context: Context, method: Method) -> Trained:
         estimator.fit(features, labels)
     else:
         classifiers.fit_weighted(estimator, features, labels, sample_weights)
-    return Trained(lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy())), 0)
+    scores_of = getattr(estimator, "predict_proba", None) or getattr(estimator, "decision_function", None)
+    n_classes = len(train_set.names)
+
+    def scores(x: Tensor) -> Tensor:
+        values = torch.as_tensor(scores_of(x.flatten(1).numpy())).float()  # type: ignore[misc]
+        values = torch.stack([-values, values], 1) if values.ndim == 1 else values
+        # An estimator knows the classes that it has seen.
+        all_values = values.new_full((len(values), n_classes), 0.0 if gives_probabilities else float(values.min()))
+        all_values[:, torch.as_tensor(estimator.classes_).long()] = values
+        return all_values
+
+    gives_probabilities = hasattr(estimator, "predict_proba")
+    predict = lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy()))  # noqa: E731
+    return Trained(predict, 0, scores if scores_of is not None else None, gives_probabilities)
 
 
-def judge(predict: Predict, test: Samples) -> dict[str, Any]:
+def judge(trained: Trained, test: Samples) -> dict[str, Any]:
     """Returns the metrics of a result. The only reader of the test split once training has begun."""
-    labels, predictions = test.y.numpy(), predict(test.x).numpy()
+    labels, predictions = test.y.numpy(), trained.predict(test.x).numpy()
     counts = confusion_matrix(labels, predictions, labels=range(len(test.names)))
     present = counts.sum(1) > 0  # a test split may lack a class
     return {
@@ -143,4 +166,34 @@ def judge(predict: Predict, test: Samples) -> dict[str, Any]:
         "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
         "mcc": float(matthews_corrcoef(labels, predictions)),
         "confusion": "/".join(" ".join(map(str, line)) for line in counts),
+        **_judge_scores(trained, test),
     }
+
+
+def _judge_scores(trained: Trained, test: Samples) -> dict[str, float]:
+    if trained.scores is None:
+        return {}
+    scores, y = trained.scores(test.x).double(), test.y
+    # A class that the test split lacks, or all of it, has no ROC curve.
+    curves = [k for k in range(scores.shape[1]) if 0 < (y == k).sum() < len(y)]
+    auc = (
+        float(np.mean([roc_auc_score((y == k).numpy(), scores[:, k].numpy()) for k in curves])) if curves else math.nan
+    )
+    if not trained.gives_probabilities:
+        return {"auc": auc}
+    log_loss = -scores.clamp(min=1e-7).log().gather(1, y[:, None]).mean()
+    return {"auc": auc, "log_loss": float(log_loss), "calibration_error": calibration_error(scores, y)}
+
+
+def calibration_error(p: Tensor, y: Tensor, bins: int = 15) -> float:
+    """Returns the expected calibration error: the mean distance of confidence and accuracy over bins of confidence.
+
+    Arguments:
+        p: Probabilities, `(N, K)`.
+        y: Labels, `(N,)`.
+        bins: The number of bins of equal width.
+    """
+    confidence, predicted = p.max(1)
+    bin_ = (confidence * bins).long().clamp(max=bins - 1)
+    difference = torch.zeros(bins, dtype=p.dtype).index_add(0, bin_, (predicted == y).to(p) - confidence)
+    return float(difference.abs().sum() / len(y))

@@ -58,6 +58,7 @@ class CrossFitted(Teacher):
         InputError: If `threshold` or `weight` is out of range.
 
     Example:
+        >>> from vaeaug import Augmenter
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
         >>> teachers = CrossFitted.fit("digits", "logistic", folds=3)
         >>> x, y, parent, _ = augmenter.using(filter=teachers).generate(64, seed=0)

@@ -34,7 +34,7 @@ class SampleSource(Protocol):
 
 
 class TeacherSettings(NamedTuple):
-    """The training of the teachers. A network is trained as the benchmark trains its classifiers, by default for half as long.
+    """The training of the teachers. Networks are trained as the benchmark trains classifiers, by default for half as long.
 
     Arguments:
         steps: The number of optimiser steps of a network.

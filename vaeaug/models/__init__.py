@@ -1,0 +1,1 @@
+"""The VAE, its networks, VAEs of other libraries, the judged classifiers, and the training loop."""
