@@ -108,21 +108,21 @@ class _Unwaiting(World):
 
 def test_existing_shards_are_not_written_again(augmenter, tmp_path, monkeypatch):
     write(augmenter, tmp_path)
-    monkeypatch.setattr(Synthesizer, "make", lambda *a: pytest.fail("generated again"))
+    monkeypatch.setattr(Synthesizer, "generate", lambda *a: pytest.fail("generated again"))
     write(augmenter, tmp_path)
 
 
 def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
     alive = []
-    make = Synthesizer.make
+    generate = Synthesizer.generate
 
     def counted(self, *args):
         assert sum(ref() is not None for ref in alive) <= 2
-        samples = make(self, *args)
+        samples = generate(self, *args)
         alive.append(weakref.ref(samples.x))
         return samples
 
-    monkeypatch.setattr(Synthesizer, "make", counted)
+    monkeypatch.setattr(Synthesizer, "generate", counted)
     for kind in ("webdataset", "npz", "images"):
         write(augmenter, tmp_path / kind, 8 * CHUNK, shard_size=8 * CHUNK, format=kind)
     assert len(alive) == 24
@@ -180,10 +180,10 @@ def test_the_manifest_describes_the_shards(augmenter, whole):
     assert manifest["augmenter"] == shards.fingerprint(augmenter)
     other = augmenter.using()
     bank = augmenter.bank_
-    donors = PseudoLabelled(
+    pseudo_labelled = PseudoLabelled(
         bank.samples.x[:1], torch.zeros(1, dtype=torch.long), torch.ones(1), bank.mean[:1], bank.stddev[:1]
     )
-    other.bank_ = replace(bank, donors=donors)
+    other.bank_ = replace(bank, pseudo_labelled=pseudo_labelled)
     hashes = {shards.fingerprint(a) for a in (augmenter, other, augmenter.using(residual=False))}
     assert len(hashes) == 3
 

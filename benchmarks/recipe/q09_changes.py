@@ -1,11 +1,12 @@
 """Does a VAE that learns *changes* do better on digits, where shapes deform?
 
-The encoder sees a pair of one class, (a, b); the decoder applies the change to a and is to give b. A child of x is
-the change of a pair of its class, applied to x. digits, 5 per class, small CNN, classical augmentation in all arms.
+The encoder sees a pair (a, b) of one class. The decoder applies the change to a and is trained to return b. A
+synthetic sample of x is the change of a pair of its class, applied to x. digits, 5 per class, small CNN, classical
+augmentation in all methods.
 
 Conclusion: four seeds, whose spread is larger than the differences. Learned changes are not worse than extrapolation,
-and with MixUp they stand as high as the best of q06; they need a network and a training of their own. Not enough to
-build them in; the next trial should have ten seeds and more.
+and with MixUp they are as good as the best of q06. They need a network and a training of their own. This is not
+enough to build them in; the next trial should use ten seeds or more.
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
-from vaeaug.augmenter.parents import as_near
+from vaeaug.augmenter.parents import as_samples_like
 from vaeaug.export import formats, tar
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files
@@ -104,7 +104,7 @@ def write(
     _check_format(format, augmenter.bank_.samples.event_shape)
     suffix, writer = FORMATS[format]
     metadata = formats.Metadata.of(augmenter.bank_, files if near is not None else None)
-    near = None if near is None else as_near(near, augmenter.bank_)
+    near = None if near is None else as_samples_like(near, augmenter.bank_)
     generate_chunk = augmenter.chunks(seed, near, labels)
     shards = [
         _Shard(Path(folder) / f"shard-{k:06d}{suffix}", k * shard_size, min(n, (k + 1) * shard_size))
@@ -139,7 +139,7 @@ def generate_range(
     for chunk_index in range(start // CHUNK, -(-stop // CHUNK)):
         offset = chunk_index * CHUNK
         in_range = slice(max(start, offset) - offset, min(stop, offset + CHUNK) - offset)
-        samples = Generated(*(column[in_range] for column in generate_chunk(chunk_index)))
+        samples = generate_chunk(chunk_index).rows(in_range)
         yield samples
         if bar is not None:
             bar.update(len(samples.y))
@@ -159,7 +159,8 @@ def fingerprint(augmenter: Augmenter) -> str:
     sha256.update(repr(settings).encode())
     state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
-    tensors |= {} if bank.donors is None else {f"donors.{k}": v for k, v in vars(bank.donors).items() if k[0] != "_"}
+    pseudo = bank.pseudo_labelled
+    tensors |= {} if pseudo is None else {f"pseudo_labelled.{k}": v for k, v in vars(pseudo).items() if k[0] != "_"}
     for name, value in sorted({**{f"vae.{k}": v for k, v in state.items()}, **tensors}.items()):
         sha256.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         sha256.update(value.detach().cpu().contiguous().numpy().tobytes())

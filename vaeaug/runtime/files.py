@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vaeaug.runtime import checks
 
-FORMAT = 1
+FORMAT = 2
 
 
 def never_replace(path: Path) -> bool:
@@ -76,7 +76,7 @@ def atomic_write(
         if folder:
             new.mkdir()
         yield new
-        _swap_in(new, path, temporary / "old")
+        _swap_in(new, path, temporary / f"{path.name}.replaced")
     except OSError as error:
         checks.refuse(f"enough disk space to write '{path}'", f"'{error}'", "free some space or choose another path")
     finally:
