@@ -12,6 +12,7 @@ except ImportError as error:
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.augmenter.saving import FILES
+from vaeaug.runtime import checks
 
 
 class HubAugmenter(Augmenter, ModelHubMixin):
@@ -47,6 +48,7 @@ class HubAugmenter(Augmenter, ModelHubMixin):
         return super().push_to_hub(repo_id, private=private, **push_arguments)
 
     @classmethod
+    @checks.renamed(keep="filter")
     def _from_pretrained(cls, *, model_id: str, **arguments: Any) -> Any:
         parts = {name: arguments.pop(name) for name in ("vae", "perturb", "filter") if name in arguments}
         is_local = Path(model_id).is_dir()
