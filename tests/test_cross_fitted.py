@@ -259,7 +259,7 @@ def test_soft_labels_do_not_depend_on_the_form_and_the_range_of_the_batch(augmen
 
 def test_a_loader_refuses_a_filter_that_is_no_teacher(augmenter):
     with pytest.raises(
-        InputError, match=r"expected a teacher, got Confident; pass vaeaug.CrossFitted.fit\(data\), say"
+        InputError, match=r"expected a teacher, got Confident; for example vaeaug.CrossFitted.fit\(data\)"
     ):
         AugmentedLoader([], augmenter, teacher=Confident(nn.Flatten()))
 

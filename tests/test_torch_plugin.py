@@ -878,8 +878,8 @@ REFUSED = {
         lambda a: AugmentedDataset([(X[0], torch.full((10,), 0.1))], a, 1.0)[0],
         "got soft labels of shape (1, 10)",
     ),
-    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "7, 8, 9, got 'cat'; name them, or give"),
-    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "7, 8, 9, got 'cat'; name them, or give"),
+    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "7, 8, 9, got 'cat'; pass class names or"),
+    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "7, 8, 9, got 'cat'; pass class names or"),
     "unseen class": (lambda a: VAEAugment(a)(X, Y + 1), "expected labels in 0..9, got labels from 1 to 10"),
 }
 
