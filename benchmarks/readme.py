@@ -33,9 +33,9 @@ LINES = (
     ("fashion-mnist-100", "cnn", DEFAULT_METHOD),
     ("digits-5-judged", "cnn", DEFAULT_MIXED),
     ("digits-10-judged", "cnn", DEFAULT_MIXED),
-    ("fashion-mnist-lopsided-small", "cnn", f"{DEFAULT_MIXED} + class weights"),
-    ("fashion-mnist-lopsided-small", "forest", OVERSAMPLING),
-    ("fashion-mnist-lopsided", "cnn", f"{DEFAULT_METHOD} + random oversampling"),
+    ("fashion-mnist-imbalanced-small", "cnn", f"{DEFAULT_MIXED} + class weights"),
+    ("fashion-mnist-imbalanced-small", "forest", OVERSAMPLING),
+    ("fashion-mnist-imbalanced", "cnn", f"{DEFAULT_METHOD} + random oversampling"),
 )
 TITLES = {"fashion-mnist": "Fashion-MNIST", "forest": "random forest"}
 

@@ -51,7 +51,7 @@ def main() -> None:
         axis.spines[:].set_visible(False)
     axis = results.subplots()
     by_method = {s.method: s for s in summaries(results_of(TABLE)) if s.classifier == "cnn"}
-    for place, (method, label) in enumerate(METHODS.items()):
+    for place, method in enumerate(METHODS):
         s = by_method[method]
         colour = GREEN if method == DEFAULT_MIXED else BLUE
         axis.plot([s.low, s.high], [place, place], color=colour, linewidth=2)

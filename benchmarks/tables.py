@@ -129,10 +129,10 @@ TABLES = {
     "fashion-mnist-10": Table("fashion-mnist", 10),
     "fashion-mnist-50": Table("fashion-mnist", 50, (("cnn", SHORT), ("forest", FOREST))),
     "fashion-mnist-100": Table("fashion-mnist", 100, (("cnn", SHORT),)),
-    "fashion-mnist-lopsided-small": Table(
+    "fashion-mnist-imbalanced-small": Table(
         "fashion-mnist", "imbalanced-small", (("cnn", BALANCED), ("forest", IMBALANCED_FOREST))
     ),
-    "fashion-mnist-lopsided": Table("fashion-mnist", "imbalanced", (("cnn", PUBLISHED),)),
+    "fashion-mnist-imbalanced": Table("fashion-mnist", "imbalanced", (("cnn", PUBLISHED),)),
     "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", GENERATORS),), (100, 101, 102)),
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, FEW, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, EVERY_RECIPE, JUDGED),

@@ -56,7 +56,8 @@ CLASSICAL = {
     "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
 }
 
-RAND_AUGMENT = PolicyAugmentation(RandAugment())
+# The magnitude was chosen on development seeds: benchmarks/recipe/q20_policies.py.
+RAND_AUGMENT = PolicyAugmentation(RandAugment(magnitude=3))
 TRIVIAL_AUGMENT = PolicyAugmentation(TrivialAugmentWide())
 ERASING = PolicyAugmentation(RandomErasing())
 ELASTIC = PolicyAugmentation(Elastic())
