@@ -342,7 +342,7 @@ def test_a_chunk_is_decoded_once_and_not_pickled(with_own_vae, monkeypatch):
         dataset[chunk * CHUNK]
     assert (
         with_own_vae.vae_.calls["decode_calls"] == 2 * 5
-    )  # chunk 2, unused for longest, was dropped for 3 and decoded again
+    )  # chunk 2, unused for longest, was dropped and decoded again
 
 
 def test_transforms_match_it_to_real_data(augmenter):
