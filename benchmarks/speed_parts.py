@@ -217,16 +217,16 @@ def epoch(setup: Setup) -> Rows:
                 augmenter.vae_.decode(torch.randn(BATCH // 2, 16))
         return x, y
 
-    worst = AugmentedLoader(loader, augmenter, 0.5, hardest_of=4, network=classifier)
+    worst = AugmentedLoader(loader, augmenter, replace=0.5, hardest_of=4, network=classifier)
     hardest = AugmentedLoader(loader, augmenter, add=1, hardest_of=4, network=classifier)
     cases: dict[str, Callable[[], None]] = {
         "plain": lambda: run(loader),
-        "vaeaug, ratio 0": lambda: run(AugmentedLoader(loader, augmenter, 0.0)),
-        "vaeaug, ratio 0.5": lambda: run(AugmentedLoader(loader, augmenter, 0.5)),
-        "vaeaug, ratio 0.5, worst of 4": lambda: run(worst),
-        "vaeaug, one child beside each": lambda: run(AugmentedLoader(loader, augmenter, add=1)),
-        "vaeaug, the hardest of four beside each": lambda: run(hardest),
-        "vaeaug, the default: three beside each": lambda: run(AugmentedLoader(loader, augmenter)),
+        "vaeaug, replace 0": lambda: run(AugmentedLoader(loader, augmenter, replace=0.0)),
+        "vaeaug, replace 0.5": lambda: run(AugmentedLoader(loader, augmenter, replace=0.5)),
+        "vaeaug, replace 0.5, hardest of 4": lambda: run(worst),
+        "vaeaug, add 1": lambda: run(AugmentedLoader(loader, augmenter, add=1)),
+        "vaeaug, add 1, hardest of 4": lambda: run(hardest),
+        "vaeaug, add 3 (default)": lambda: run(AugmentedLoader(loader, augmenter)),
         "by hand: every batch repeated four times": lambda: run(
             loader, lambda x, y: (x.repeat(4, 1, 1, 1), y.repeat(4))
         ),

@@ -73,13 +73,13 @@ def _grown(size: int, steps: int) -> dict[str, Any]:
     samples = Samples(x[:1].expand(size, -1, -1, -1), torch.arange(size) % 10)
     bank = Bank(samples, mean, torch.full((size, 16), 0.1), Scaling())
     augmenter = Augmenter(vae).fit((x, y))
-    augmenter._fill(vae, bank)
+    augmenter._set_fitted(vae, bank)
     near, labels = x[:32], y[:32]
     searching = augmenter.using(perturb=Extrapolate(neighbours=5))
     own = samples.y[:32]
     decode = _each(50, lambda: bare(vae, 32, 32))
-    search = best_seconds(lambda: bank._search(mean[:32] + 0.1, own, 6))
-    kept = _each(50, lambda: bank._search(mean[:32], own, 6))
+    search = best_seconds(lambda: bank.class_neighbours(mean[:32] + 0.1, own, 6))
+    kept = _each(50, lambda: bank.class_neighbours(mean[:32], own, 6))
     fit = best_seconds(lambda: fit_vae(samples, vae=network(Conv()), steps=steps, progress=False))
     return {
         "codes": size,

@@ -8,11 +8,11 @@ from torch import nn
 from torch.distributions import Independent, Normal
 from torch.utils.data import TensorDataset
 
-import vaeaug.augmenter.augmenter as room
 from vaeaug import VAE, Augmenter, Confident, Covariance, Difference, InputError, Interpolate, Posterior, Prior, fit_vae
 from vaeaug.data import Samples, load, subset
+from vaeaug.models.codec import CHUNK
 from vaeaug.perturb import PERTURBATIONS
-from vaeaug.runtime import seeds as rng
+from vaeaug.runtime import seeds
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -32,11 +32,11 @@ class TestEveryScheme:
             many, few = (made.generate(n, near, labels, seed=3) for n in (600, 31))
             assert same([column[:31] for column in many], few)
 
-    def test_chunks_are_the_parts_of_the_whole(self, augmenter, perturb):
+    def test_chunks_are_slices_of_the_whole(self, augmenter, perturb):
         made = augmenter.using(perturb=perturb)
-        whole = made.generate(2 * room.CHUNK, seed=3)
+        whole = made.generate(2 * CHUNK, seed=3)
         second = made.chunk(1, seed=3)
-        assert same([column[room.CHUNK :] for column in whole], second)
+        assert same([column[CHUNK:] for column in whole], second)
 
     def test_scale_zero_is_the_sample_itself(self, augmenter, digits, perturb):
         still = augmenter.using(perturb=type(perturb)(scale=0))
@@ -71,14 +71,14 @@ def test_seed(augmenter):
     assert not torch.equal(augmenter.generate(9).x, augmenter.generate(9).x)
 
 
-def test_every_real_sample_gets_its_share(augmenter, digits):
+def test_every_real_sample_is_a_parent_equally_often(augmenter, digits):
     parents = augmenter.generate(3 * len(digits), seed=4).parent
     assert (torch.bincount(parents) == 3).all()
-    given = augmenter.generate(35, digits.x[:10], digits.y[:10]).parent
-    assert torch.equal(given, torch.arange(35) % 10)
+    near_parents = augmenter.generate(35, digits.x[:10], digits.y[:10]).parent
+    assert torch.equal(near_parents, torch.arange(35) % 10)
 
 
-def test_labels_name_the_classes_wanted(augmenter, digits):
+def test_labels_name_the_classes_to_generate(augmenter, digits):
     made = augmenter.generate(300, labels=[3, 3, 8], seed=0)
     assert made.y[:6].tolist() == [3, 3, 8, 3, 3, 8]
     assert torch.equal(digits.y[made.parent], made.y)
@@ -139,14 +139,19 @@ def test_rows_with_constant_columns():
 
 
 def test_conditional_vae(digits):
-    told = Augmenter(perturb=Prior(), residual=False).fit(
+    conditional = Augmenter(perturb=Prior(), residual=False).fit(
         digits, steps=400, architecture="mlp", num_classes=10, progress=False
     )
-    untold = Augmenter(perturb=Prior(), residual=False).fit(digits, steps=400, architecture="mlp", progress=False)
+    unconditional = Augmenter(perturb=Prior(), residual=False).fit(
+        digits, steps=400, architecture="mlp", progress=False
+    )
     judge = RandomForestClassifier(100, random_state=0).fit(load("digits").x.flatten(1), load("digits").y)
-    scores = [judge.score(made.x.flatten(1), made.y) for made in (a.generate(300, seed=0) for a in (told, untold))]
+    scores = [
+        judge.score(made.x.flatten(1), made.y)
+        for made in (a.generate(300, seed=0) for a in (conditional, unconditional))
+    ]
     assert scores[0] > scores[1] + 0.3, (
-        f"a draw from the prior keeps its label only where the decoder is told it: {scores}"
+        f"a draw from the prior keeps its label only if the decoder is conditioned on it: {scores}"
     )
 
 
@@ -155,26 +160,26 @@ class Plain(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.there, self.back = nn.Linear(64, 4), nn.Linear(2, 64)
+        self.encoder, self.decoder = nn.Linear(64, 4), nn.Linear(2, 64)
         self.dropout = nn.Dropout(0.5)
 
     def encode(self, x):
-        mu, log_sigma = self.there(self.dropout(x.flatten(1))).chunk(2, 1)
+        mu, log_sigma = self.encoder(self.dropout(x.flatten(1))).chunk(2, 1)
         return Independent(Normal(mu, log_sigma.exp()), 1)
 
     def decode(self, z):
-        return self.dropout(self.back(z)).sigmoid().view(-1, 1, 8, 8)
+        return self.dropout(self.decoder(z)).sigmoid().view(-1, 1, 8, 8)
 
 
 def test_own_vae_is_left_as_it_was(digits):
-    with rng.forked(0):
+    with seeds.forked(0):
         vae = Plain()
-    vae.back.eval()
+    vae.decoder.eval()
     before = {name: t.clone() for name, t in vae.state_dict().items()}
     made = Augmenter(vae, perturb=Posterior()).fit(digits)
     assert made.vae_ is vae
     made.generate(20, seed=0)
-    assert [m.training for m in (vae, vae.there, vae.back, vae.dropout)] == [True, True, False, True]
+    assert [m.training for m in (vae, vae.encoder, vae.decoder, vae.dropout)] == [True, True, False, True]
     assert all(p.requires_grad for p in vae.parameters())
     assert all(torch.equal(before[name], t) for name, t in vae.state_dict().items())
     # In eval mode dropout does nothing: the same seed must give the same samples.
@@ -193,9 +198,11 @@ class Fixed:
         return p
 
 
-def test_veto_puts_the_parent_in_place(augmenter, digits):
+def test_a_rejected_sample_is_replaced_by_its_parent(augmenter, digits):
     judged = augmenter.using(filter=Confident(Fixed([3]), 0.3))
-    with pytest.warns(UserWarning, match=r"accepts less than 10% of the synthetic samples of class 8; .*lower its threshold"):
+    with pytest.warns(
+        UserWarning, match=r"accepts less than 10% of the synthetic samples of class 8; .*lower its threshold"
+    ):
         made = judged.generate(40, labels=[3, 8], seed=0)
     three = made.y == 3
     assert torch.equal(made.x[~three], digits.x[made.parent[~three]])
@@ -206,7 +213,7 @@ def test_veto_puts_the_parent_in_place(augmenter, digits):
     assert augmenter.acceptance_ == {}
 
 
-def test_a_vetoed_child_is_drawn_again(augmenter, digits):
+def test_a_rejected_sample_is_drawn_again(augmenter, digits):
     class Picky(Fixed):
         calls = 0
 
@@ -219,19 +226,19 @@ def test_a_vetoed_child_is_drawn_again(augmenter, digits):
     assert (made.x != digits.x[made.parent]).flatten(1).any(1).all()
 
 
-def test_chunks_of_filtered_children_are_the_parts_of_the_whole(augmenter, digits):
+def test_chunks_of_filtered_samples_are_slices_of_the_whole(augmenter, digits):
     forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
     made = augmenter.using(filter=Confident(forest, 0.5))
-    whole = made.generate(2 * room.CHUNK, seed=3)
-    assert (whole.x == augmenter.generate(2 * room.CHUNK, seed=3).x).flatten(1).all(1).float().mean() < 1, (
-        "some are vetoed"
+    whole = made.generate(2 * CHUNK, seed=3)
+    assert (whole.x == augmenter.generate(2 * CHUNK, seed=3).x).flatten(1).all(1).float().mean() < 1, (
+        "some are rejected"
     )
-    assert same([column[room.CHUNK :] for column in whole], made.chunk(1, seed=3))
+    assert same([column[CHUNK:] for column in whole], made.chunk(1, seed=3))
 
 
 def test_filters_take_every_kind_of_classifier(augmenter, digits):
     forest = RandomForestClassifier(20, random_state=0).fit(digits.x.flatten(1).numpy(), digits.y.numpy())
-    with rng.forked(0):
+    with seeds.forked(0):
         network = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10))
     for classifier in (forest, network):
         made = augmenter.using(filter=Confident(classifier, 0.05)).generate(60, seed=0)
@@ -254,7 +261,7 @@ def test_bad_filters(augmenter):
 @pytest.mark.parametrize(
     ("n", "message"),
     [
-        (0, "expected n to be a whole number from 1 up, got 0; pass n=1, say"),
+        (0, "expected n to be a whole number from 1 up, got 0; for example n=1"),
         (-3, "expected n to be a whole number from 1 up, got -3"),
         (2.5, "expected n to be a whole number from 1 up, got 2.5"),
         (True, "expected n to be a whole number from 1 up, got True"),
@@ -348,7 +355,7 @@ def test_class_names(digits):
     assert same(named.generate(4, x, y, seed=0), named.generate(4, x, [0, 1, 1, 0], seed=0))
     assert named.generate(4, x, "dog").y.tolist() == [1] * 4
     for labels, message in [
-        ("cta", "expected classes among cat, dog, got 'cta'; name them, or give their numbers"),
+        ("cta", "expected classes among cat, dog, got 'cta'; pass class names or their numbers"),
         (["cat", "cow"], "expected classes among cat, dog, got 'cow'"),
         (2, r"expected labels in 0\.\.1 \(cat, dog\), got labels from 2 to 2; pass the names or the numbers of these"),
     ]:
@@ -388,15 +395,15 @@ def test_bad_sets(x, y, message):
         Augmenter().fit((x, torch.tensor(y)))
 
 
-def test_bad_parts(digits):
-    for parts, message in [
-        ({"perturb": 3}, "expected a perturbation .*, got 3; pass vaeaug.Extrapolate"),
-        ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
+def test_bad_settings(digits):
+    for settings, message in [
+        ({"perturb": 3}, r"expected a perturbation .*, got 3; for example vaeaug.Extrapolate\(0.5\)"),
+        ({"filter": 0.3}, r"expected a filter or None, got 0.3; for example vaeaug.Confident\(classifier, 0.3\)"),
         ({"vae": object()}, "expected a VAE with encode and decode, got object"),
     ]:
         with pytest.raises(InputError, match=message):
-            Augmenter(**parts).fit(digits)
-    with rng.forked(0):
+            Augmenter(**settings).fit(digits)
+    with seeds.forked(0):
         vae, other = Plain(), VAE((1, 9, 9))
     with pytest.raises(InputError, match="no training arguments with a VAE of your own, got steps"):
         Augmenter(vae).fit(digits, steps=3)
@@ -425,11 +432,50 @@ def test_using_shares_what_was_fitted(augmenter):
     assert other.vae_ is augmenter.vae_
     assert other.bank_ is augmenter.bank_
     assert isinstance(augmenter.perturb, Difference)
-    with pytest.raises(InputError, match="expected perturb, keep or residual, got vae"):
+    with pytest.raises(InputError, match="expected perturb, filter or residual, got vae"):
         augmenter.using(vae=None)
 
 
 def test_repr_is_readable():
     assert repr(Augmenter()) == (
-        "Augmenter(perturb=Difference(scale=1.0, donors='shrunk', uniform=True), keep=None, residual=True)"
+        "Augmenter(perturb=Difference(scale=1.0, pairs_from='shrunk'), filter=None, residual=True)"
     )
+
+
+def test_using_keeps_the_class_and_what_was_set_on_it(augmenter):
+    class Mine(Augmenter):
+        pass
+
+    mine = Mine()
+    mine.note = "kept"
+    assert type(mine.using(residual=False)) is Mine
+    assert mine.using(residual=False).note == "kept"
+    assert type(mine.fit(augmenter.bank_.samples, steps=2, progress=False).subset(torch.arange(60))) is Mine
+
+
+def test_old_names_are_refused_with_the_new_ones(augmenter, digits):
+    for call, message in [
+        (lambda: Augmenter(keep=None), "expected the argument filter, got keep=None; keep is now called filter"),
+        (lambda: augmenter.using(keep=None), "keep is now called filter"),
+        (lambda: Augmenter.load("folder", keep=None), "keep is now called filter"),
+        (
+            lambda: Augmenter().fit(digits, bank=9),
+            "expected the argument bank_size, got bank=9; bank is now called bank_s",
+        ),
+    ]:
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+def test_the_filters_warning_names_the_callers_line(augmenter):
+    judged = augmenter.using(filter=Confident(Fixed([]), 0.3))
+    with pytest.warns(UserWarning, match="accepts less than 10%") as warned:
+        judged.generate(300, seed=0)
+    assert warned[0].filename == __file__
+
+
+def test_generated_is_sliced_and_concatenated(augmenter):
+    whole = augmenter.generate(10, seed=0)
+    parts = [whole.rows(slice(0, 4)), whole.rows(slice(4, None))]
+    assert len(parts[0].x) == len(parts[0].confidence) == 4
+    assert same(type(whole).concatenate(parts), whole)

@@ -1,14 +1,26 @@
 import csv
+import json
 import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vaeaug import Augmenter, __version__, cli
+from vaeaug import Augmenter, InputError, __version__, cli
+from vaeaug.bench import regimes
+from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.results import read
-from vaeaug.data import load
+from vaeaug.bench.tuning import search
+from vaeaug.bench.tuning.candidates import FOR_NETWORKS, NONE, Candidate, CandidateScore, TuningResult
+from vaeaug.cli import options
+from vaeaug.data import NAMES, load
+from vaeaug.export import shards
+from vaeaug.models.classifiers import ESTIMATORS, NETWORKS
+from vaeaug.perturb import PERTURBATIONS, Difference
+
+COMMANDS = tuple(command.callback.__name__ for command in cli.app.registered_commands)
 
 
 def vaeaug(capsys, *words):
@@ -41,18 +53,18 @@ def test_fit_then_generate(capsys, tmp_path):
     assert "1797 samples in 10 classes" in out
     assert repr(Augmenter.load(tmp_path / "m").perturb) == "Covariance(scale=0.7, pooled=True)"
     assert vaeaug(capsys, "generate", tmp_path / "m", "-n", 3, "-o", tmp_path / "o.npz")[0] == 0
-    with np.load(tmp_path / "o.npz", allow_pickle=False) as made:
-        assert made["x"].shape == (3, 1, 8, 8)
-        assert set(made.files) == {"x", "y", "parent", "confidence", "names"}
+    with np.load(tmp_path / "o.npz", allow_pickle=False) as arrays:
+        assert arrays["x"].shape == (3, 1, 8, 8)
+        assert set(arrays.files) == {"x", "y", "parent", "confidence", "names"}
 
 
 def test_image_folder_with_a_manifest_that_loads_again(capsys, model, tmp_path):
     assert vaeaug(capsys, "generate", model, "-n", 12, "--labels", "3,8", "-o", tmp_path / "o")[0] == 0
     with (tmp_path / "o" / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["3", "8"] * 6
+        records = list(csv.DictReader(file))
+    assert [row["label"] for row in records] == ["3", "8"] * 6
     real = load("digits")
-    for row in rows:
+    for row in records:
         assert (tmp_path / "o" / row["file"]).is_file()
         assert row["name"] == str(real.y[int(row["parent"])].item())
     again = load(tmp_path / "o")
@@ -74,17 +86,17 @@ def test_near_an_image_and_a_folder(capsys, model, tmp_path):
             capsys, "generate", model, "-n", 5, "--near", near, "--scale", 0, "-o", tmp_path / "o.npz"
         )
         assert (code, err) == (0, "")
-        with np.load(tmp_path / "o.npz") as made:
-            assert made["parent"].tolist() == parents
-            last = made["x"][0, 0]
-    assert np.array_equal((last * 255).round(), pixels)
+        with np.load(tmp_path / "o.npz") as arrays:
+            assert arrays["parent"].tolist() == parents
+            first_image = arrays["x"][0, 0]
+    assert np.array_equal((first_image * 255).round(), pixels)
     # Photos of another size, as 'fit --size' takes them.
     Image.fromarray(pixels).resize((24, 16), Image.Resampling.NEAREST).save(tmp_path / "large.png")
     words = ("generate", model, "-n", 1, "--near", tmp_path / "large.png", "--scale", 0, "-o", tmp_path / "o.npz")
     assert "expected near of shape" in vaeaug(capsys, *words)[2]
     assert vaeaug(capsys, *words, "--size", 8)[::2] == (0, "")
-    with np.load(tmp_path / "o.npz") as made, Image.open(tmp_path / "large.png") as large:
-        assert np.array_equal((made["x"][0, 0] * 255).round(), np.asarray(large.resize((8, 8))))
+    with np.load(tmp_path / "o.npz") as arrays, Image.open(tmp_path / "large.png") as large:
+        assert np.array_equal((arrays["x"][0, 0] * 255).round(), np.asarray(large.resize((8, 8))))
 
 
 def test_same_seed_same_bytes(capsys, model, tmp_path):
@@ -95,14 +107,14 @@ def test_same_seed_same_bytes(capsys, model, tmp_path):
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
 
 
-def test_rows_as_csv_and_near_a_csv(capsys, tmp_path):
+def test_tabular_data_as_csv_and_near_a_csv(capsys, tmp_path):
     real = load("wine")
     header = ",".join(["kind", *(f"f{i}" for i in range(13))])
     lines = [f"w{y}," + ",".join(map(str, x)) for x, y in zip(real.x.tolist(), real.y.tolist(), strict=True)]
     (tmp_path / "wine.csv").write_text("\n".join([header, *lines]))
     model = tmp_path / "m"
-    fitted = vaeaug(capsys, "fit", tmp_path / "wine.csv", "--label", "kind", "--steps", 5, "-o", model)
-    assert fitted[0] == 0
+    words = ("fit", tmp_path / "wine.csv", "--label", "kind", "--steps", 5, "-o", model)
+    assert vaeaug(capsys, *words)[0] == 0
     assert vaeaug(capsys, "generate", model, "-n", 6, "--labels", "w0,w2", "-o", tmp_path / "o.csv")[0] == 0
     again = load(tmp_path / "o.csv")
     assert again.names == ("w0", "w2")
@@ -137,31 +149,34 @@ def test_the_manifest_names_the_files_of_parents(capsys, model, tmp_path):
     ):
         assert vaeaug(capsys, "generate", *words, "-n", 40, "-o", tmp_path / "o")[0] == 0
         with (tmp_path / "o" / "manifest.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        assert {row["parent_file"] for row in rows} == parents
+            records = list(csv.DictReader(file))
+        assert {row["parent_file"] for row in records} == parents
     assert vaeaug(capsys, "generate", tmp_path / "m", "-n", 40, "--scale", 0, "-o", tmp_path / "p")[0] == 0
     with (tmp_path / "p" / "manifest.csv").open() as file:
         for row in csv.DictReader(file):
-            one, other = (np.array(Image.open(tmp_path / p)) for p in (f"p/{row['file']}", f"in/{row['parent_file']}"))
-            assert np.array_equal(one, other if other.ndim == 2 else other[..., 0])
+            paths = f"p/{row['file']}", f"in/{row['parent_file']}"
+            copy, parent = (np.array(Image.open(tmp_path / path)) for path in paths)
+            assert np.array_equal(copy, parent if parent.ndim == 2 else parent[..., 0])
 
 
-def test_bench_writes_rows_a_table_and_a_page(capsys, tmp_path):
+def test_bench_writes_results_a_table_and_a_report(capsys, tmp_path):
     words = ("bench", "digits", "--per-class", 5, "--seeds", 2, "--steps", 5, "--vae-steps", 5, "-o", tmp_path / "run")
     code, out, _ = vaeaug(capsys, *words)
     assert code == 0
-    assert "| cnn        | classical + vae joined |" in out
+    assert "| cnn        | classical + synthetic " in out
     assert "points over none" in out
-    made = {p.name for p in (tmp_path / "run").iterdir()}
-    assert {"rows.csv", "rows.json", "report.html"} < made
-    (kept,) = made - {"rows.csv", "rows.json", "report.html"}
-    assert Augmenter.load(tmp_path / "run" / kept).bank_.samples.counts == [5] * 10
-    rows = (tmp_path / "run" / "rows.csv").read_bytes()
-    assert vaeaug(capsys, *words)[1] == out, "a run that is done is not run again"
-    assert (tmp_path / "run" / "rows.csv").read_bytes() == rows
+    names = {p.name for p in (tmp_path / "run").iterdir()}
+    assert {"rows.csv", "rows.json", "report.html"} < names
+    (augmenter,) = names - {"rows.csv", "rows.json", "report.html"}
+    assert Augmenter.load(tmp_path / "run" / augmenter).bank_.samples.counts == [5] * 10
+    csv_text = (tmp_path / "run" / "rows.csv").read_bytes()
+    results = json.loads((tmp_path / "run" / "rows.json").read_text())
+    assert [r["method"] for r in results] == [m.name for m in Catalogue("digits").standard] * 2
+    assert vaeaug(capsys, *words)[1] == out, "a finished run is not run again"
+    assert (tmp_path / "run" / "rows.csv").read_bytes() == csv_text
 
 
-def test_bench_of_rows_of_a_csv(capsys, tmp_path):
+def test_bench_of_a_csv(capsys, tmp_path):
     samples = load("wine")
     lines = ["a," * 13 + "kind"] + [
         ",".join(map(str, x)) + f",w{y}" for x, y in zip(samples.x.tolist(), samples.y.tolist(), strict=True)
@@ -176,31 +191,22 @@ def test_bench_of_rows_of_a_csv(capsys, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
-def test_bench_with_test_data_and_moves_of_your_own(capsys, tmp_path):
+def test_bench_with_your_own_test_data_and_classical_augmentation(capsys, tmp_path):
     samples = load("digits")
-    for name, part in (("train", samples[:900]), ("test", samples[900:])):
-        np.savez(tmp_path / f"{name}.npz", x=part.x.numpy(), y=part.y.numpy())
-    words = (
-        "bench",
-        tmp_path / "train.npz",
-        "--per-class",
-        40,
-        "--seeds",
-        1,
-        "--classifier",
-        "knn",
-        "-o",
-        tmp_path / "run",
-    )
-    moves = ("--arm", "none", "--arm", "classical", "--arm", "mixup", "--flip", "--shift", 0.2, "--cutout", 0.5)
-    code, out, _ = vaeaug(capsys, *words, *moves, "--test", tmp_path / "test.npz")
+    for name, split in (("train", samples[:900]), ("test", samples[900:])):
+        np.savez(tmp_path / f"{name}.npz", x=split.x.numpy(), y=split.y.numpy())
+    path = tmp_path / "run" / "rows.csv"
+    words = ("bench", tmp_path / "train.npz", "--per-class", 40, "--seeds", 1, "--classifier", "knn", "-o", path.parent)
+    methods = ("--method", "none", "--method", "classical", "--method", "MixUp")
+    moves = ("--flip", "--shift", 0.2, "--cutout", 0.5)
+    code, out, _ = vaeaug(capsys, *words, *methods, *moves, "--test", tmp_path / "test.npz")
     assert code == 0
-    assert "knn: left out mixup: it mixes labels or asks a network in training." in out
-    rows = {row.arm: row for row in read(tmp_path / "run" / "rows.csv")}
-    assert sum(map(int, rows["none"].confusion.replace("/", " ").split())) == len(samples) - 900
-    vaeaug(capsys, *words, "--arm", "classical", "--test", tmp_path / "test.npz")
-    mild = next(row for row in read(tmp_path / "run" / "rows.csv")[2:])
-    assert mild.accuracy > rows["classical"].accuracy
+    assert "knn: left out MixUp: it mixes labels or needs a network in training." in out
+    results = {result.method: result for result in read(path)}
+    assert sum(map(int, results["none"].confusion.replace("/", " ").split())) == len(samples) - 900
+    vaeaug(capsys, *words, "--method", "classical", "--test", tmp_path / "test.npz")
+    (mild,) = read(path)[2:]
+    assert mild.accuracy > results["classical"].accuracy
     code, _, err = vaeaug(capsys, *words, "--per-class", 60)
     assert code == 2
     assert (
@@ -218,7 +224,6 @@ def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
     ("words", "message"),
     [
         (("fit", "nothing", "-o", "m"), "expected one of digits, breast-cancer"),
-        (("generate", "nothing", "-n", "1", "-o", "o"), "nothing"),
         (("generate", "MODEL", "-n", "0", "-o", "o"), "expected n to be a whole number from 1 up, got 0"),
         (("generate", "MODEL", "-n", "-4", "-o", "o"), "expected n to be a whole number from 1 up, got -4"),
         (("generate", "MODEL", "-n", "2", "--labels", "cat", "-o", "o"), "expected classes among 0, 1, 2"),
@@ -233,10 +238,22 @@ def test_bench_of_a_named_regime_needs_its_classes(capsys, tmp_path):
             r"expected near of shape (B, 1, 8, 8), got (1, 1, 9, 9)",
         ),
         (("generate", "MODEL", "-n", "2", "-o", "FULL"), "expected a new or empty output folder"),
+        (("bench", "digits", "--scale", "2"), "expected --perturb with --scale, got none"),
+        (("bench", "--arm", "none"), "expected the option --method, got --arm 'none'; --arm is now called --method"),
+        (("tune", "digits", "-o", "m", "--classifier", "resnet"), "expected classifier to be one of cnn"),
+        (("methods", "nothing"), "expected one of digits"),
+        (
+            ("generate", "nothing", "-n", "1", "-o", "o"),
+            "expected a folder that 'vaeaug fit' wrote, got 'nothing', which",
+        ),
+        (
+            ("generate", "MODEL", "-n", "2", "--near", "nothing", "-o", "o"),
+            "expected an image, a folder of images, an .npz",
+        ),
         (("bench", "digits", "--per-class", "ten"), "expected whole numbers with commas between, got 'ten'"),
         (("bench", "digits", "--classifier", "resnet"), "expected classifier to be one of cnn"),
         (("bench", "fashion"), "expected one of digits"),
-        (("bench", "digits", "-o", "photo.png/x"), "expected a place to write"),
+        (("bench", "digits", "-o", "photo.png/x"), "expected a writable path"),
         (("bench", "CUT"), "expected arrays x and y of numbers"),
         (("bench", "latin.csv"), "expected comma-separated UTF-8 text"),
         (("bench", "broken"), "expected an image, got 'broken/cat/0.png', which is none"),
@@ -301,11 +318,96 @@ def test_fit_looks_at_the_output_first(capsys, tmp_path, monkeypatch):
     assert "expected a new or empty folder" in err
 
 
-def test_bench_without_a_rival(capsys, tmp_path):
-    words = ("--per-class", 5, "--seeds", 1, "--vae-steps", 5, "--classifier", "knn", "-o", tmp_path / "run")
-    code, _, err = vaeaug(capsys, "bench", "digits", "--arm", "vae", "--arm", "duplicates", *words)
+QUICK = ("--per-class", 5, "--seeds", 1, "--steps", 1, "--vae-steps", 5)
+
+
+def test_bench_without_a_baseline(capsys, tmp_path):
+    words = ("bench", "digits", *QUICK, "--classifier", "knn", "-o", tmp_path / "run")
+    code, _, err = vaeaug(capsys, *words, "--method", "synthetic", "--method", "duplicates")
     assert (code, err) == (0, "")
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_bench_prints_sentences_about_our_methods_only(capsys, tmp_path):
+    words = ("bench", "digits", *QUICK, "--classifier", "knn", "-o", tmp_path / "run")
+    names = ("none", "synthetic (extrapolate)", "one VAE per class", "synthetic (PCA)")
+    code, out, err = vaeaug(capsys, *words, *(word for name in names for word in ("--method", name)))
+    assert (code, err) == (0, "")
+    (sentence,) = [line for line in out.splitlines() if line.startswith("knn:") and "left out" not in line]
+    assert sentence.startswith("knn: synthetic (extrapolate)")
+
+
+def test_bench_with_a_perturbation_and_unlabelled_samples(capsys, tmp_path):
+    words = ("bench", "digits", *QUICK, "--perturb", "Covariance", "--scale", 0.5, "--unlabelled", 30)
+    code, out, err = vaeaug(capsys, *words, "--method", "synthetic (covariance)", "-o", tmp_path / "run")
+    assert (code, err) == (0, "")
+    assert "synthetic (covariance), unlabelled pool" in out
+    assert "Covariance(scale=0.5, pooled=True)" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_bench_of_an_unknown_method_names_similar_ones(capsys, tmp_path):
+    code, _, err = vaeaug(capsys, "bench", "digits", "--method", "synthetics", "-o", tmp_path / "run")
+    assert code == 2
+    assert "expected the name of a method, got 'synthetics'; similar names: synthetic; " in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("words", "images"), [((), True), (("digits",), True), (("wine",), False)])
+def test_methods_lists_names_by_kind(capsys, words, images):
+    code, out, err = vaeaug(capsys, "methods", *words)
+    assert (code, err) == (0, "")
+    kinds = {}
+    for line in out.splitlines():
+        if line.endswith(":"):
+            kinds[line[:-1]] = names = []
+        else:
+            names.append(line.strip())
+    catalogue = Catalogue("".join(words), images=images)
+    assert list(kinds) == ["ours", "baseline", "control", "generator"]
+    for kind, names in kinds.items():
+        assert names == [m.name for m in catalogue.all if m.kind == kind and m.supports("mlp", images)]
+
+
+@pytest.mark.parametrize("name", ["folder", "images.npz", "table.npz", "table.csv"])
+def test_methods_for_your_own_data(capsys, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    np.savez(tmp_path / "images.npz", x=np.zeros((4, 8, 8)), y=np.arange(4) % 2)
+    np.savez(tmp_path / "table.npz", x=np.zeros((4, 3)), y=np.arange(4) % 2)
+    (tmp_path / "table.csv").write_text("a,b\n1,x\n2,y\n")
+    out = vaeaug(capsys, "methods", tmp_path / name)[1]
+    assert ("classical + synthetic (interpolate)" in out) == name.startswith("table")
+    assert ("CutMix" in out) == (not name.startswith("table"))
+
+
+def test_tune_saves_an_augmenter_and_a_report(capsys, tmp_path):
+    np.savez(tmp_path / "data.npz", x=np.random.default_rng(0).normal(size=(40, 4)), y=np.arange(40) % 2)
+    model = tmp_path / "model"
+    words = ("tune", tmp_path / "data.npz", "-o", model, "--folds", 2, "--repeats", 1, "--vae-steps", 5)
+    code, out, err = vaeaug(capsys, *words, "--classifier", "logistic")
+    assert code == 0, err
+    report = json.loads((tmp_path / "model.tuning.json").read_text())
+    assert set(report) == {*TuningResult.__dataclass_fields__, "usage"}
+    assert set(report["chosen"]) == {"name", *Candidate.__dataclass_fields__}
+    assert {frozenset(score) for score in report["scores"]} == {frozenset(CandidateScore.__dataclass_fields__)}
+    assert report["sentence"] in out
+    assert out.endswith(f"{report['usage']}\n")
+    assert len(Augmenter.load(model).bank_) == 40
+    assert vaeaug(capsys, *words[:3], tmp_path, "--folds", 2)[2].startswith("Error: expected a new or empty folder")
+
+
+@pytest.mark.parametrize("candidate", [*FOR_NETWORKS, NONE])
+def test_tune_prints_the_whole_line_to_use(capsys, tmp_path, monkeypatch, digits, candidate):
+    scores = (CandidateScore("none", 90.0, 0.0, 0.0, 2, 1.0), CandidateScore("b", *[float("nan")] * 3, 0, 0.0))
+    result = TuningResult(candidate, True, scores, "Use it.", (), "accuracy", 2, 1, 0, 1.0, 0.5)
+    augmenter = Augmenter().fit(digits, steps=2, progress=False)
+    monkeypatch.setattr(search, "tune", lambda *args, **kwargs: (augmenter, result))
+    code, out, err = vaeaug(capsys, "tune", "digits", "-o", tmp_path / "model")
+    assert (code, err) == (0, "")
+    assert out.endswith(f"\n{result.usage}\n")
+    report = json.loads((tmp_path / "model.tuning.json").read_text())
+    assert report["chosen"]["hardest_of"] == candidate.hardest_of
+    assert report["chosen"]["perturb"] == (repr(candidate.perturb) if candidate.perturb else None)
+    assert report["scores"][1]["gain"] is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -313,14 +415,14 @@ def test_unwritable_output(capsys, model, tmp_path):
     tmp_path.chmod(0o500)
     code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "o")
     assert code == 2
-    assert "expected a place to write" in err
+    assert "expected a writable path" in err
 
 
 def test_output_below_a_file_is_refused(capsys, model, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = vaeaug(capsys, "generate", model, "-n", 1, "-o", tmp_path / "file" / "o")
     assert code == 2
-    assert "expected a place to write" in err
+    assert "expected a writable path" in err
 
 
 def test_full_disk_leaves_nothing(capsys, model, tmp_path, monkeypatch):
@@ -338,9 +440,74 @@ def test_version(capsys):
     assert vaeaug(capsys, "--version") == (0, f"vaeaug {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["", "fit", "generate", "bench"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_teaches(capsys, command):
     code, out, _ = vaeaug(capsys, *command.split(), "--help")
     assert code == 0
     assert "vaeaug" in out
     assert ("Example" in out) or not command
+
+
+ANSWERED_WITHOUT_TORCH = [
+    (),
+    ("--help",),
+    ("--version",),
+    *((command, "--help") for command in COMMANDS),
+    ("fitt",),
+    ("fit",),
+    ("fit", "--stepz", "3"),
+    ("fit", "nothing", "-o", "m"),
+    ("generate", "nothing", "-n", "1", "-o", "o"),
+    ("generate", ".", "-n", "0", "-o", "o"),
+    ("generate", ".", "-n", "1", "-o", "o", "--format", "zip"),
+    ("generate", ".", "-n", "1", "-o", "o", "--near", "nothing"),
+    ("tune", "digits", "-o", "m", "--classifier", "nothing"),
+    ("bench", "nothing"),
+    ("bench", "--arm", "none"),
+    ("bench", "--classifier", "nothing"),
+    ("bench", "--per-class", "ten"),
+    ("bench", "--perturb", "nothing"),
+    ("bench", "--scale", "2"),
+    ("methods", "nothing"),
+]
+LOADED = """
+import sys
+from vaeaug import cli
+for words in {words!r}:
+    sys.argv = ["vaeaug", *words]
+    try:
+        cli.main()
+    except SystemExit as end:
+        if not end.code and words and "--help" not in words and "--version" not in words:
+            sys.exit(f"no error for {{words}}")
+    heavy = {{"torch", "numpy", "torchvision", "sklearn", "vaeaug.bench", "vaeaug.augmenter"}} & set(sys.modules)
+    if heavy:
+        sys.exit(f"{{words}} loaded {{heavy}}")
+"""
+
+
+def test_help_and_typing_errors_load_nothing_heavy(tmp_path):
+    script = LOADED.format(words=ANSWERED_WITHOUT_TORCH)
+    run = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_in_the_help_are_the_real_ones():
+    assert options.DATA_SETS == NAMES
+    assert tuple(name.lower() for name in PERTURBATIONS) == options.PERTURBATIONS
+    assert (*NETWORKS, *ESTIMATORS) == options.CLASSIFIERS
+    assert tuple(regimes.IMBALANCED) == options.REGIMES
+    assert tuple(shards.FORMATS) == options.FORMATS
+    for name in ("digits", "breast-cancer", "wine"):
+        assert (name in options.IMAGE_SETS) == (load(name).x.ndim == 4)
+
+
+def test_a_scale_alone_changes_the_default_only_in_scale():
+    assert options.parse_perturbation(None, 0.5) == Difference(0.5, pairs_from="shrunk")
+    default = Difference(2.0, pairs_from="any_class")
+    assert options.parse_perturbation("difference", None, default) == default
+    assert options.parse_perturbation("difference", 0.1, default) == Difference(0.1, pairs_from="any_class")
+    assert options.parse_perturbation("interpolate", None, default) == PERTURBATIONS["Interpolate"]()
+    with pytest.raises(InputError, match="expected scale to be a number from 0"):
+        options.parse_perturbation("interpolate", 2.0)

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from vaeaug import VAE, Augmenter
-from vaeaug.augmenter.parents import Parents, _kept, in_turn
-from vaeaug.data import streaming
+from vaeaug import VAE
+from vaeaug.augmenter.generation import Synthesizer
+from vaeaug.augmenter.parents import Parents, round_robin
+from vaeaug.augmenter.residuals import compute_residuals
 from vaeaug.filters.base import AcceptanceCounts
+from vaeaug.models.batches import Batch
 from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import FitSettings, loss_by_step
 from vaeaug.perturb import PERTURBATIONS
@@ -30,7 +32,7 @@ def vae_on(device=CUDA, **settings):
     "settings", [{}, {"num_classes": 10}, {"likelihood": "bernoulli"}, {"architecture": "mlp"}], ids=str
 )
 def test_a_step_of_fitting(digits, settings, device):
-    batch = streaming.Batch(digits.x[:32], digits.y[:32], 0, 32)
+    batch = Batch(digits.x[:32], digits.y[:32], 0, 32)
     arguments = FitSettings(1, 32, lr=4e-3, weight_decay=0.01, beta=1.0, beta_warmup=0.2, input_noise=0.1, seed=0)
     with FakeTensorMode(allow_non_fake_inputs=True):
         vae = vae_on(device, **settings).train()
@@ -42,22 +44,36 @@ def test_a_step_of_fitting(digits, settings, device):
             assert {weight.grad.device.type for weight in vae.parameters()} == {"meta"}
 
 
+class Residuals:
+    """Residuals on the device, without the cache, which reads on the CPU what it holds."""
+
+    def __init__(self, residuals):
+        self.residuals = residuals
+
+    def update(self, index):
+        pass
+
+    def rows(self, index):
+        return self.residuals[index.to(CUDA)]
+
+
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("scheme", PERTURBATIONS.values(), ids=list(PERTURBATIONS))
 def test_a_chunk(augmenter, monkeypatch, scheme, residual):
-    # The one look at a value in a chunk: whether any code stayed where it was. The copy to the CPU waits as long.
-    monkeypatch.setattr(torch.Tensor, "any", lambda self, *given: False)
+    # Generation reads one value: whether any code is unmoved. The copy to the CPU waits just as long.
+    monkeypatch.setattr(torch.Tensor, "any", lambda self, *args: False)
     bank = augmenter.bank_
-    kept = {"_by_class": bank._by_class, "_factors": bank._factors}
-    samples, order = bank.samples, in_turn(len(bank))(0)
+    samples, class_index, factors = bank.samples, bank.class_index, bank._covariance_factors
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        moved = replace(bank, mean=mode.from_tensor(bank.mean).to(CUDA), stddev=mode.from_tensor(bank.stddev).to(CUDA))
-        moved.__dict__.update(_by_class=kept["_by_class"], _factors=tuple(f.to(CUDA) for f in kept["_factors"]))
-        other = Augmenter(perturb=scheme(), residual=residual)
-        other.vae_, other.bank_, other._tally = vae_on(), moved, AcceptanceCounts(samples.names)
-        sure = torch.ones(len(bank))
-        rest = _kept(Codec(other.vae_).rest(samples.x, moved.mean, samples.y)) if residual else None
-        source = Parents(samples.x, samples.y, sure, moved.mean, moved.stddev, lambda chunk: order, rest, True)
-        made = other._maker.make(source, 0, 0, CHUNK)
-        assert made.x.shape == (CHUNK, 1, 8, 8)
-        assert {part.device.type for part in made} == {"cpu"}
+        mean, stddev = (mode.from_tensor(t).to(CUDA) for t in (bank.mean, bank.stddev))
+        moved = replace(bank, mean=mean, stddev=stddev)
+        # Both depend on values: they are computed on the CPU, once.
+        vars(moved).update(class_index=class_index, _covariance_factors=tuple(f.to(CUDA) for f in factors))
+        codec = Codec(vae_on())
+        residuals = Residuals(compute_residuals(codec, samples.x, mean, samples.y)) if residual else None
+        order = round_robin(len(bank))
+        parents = Parents(samples.x, samples.y, torch.ones(len(bank)), mean, stddev, order, residuals, in_range=True)
+        synthesizer = Synthesizer(codec, moved, scheme(), None, AcceptanceCounts(samples.names))
+        generated = synthesizer.generate(parents, 0, 0, CHUNK)
+        assert generated.x.shape == (CHUNK, 1, 8, 8)
+        assert {column.device.type for column in generated} == {"cpu"}

@@ -10,22 +10,23 @@ from pathlib import Path
 import pytest
 import torch
 
+import vaeaug
 from vaeaug import Augmenter, InputError, fit_vae
-from vaeaug.data import streaming
 from vaeaug.export import shards
 from vaeaug.models import training
+from vaeaug.models.batches import batches_from_loader
 from vaeaug.runtime import distributed
-from vaeaug.runtime.distributed import SINGLE_PROCESS, World, joined
+from vaeaug.runtime.distributed import SINGLE_PROCESS, World, process_group
 
 STEPS = 24
 TOLERANCE = 1e-3  # of the loss of every step, relative, in fp32
 
 
 def job(folder, model, dies, world=SINGLE_PROCESS):
-    """Fits, noting the loss of every step and keeping the state every five, then generates; rank 1 may die at step 12."""
+    """Fits with a checkpoint every five steps, records the losses, then generates; rank 1 may die at step 12."""
     losses, finite = [], training._finite
 
-    def noted(value, step, lr):
+    def recorded(value, step, lr):
         if dies and world.rank == 1 and step == 12:
             os.kill(os.getpid(), 9)
         losses.append(finite(value, step, lr))
@@ -33,7 +34,7 @@ def job(folder, model, dies, world=SINGLE_PROCESS):
 
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "CHECK_EVERY", 1)
-    patch.setattr(training, "_finite", noted)
+    patch.setattr(training, "_finite", recorded)
     patch.setitem(training.train.__kwdefaults__, "every", 5)
     try:
         settings = {"steps": STEPS, "batch_size": 65, "precision": "fp32", "progress": False, "world": world}
@@ -45,9 +46,9 @@ def job(folder, model, dies, world=SINGLE_PROCESS):
         (folder / "losses.json").write_text(json.dumps(losses))
 
 
-def torchrun(size, *words):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", size, *words]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(shards.__file__).parents[1])}
+def torchrun(size, *arguments):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", size, *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(vaeaug.__file__).parents[1])}
     return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -70,22 +71,22 @@ def alone(model, tmp_path_factory):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_shares_are_all_rows_once(size):
+def test_slices_cover_all_samples_once(size):
     for n in (5, 64, 67):
-        shares = [list(range(n)[World(rank, size).share(n)]) for rank in range(size)]
-        assert list(chain(*shares)) == list(range(n))
-        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+        slices = [list(range(n)[World(rank, size).local_slice(n)]) for rank in range(size)]
+        assert list(chain(*slices)) == list(range(n))
+        assert max(map(len, slices)) - min(map(len, slices)) <= 1
 
 
 def test_without_torchrun_a_process_is_alone():
-    with joined() as world:
+    with process_group() as world:
         assert world == SINGLE_PROCESS
         assert world.is_main
         assert world.mean(torch.tensor([1.0, 3.0])) == 2
 
 
 @pytest.mark.parametrize("size", [2, 4])
-def test_several_processes_fit_and_generate_what_one_does(alone, model, tmp_path, size):
+def test_several_processes_fit_and_generate_the_same_as_one(alone, model, tmp_path, size):
     done = torchrun(size, __file__, tmp_path, model, "")
     assert done.returncode == 0, done.stderr
     losses, others = (torch.tensor(json.loads((f / "losses.json").read_text())) for f in (alone, tmp_path))
@@ -95,22 +96,22 @@ def test_several_processes_fit_and_generate_what_one_does(alone, model, tmp_path
     assert content(alone / "shards") == content(tmp_path / "shards")
 
 
-def test_a_rank_that_dies_stops_the_rest_and_another_world_goes_on(alone, model, tmp_path):
+def test_a_rank_that_dies_stops_the_others_and_another_world_resumes(alone, model, tmp_path):
     done = torchrun(2, __file__, tmp_path, model, "dies")
     assert done.returncode != 0
     assert "SIGKILL" in done.stderr
     job(tmp_path, model, dies=False)
     losses, others = (torch.tensor(json.loads((f / "losses.json").read_text())) for f in (alone, tmp_path))
-    assert len(others) == STEPS - 10, "it went on from the state kept at step 10"
+    assert len(others) == STEPS - 10, "it resumed from the checkpoint of step 10"
     assert torch.allclose(losses[10:], others, rtol=TOLERANCE, atol=0)
 
 
 def test_the_command_line_under_torchrun(model, tmp_path):
-    words = ("-m", "vaeaug", "generate", model, "-n", 600, "--shard-size", 256, "-o", tmp_path / "o")
-    done = torchrun(2, *words)
+    arguments = ("-m", "vaeaug", "generate", model, "-n", 600, "--shard-size", 256, "-o", tmp_path / "o")
+    done = torchrun(2, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("600 samples in 3 shards") == 1
-    done = torchrun(2, *words, "--seed", 1)
+    done = torchrun(2, *arguments, "--seed", 1)
     assert done.returncode != 0
     assert done.stderr.count("Error: expected seed 0, with which") == 1
 
@@ -125,9 +126,9 @@ def test_a_connection_that_breaks_is_a_clear_error(monkeypatch):
     ):
         monkeypatch.setattr(distributed.dist, name, lambda *a, give=give, **k: give)
     message = "expected all 2 processes to stay, got 'gloo: Connection closed by peer' in process 1; look above"
-    with pytest.raises(distributed.ProcessLost, match=message), joined():
+    with pytest.raises(distributed.ProcessLost, match=message), process_group():
         raise RuntimeError("gloo: Connection closed by peer")
-    with pytest.raises(RuntimeError, match="out of memory"), joined():
+    with pytest.raises(RuntimeError, match="out of memory"), process_group():
         raise RuntimeError("out of memory")
 
 
@@ -135,7 +136,7 @@ def test_a_batch_for_every_process(digits):
     with pytest.raises(InputError, match="expected batch_size to be a whole number from 4 up, got 3"):
         fit_vae(digits, steps=1, batch_size=3, world=World(0, 4))
     loader = torch.utils.data.DataLoader(list(zip(digits.x, digits.y, strict=True))[:9], batch_size=4)
-    batch = streaming.streamed(loader, 0, lambda samples: None, World(1, 2))
+    batch = batches_from_loader(loader, 0, lambda samples: None, World(1, 2))
     assert torch.equal(batch(0).x, digits.x[2:4])
     assert batch(1)[2:] == (2, 4)
     with pytest.raises(InputError, match=r"expected batches of 2 samples or more, got one of 1; pass .*drop_last=True"):
@@ -143,5 +144,5 @@ def test_a_batch_for_every_process(digits):
 
 
 if __name__ == "__main__":
-    with joined() as here:
-        job(Path(sys.argv[1]), sys.argv[2], bool(sys.argv[3]), here)
+    with process_group() as world_of_job:
+        job(Path(sys.argv[1]), sys.argv[2], bool(sys.argv[3]), world_of_job)

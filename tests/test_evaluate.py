@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from vaeaug.bench.stages.joined import Joined
 
 import vaeaug.bench.runs as room
 from vaeaug import Extrapolate, InputError, Interpolate
@@ -22,13 +23,11 @@ from vaeaug.bench.results import read
 from vaeaug.bench.stages.base import Synthetic
 from vaeaug.bench.stages.baselines import ClassWeights, Mix, Oversample, Smote, WorstOf
 from vaeaug.bench.stages.controls import Components, PixelNoise, Repeat
-from vaeaug.bench.stages.joined import Joined
 from vaeaug.bench.stages.method import Arm
 from vaeaug.data import Samples, load, split, subset
 from vaeaug.data.classical import Classical
 from vaeaug.models.classifiers import as_classifier
 from vaeaug.runtime import seeds as rng
-from vaeaug.runtime.parallel import map_in_processes
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -115,20 +114,6 @@ def test_threads_change_nothing():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-
-
-def broken(item):
-    yield item
-    if item == 1:
-        raise OSError("the disk is on fire")
-
-
-def test_a_process_that_fails_stops_the_rest():
-    seen = []
-    with pytest.raises(OSError, match="the disk is on fire"):
-        seen.extend(map_in_processes(broken, [0, 1, 2], jobs=2))
-    with pytest.raises(OSError, match="the disk is on fire"):
-        list(map_in_processes(broken, [0, 1, 2], jobs=1))
 
 
 def test_arms_that_are_not_alike_stop_the_run(monkeypatch):
@@ -503,7 +488,7 @@ def test_bad_classifiers(given, message):
 
 def test_what_other_processes_cannot_import_is_refused():
     with pytest.raises(
-        InputError, match=r"expected what other processes can import, got the classifier f \(.*or use jobs=1"
+        InputError, match=r"expected objects that other processes can import, got the classifier f \(.*or use n_jobs=1"
     ):
         compare("digits", classifiers=("f", lambda shape, classes: tiny(shape, classes)), n_jobs=2)
 
@@ -634,5 +619,5 @@ def test_classical_rotates_and_zooms_within_its_bounds():
 
 def test_jitter_of_rows_has_the_features_spread():
     rows = torch.tensor(np.random.default_rng(0).normal(0, [1, 10], (5000, 2)), dtype=torch.float32)
-    map_in_processes = (moved(Classical(jitter=0.1), rows) - rows).std(0)
-    assert torch.allclose(map_in_processes, torch.tensor([0.1, 1.0]), rtol=0.1)
+    spread = (moved(Classical(jitter=0.1), rows) - rows).std(0)
+    assert torch.allclose(spread, torch.tensor([0.1, 1.0]), rtol=0.1)

@@ -172,10 +172,10 @@ def test_children_have_their_share(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "expected budget to be a number above 0, got 0; pass budget=1, say"),
-        ({"folds": 1}, "expected folds to be a whole number from 2 up, got 1; pass folds=2, say"),
-        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; pass repeats=1, say"),
-        ({"errors": -1}, "expected errors to be a number from 0 up, got -1; pass errors=0, say"),
+        ({"budget": 0}, "expected budget to be a number above 0, got 0; for example budget=1"),
+        ({"folds": 1}, "expected folds to be a whole number from 2 up, got 1; for example folds=2"),
+        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; for example repeats=1"),
+        ({"errors": -1}, "expected errors to be a number from 0 up, got -1; for example errors=0"),
         (
             {"metric": "loss"},
             "expected metric to be one of accuracy, balanced_accuracy, got 'loss'; choose one of them",

@@ -147,7 +147,7 @@ def test_bad_files(tmp_path):
     make().save(tmp_path / "v")
     whole = (tmp_path / "v").read_bytes()
     (tmp_path / "cut").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="it may be cut off"):
+    with pytest.raises(InputError, match="it may be truncated"):
         VAE.load(tmp_path / "cut")
     from safetensors.torch import save_file
 
@@ -168,7 +168,9 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(InputError, match=r"expected room to write .*No space left on device.*free some space"):
+    with pytest.raises(
+        InputError, match=r"expected enough disk space to write .*No space left on device.*free some space"
+    ):
         vae.save(tmp_path / "v")
     monkeypatch.undo()
     assert (tmp_path / "v").read_bytes() == before

@@ -1,3 +1,6 @@
+"""Runs the command line as `python -m vaeaug`, for example under torchrun."""
+
 from vaeaug.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
-"""Children: from parents to synthetic samples, a chunk at a time. Nothing here knows where the parents came from."""
+"""Generation of synthetic samples from parents, a chunk at a time; independent of where the parents come from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,13 +10,14 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from vaeaug.augmenter.parents import Parents
+from vaeaug.augmenter.streams import Stream
 from vaeaug.filters.base import AcceptanceCounts, Filter
-from vaeaug.models.codec import CHUNK, Codec, joined
+from vaeaug.models.codec import CHUNK, Codec, concatenate
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import Perturbation
 from vaeaug.runtime import seeds
 
-TRIES = 4
+TRIES = 4  # draws of a sample that the filter rejects; after the last one its parent takes its place
 
 
 class Generated(NamedTuple):
@@ -24,9 +26,9 @@ class Generated(NamedTuple):
     Arguments:
         x: The samples, `(n, *event)`, in the range, dtype and device of `near`, or float32 on the CPU.
         y: Their labels, `(n,)`.
-        parent: The index of the real sample that each came from: into `near`, or into the bank.
-        confidence: How sure the label is, in 0..1: the filter's p(y|x) where a filter judged the sample, the share of the
-            nearest codes where the label was inferred, else 1.
+        parent: The index of the real sample that each was generated from: into `near`, or into the bank.
+        confidence: The confidence in each label, in 0..1: the filter's p(y|x) if a filter judged the sample, the fraction of
+            the nearest codes with this label if the label was inferred, else 1.
     """
 
     x: Tensor
@@ -34,113 +36,158 @@ class Generated(NamedTuple):
     parent: Tensor
     confidence: Tensor
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Generated], x: Tensor | None = None) -> Generated:
+        """Returns the samples of all parts in one.
+
+        Arguments:
+            parts: Synthetic samples.
+            x: The concatenated samples, if the parts are views of them: they are not copied again.
+        """
+        columns = zip(*(part[1:] for part in parts), strict=True)
+        return cls(concatenate([part.x for part in parts]) if x is None else x, *map(concatenate, columns))
+
+    def rows(self, index: slice) -> Generated:
+        """Returns the samples of a slice. (Indexing the tuple itself gives its fields.)"""
+        return Generated(*(column[index] for column in self))
+
 
 class Synthesizer(NamedTuple):
-    """Makes children of parents.
+    """Generates synthetic samples from parents.
 
     Arguments:
         codec: The VAE.
-        bank: The real samples: partners of perturbations, and the range.
-        perturb: How to draw codes.
-        filter: What vetoes children, or None.
-        tally: Where vetoes are counted.
+        bank: The real samples that perturbations draw partners from, and their range of values.
+        perturb: The perturbation that draws codes.
+        filter: The filter that rejects samples, or None.
+        acceptance: The counts of what the filter accepted.
     """
 
     codec: Codec
     bank: Bank
     perturb: Perturbation
     filter: Filter | None
-    tally: AcceptanceCounts
+    acceptance: AcceptanceCounts
 
-    def make(self, source: Parents, first: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
-        """Makes the first n children of the chunks from `first` on, into `out` if that is given. Noise is drawn for all of
-        a chunk, whatever part is wanted."""
-        chunks = range(first, first - (-n // CHUNK))
-        starts = [self._start(source, chunk) for chunk in chunks]
+    def generate(self, parents: Parents, first_chunk: int, seed: int, n: int, out: Tensor | None = None) -> Generated:
+        """Returns the first n samples from chunk `first_chunk` on.
+
+        Noise is drawn for whole chunks, so that a sample does not depend on n.
+
+        Arguments:
+            parents: The samples to start from.
+            first_chunk: The number of the first chunk.
+            seed: The seed of the call.
+            n: The number of samples.
+            out: A tensor `(n, *event)` to write the samples to; by default a new one.
+        """
+        chunks = range(first_chunk, first_chunk - (-n // CHUNK))
+        starts = [self._start(parents, chunk) for chunk in chunks]
         if self.filter is not None:
-            x = source.x.new_empty(n, *source.x.shape[1:]) if out is None else out
+            x = parents.x.new_empty(n, *parents.x.shape[1:]) if out is None else out
             parts = [
-                self._judged(source, start, (seed, 0, chunk), part)
+                self._generate_filtered(parents, start, seed, chunk, part)
                 for start, chunk, part in zip(starts, chunks, x.split(CHUNK), strict=True)
             ]
-            return Generated(x, *(joined(column) for column in list(zip(*parts, strict=True))[1:]))
-        # All codes before the first sample: between two runs of the decoder, whatever else is done finds the cache cold.
-        codes = [self._codes(start, (seed, 0, chunk, 0)) for start, chunk in zip(starts, chunks, strict=True)]
-        parents, places, mean, y = (
-            joined(column)[:n] for column in zip(*((s.parents, s.places, s.q.mean, s.y) for s in starts), strict=True)
+            return Generated.concatenate(parts, x)
+        # Draw all codes first: alternating with the decoder would evict it from the CPU's cache.
+        codes = [self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)]
+        parent, index, mean, y = (
+            concatenate(column)[:n]
+            for column in zip(*((s.parent, s.start_index, s.q.mean, s.y) for s in starts), strict=True)
         )
-        made = self._decoded(source, places, mean, joined(codes)[:n], y, out)
-        return Generated(made.cpu(), y, parents, source.confidence[places])
+        x = self._decode(parents, index, mean, concatenate(codes)[:n], y, out)
+        return Generated(x.cpu(), y, parent, parents.confidence[index])
 
-    def _start(self, source: Parents, chunk: int) -> _Start:
-        parents = source.order(chunk)
-        places = parents if source.start is None else source.start(chunk, parents)
-        at = places.to(source.mean.device)
-        q = Independent(Normal(source.mean[at], source.stddev[at], validate_args=False), 1, validate_args=False)
-        return _Start(parents, places, q, source.y[places])
+    def _start(self, parents: Parents, chunk: int) -> _ChunkStart:
+        parent = parents.order(chunk)
+        index = parent if parents.start is None else parents.start(chunk, parent)
+        on_device = index.to(parents.mean.device)
+        mean, stddev = parents.mean[on_device], parents.stddev[on_device]
+        q = Independent(Normal(mean, stddev, validate_args=False), 1, validate_args=False)
+        return _ChunkStart(parent, index, q, parents.y[index])
 
-    def _judged(self, source: Parents, start: _Start, chunk: tuple[int, ...], out: Tensor) -> Generated:
-        """Makes the first children of one chunk, into `out`; what the filter vetoes is drawn again, or stays its parent."""
+    def _generate_filtered(self, parents: Parents, start: _ChunkStart, seed: int, chunk: int, out: Tensor) -> Generated:
+        """Writes the first samples of one chunk to `out`. Rejected ones are drawn again, up to `TRIES` times in all, and then
+        replaced by their parents."""
         assert self.filter is not None
-        n = len(out)
-        places, y = start.places[:n], start.y[:n]
-        out.copy_(source.x[places])
-        judged, open_ = source.confidence[places].clone(), torch.arange(n)
+        index, y = start.start_index[: len(out)], start.y[: len(out)]
+        out.copy_(parents.x[index])
+        confidence = parents.confidence[index].clone()
+        pending = torch.arange(len(out))
         for attempt in range(TRIES):
-            rows = open_.to(source.mean.device)
-            z = self._codes(start, (*chunk, attempt))[rows]
-            drawn = self._decoded(source, places[open_], start.q.mean[rows], z, y[open_])
-            keep, sure = (t.cpu() for t in self.filter.for_parents(source.x[places[open_]])(drawn, y[open_]))
-            self.tally.add(y[open_], keep)
-            out[open_[keep]], judged[open_[keep]] = drawn.cpu()[keep], sure[keep]
-            open_ = open_[~keep]
-            if not len(open_):
+            on_device = pending.to(parents.mean.device)
+            z = self._draw_codes(start, seed, chunk, attempt)[on_device]
+            x = self._decode(parents, index[pending], start.q.mean[on_device], z, y[pending])
+            result = self.filter.for_parents(parents.x[index[pending]])(x, y[pending])
+            accepted = result.accepted.cpu()
+            self.acceptance.add(y[pending], accepted)
+            out[pending[accepted]] = x.cpu()[accepted]
+            confidence[pending[accepted]] = result.confidence.cpu()[accepted]
+            pending = pending[~accepted]
+            if not len(pending):
                 break
-        return Generated(out, y, start.parents[:n], judged)
+        return Generated(out, y, start.parent[: len(out)], confidence)
 
-    def _codes(self, start: _Start, place: tuple[int, ...]) -> Tensor:
-        """Draws a code for each parent of a chunk, with the noise of `place`."""
-        return self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, seeds.generator(*place))
+    def _draw_codes(self, start: _ChunkStart, seed: int, chunk: int, attempt: int = 0) -> Tensor:
+        """Returns a code for each sample of a chunk, `(CHUNK, L)`."""
+        generator = seeds.generator(seed, Stream.CODES, chunk, attempt)
+        return self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, generator)
 
-    def _decoded(
-        self, source: Parents, parents: Tensor, mean: Tensor, z: Tensor, y: Tensor, out: Tensor | None = None
+    def _decode(
+        self, parents: Parents, index: Tensor, z: Tensor, perturbed: Tensor, y: Tensor, out: Tensor | None = None
     ) -> Tensor:
-        """Returns the children that codes stand for, of parents with these means, in the range of the bank."""
-        made = out
-        if made is None or made.device != z.device:
-            made = source.x.new_empty((len(z), *source.x.shape[1:]), device=z.device)
-        write = None if source.rest is None else source.rest(parents)
-        # A code that did not move is the parent to the last bit, whatever the decoder's rounding.
-        still = None if write is None else (z == mean).all(1).cpu()
-        if still is not None and not still.any():
-            still = None
+        """Returns x' = clip(x + decode(z') - decode(z)), or clip(decode(z')) if the parents have no residuals.
 
-        def finish(decoded: Tensor, block: slice) -> None:
-            child = made[block]
-            if write is None:
-                child.copy_(decoded)
-            else:
-                write(block, child).add_(decoded)
-            if still is not None:
-                child[still[block]] = source.x[parents[block][still[block]]].to(child)
-            self.bank.clip_to_range_(child, None if source.inside else source.x[parents[block]].to(child))
+        Arguments:
+            parents: The samples to start from.
+            index: The index of each x in the parents, `(B,)`.
+            z: The codes of x, `(B, L)`.
+            perturbed: The codes z', `(B, L)`.
+            y: The labels, `(B,)`.
+            out: A tensor to write to; by default a new one, on the device of the codes.
+        """
+        x = out
+        if x is None or x.device != perturbed.device:
+            x = parents.x.new_empty((len(z), *parents.x.shape[1:]), device=perturbed.device)
+        unmoved = (perturbed == z).all(1).cpu()
+        some_unmoved = parents.residuals is not None and bool(unmoved.any())
+        if parents.residuals is not None:
+            parents.residuals.update(index)
+        with self.codec.inference_mode(perturbed.device):
+            for block, decoded in self.codec.decode_blocks(perturbed, y):
+                if parents.residuals is None:
+                    x[block] = decoded
+                else:
+                    torch.add(parents.residuals.rows(index[block]), decoded, out=x[block])
+                if some_unmoved:
+                    # Exactly the parent, whereas decode(z') - decode(z) may differ from 0 by rounding.
+                    x[block][unmoved[block]] = parents.x[index[block][unmoved[block]]].to(x)
+                parents_outside = None if parents.in_range else parents.x[index[block]].to(x)
+                self.bank.value_range.clip_to_range_(x[block], parents_outside)
+        return x if out is None or x is out else out.copy_(x)
 
-        self.codec.each_block(z, y, finish)
-        return made if out is None or made is out else out.copy_(made)
 
+class _ChunkStart(NamedTuple):
+    """Where the samples of a whole chunk start."""
 
-class _Start(NamedTuple):
-    parents: Tensor  # of a whole chunk, as `Generated` counts them
-    places: Tensor  # where its children start, in the source
+    parent: Tensor  # the parents, as `Generated.parent` counts them
+    start_index: Tensor  # the index in `Parents` of the samples to start from: the parents or pseudo-labelled samples
     q: Independent
     y: Tensor
 
 
-def like(made: Generated, near: Tensor, unit: bool) -> Generated:
-    """Returns children in the range, dtype and device of `near`; `unit` says that the bank holds pictures in 0..1."""
-    x = made.x
-    if near.dtype == torch.uint8:
-        x = x * 255 if unit else x
+def match_input(generated: Generated, near: Tensor, is_unit: bool) -> Generated:
+    """Returns synthetic samples in the range, dtype and device of `near`.
+
+    Arguments:
+        generated: Synthetic samples in the range of the bank.
+        near: The user's samples.
+        is_unit: Whether the bank holds images in 0..1.
+    """
+    x = generated.x
+    if near.dtype == torch.uint8 and is_unit:
+        x = x * 255
     if not near.dtype.is_floating_point:
         x = x.round()
-    return Generated(x.to(near), *(t.to(near.device) for t in made[1:]))
+    return Generated(x.to(near), *(column.to(near.device) for column in generated[1:]))

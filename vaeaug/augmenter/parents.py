@@ -1,4 +1,4 @@
-"""Parents: the real samples that the children of one call start from, and the order in which they come."""
+"""The parents of one call of `generate`: the real samples that synthetic samples start from, and their order."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.data.images import as_pictures
+from vaeaug.augmenter.residuals import ParentResiduals, ResidualCache, compute_residuals
+from vaeaug.augmenter.streams import Stream
+from vaeaug.data.images import from_pil
 from vaeaug.data.samples import as_tensor, unit_float
-from vaeaug.models.codec import CHUNK, ResidualCache, Write, written
+from vaeaug.models.codec import CHUNK
 from vaeaug.models.training import ShuffledIndices
 from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import checks, seeds
-
-# Places `(B,)` -> what writes the rests of the samples there, a slice of them at a time, and returns where it wrote.
-Rest = Callable[[Tensor], Write]
 
 
 class Parents(NamedTuple):
     """Real samples with their codes.
 
     Arguments:
-        x, y: The samples, `(N, *event)`, and their labels, `(N,)`.
-        confidence: How sure the labels are, `(N,)`.
-        mean, stddev: Of q(z|x), each `(N, L)`.
-        order: A chunk's number -> the places of its parents, `(CHUNK,)`.
-        rest: Places -> what writes x - decode(mean) of the samples there; None for a plain decode.
-        inside: Whether all samples lie in the range of the bank.
-        start: A chunk's number and its parents -> where its children start, places in x: donors stand behind the parents.
+        x: The samples, `(N, *event)`.
+        y: Their labels, `(N,)`.
+        confidence: The confidence in the labels, `(N,)`, in 0..1.
+        mean, stddev: The mean and the standard deviation of q(z|x), each `(N, L)`.
+        order: A function from the number of a chunk to the indices of its parents, `(CHUNK,)`.
+        residuals: Their residuals; None to generate plain decoded codes.
+        in_range: Whether all samples lie in the bank's range of values.
+        start: A function from the number of a chunk and the indices of its parents to the indices of the samples that its
+            codes start from: pseudo-labelled samples, which follow the parents in `x`, or the parents themselves. None if
+            there are no pseudo-labelled samples.
     """
 
     x: Tensor
@@ -39,164 +41,168 @@ class Parents(NamedTuple):
     mean: Tensor
     stddev: Tensor
     order: Callable[[int], Tensor]
-    rest: Rest | None
-    inside: bool
+    residuals: ParentResiduals | None
+    in_range: bool
     start: Callable[[int, Tensor], Tensor] | None = None
 
 
-def of_bank(bank: Bank, labels: Any, seed: int, rest: Rest | None) -> Parents:
+def parents_from_bank(bank: Bank, labels: Any, seed: int, cache: ResidualCache | None) -> Parents:
     """Returns the samples of a bank as parents.
 
     Arguments:
         bank: The bank.
-        labels: The classes wanted, in turn: a label or several, numbers or names. By default all samples come, each
-            equally often.
-        seed: Of the order.
-        rest: See `Parents`.
+        labels: The class of each synthetic sample, cyclically: a label or several, numbers or names. By default all samples
+            of the bank are parents, each equally often.
+        seed: The seed of the call, which decides the order.
+        cache: The residuals of the bank; None to generate plain decoded codes.
+
+    Raises:
+        InputError: If `labels` are empty or not of the bank's classes.
     """
-    samples = bank.samples
+    samples, size = bank.samples, len(bank)
     order = (
-        ShuffledIndices(len(bank), CHUNK, seeds.derive(seed, 1)) if labels is None else _of_classes(bank, labels, seed)
+        ShuffledIndices(size, CHUNK, seeds.derive(seed, Stream.PARENTS))
+        if labels is None
+        else _order_by_labels(bank, labels, seed)
     )
-    return Parents(samples.x, samples.y, torch.ones(1).expand(len(bank)), bank.mean, bank.stddev, order, rest, True)
+    residuals = None if cache is None else ParentResiduals(cache, torch.arange(size))
+    confidence = torch.ones(1).expand(size)
+    return Parents(samples.x, samples.y, confidence, bank.mean, bank.stddev, order, residuals, in_range=True)
 
 
-def given(bank: Bank, rests: ResidualCache, n: int, near: Tensor, labels: Any, residual: bool) -> Parents:
-    """Checks and encodes a user's samples, and returns them as parents; more than n are not needed.
+def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any, *, residual: bool) -> Parents:
+    """Checks and encodes a user's samples, and returns them as parents; at most the first n, as no more are needed.
 
     Arguments:
-        bank: The bank.
-        rests: Its rests, which know the VAE.
-        n: How many children are wanted.
+        cache: The residuals of the bank, with the bank and the VAE.
+        n: The number of synthetic samples.
         near: The samples, `(B, *event)`.
-        labels: Theirs, `(B,)` or one for all; None has the nearest codes of the bank decide.
-        residual: Whether children keep what the VAE does not tell.
+        labels: Their labels, `(B,)` or one for all; None to infer them from the nearest codes of the bank.
+        residual: Whether to add the decoded change to the samples.
+
+    Raises:
+        InputError: If samples or labels do not match the data seen at fit.
     """
-    codec = rests.codec
-    x, y = (unit_float if bank.scaling.is_unit else Tensor.float)(near.cpu()), None
-    inside = bank.in_range(x)
-    if inside:
-        bank.check_spread(x)
+    bank, codec = cache.bank, cache.codec
+    x = (unit_float if bank.scaling.is_unit else Tensor.float)(near.cpu())
+    in_range = bank.value_range.in_range(x)
+    if in_range:
+        bank.value_range.check_spread(x)
     else:
         checks.check_finite("near", near)
-        bank.check_range(x)
-    if labels is not None:
-        y = checks.check_labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
-        if len(y) != len(x):
-            checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
-        y = y[:n]
+        bank.value_range.check_range(x)
+    y = None if labels is None else _labels_of(x, labels, bank)[:n]
     x = x[:n]
-    places = rests.find(x)
-    mean, stddev = codec.codes(x, y) if places is None else bank.codes(places)
+    bank_index = cache.find(x)
+    mean, stddev = codec.codes(x, y) if bank_index is None else bank.codes(bank_index)
     confidence = torch.ones(len(x))
     if y is None:
         y, confidence = bank.classify(mean)
         if codec.conditional:
-            # The codes of the bank know their labels; these must, too.
+            # The codes of the bank depend on labels, so these must, too.
             mean, stddev = codec.codes(x, y)
-    rest = None
-    if residual:
-        rest = _kept(codec.rest(x, mean, y)) if places is None else _at(places, rests)
-    return Parents(x, y, confidence, mean, stddev, in_turn(len(x)), rest, inside)
+    if not residual:
+        residuals = None
+    elif bank_index is None:
+        residuals = ParentResiduals(cache, torch.full((len(x),), -1), compute_residuals(codec, x, mean, y))
+    else:
+        residuals = ParentResiduals(cache, bank_index)
+    return Parents(x, y, confidence, mean, stddev, round_robin(len(x)), residuals, in_range)
 
 
-def _kept(rests: Tensor) -> Rest:
-    return lambda places: written(rests, places)
+def _labels_of(x: Tensor, labels: Any, bank: Bank) -> Tensor:
+    y = checks.check_labels(label_list(labels, len(x)), names=bank.samples.names).cpu()
+    if len(y) != len(x):
+        checks.refuse(f"one label for each of {len(x)} samples", f"{len(y)} labels", "pass as many labels")
+    return y
 
 
-def _at(bank_places: Tensor, rest: Rest) -> Rest:
-    return lambda places: rest(bank_places[places])
-
-
-def with_donors(parents: Parents, bank: Bank, seed: int, rest: Rest) -> Parents:
-    """Returns parents whose children start from one of their donors as often as from themselves.
+def with_pseudo_labelled(parents: Parents, bank: Bank, seed: int) -> Parents:
+    """Returns parents whose synthetic samples start from the parent or one of its pseudo-labelled samples, equally often.
 
     Arguments:
-        parents: Samples of the bank, or near them: a sample has the donors of the nearest one of its class in the bank.
+        parents: Samples of the bank, or others: these share the pseudo-labelled samples of the nearest sample of their class
+            in the bank.
         bank: The bank.
-        seed: Of the choice.
-        rest: As in `Parents`, of places in `bank.with_pseudo_labelled`.
+        seed: The seed of the call.
     """
-    donors, size = bank.donors, len(parents.x)
-    if donors is None:
+    pseudo_labelled, size = bank.pseudo_labelled, len(parents.x)
+    if pseudo_labelled is None:
         return parents
-    home, own = bank.nearest_of_class(parents.mean, parents.y), parents.rest
+    bank_parent = bank.nearest_of_class(parents.mean, parents.y)
 
-    def start(chunk: int, places: Tensor) -> Tensor:
-        u = torch.rand(len(places), generator=seeds.generator(seed, 2, chunk), dtype=torch.float64)
-        chosen = donors.choose(home[places], u)
-        return torch.where(chosen < 0, places, size + chosen)
+    def start(chunk: int, index: Tensor) -> Tensor:
+        generator = seeds.generator(seed, Stream.STARTS, chunk)
+        u = torch.rand(len(index), generator=generator, dtype=torch.float64)
+        selected = pseudo_labelled.sample_start(bank_parent[index], u)
+        return torch.where(selected < 0, index, size + selected)
 
-    def rests(places: Tensor) -> Write:
-        return lambda block, out: both(places[block], out)
-
-    def both(places: Tensor, out: Tensor) -> Tensor:
-        itself = places < size
-        for rows, one, first in ((itself, own, 0), (~itself, rest, len(bank) - size)):
-            if one is not None and rows.any():
-                at = rows.to(out.device)
-                out[at] = one(places[rows] + first)(slice(None), out[at])
-        return out
-
+    residuals = parents.residuals
+    if residuals is not None:
+        pseudo_index = len(bank) + torch.arange(len(pseudo_labelled))
+        residuals = residuals._replace(bank_index=torch.cat([residuals.bank_index, pseudo_index]))
     return Parents(
-        torch.cat([parents.x, donors.x]),
-        torch.cat([parents.y, bank.samples.y[donors.owner]]),
-        torch.cat([parents.confidence, donors.confidence]),
-        torch.cat([parents.mean, donors.mean]),
-        torch.cat([parents.stddev, donors.stddev]),
+        torch.cat([parents.x, pseudo_labelled.x]),
+        torch.cat([parents.y, bank.samples.y[pseudo_labelled.parent_index]]),
+        torch.cat([parents.confidence, pseudo_labelled.confidence]),
+        torch.cat([parents.mean, pseudo_labelled.mean]),
+        torch.cat([parents.stddev, pseudo_labelled.stddev]),
         parents.order,
-        None if own is None else rests,
-        parents.inside,
+        residuals,
+        parents.in_range,
         start,
     )
 
 
 def label_list(labels: Any, size: int) -> Any:
-    """Returns labels as an array or tensor; a single label stands for so many."""
+    """Returns labels as an array or tensor; a single label is repeated `size` times."""
     labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
-    if labels.ndim:
-        return labels
-    return labels.repeat(size)
+    return labels if labels.ndim else labels.repeat(size)
 
 
-def as_near(near: Any, bank: Bank) -> Tensor:
-    """Returns the samples that a user wants to start from, `(B, *event)`.
+def as_samples_like(near: Any, bank: Bank) -> Tensor:
+    """Returns a user's samples as a tensor `(B, *event)` of the shape of the bank's.
 
     Arguments:
-        near: A tensor, an array, a list of samples, a PIL image or a list of them. Black to white, as a picture has it,
-            becomes the lowest to the highest number seen at fit.
+        near: A tensor, an array, a list of samples, a PIL image or a list of PIL images. Black and white of a PIL image
+            become the lowest and the highest value seen at fit.
         bank: The bank of the augmenter.
+
+    Raises:
+        InputError: If the samples have another shape.
     """
     event_shape = bank.samples.event_shape
-    found = as_pictures(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
-    if found is None:
-        found = as_tensor("near", near)
+    images = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
+    if images is None:
+        x = as_tensor("near", near)
     else:
         low, high = bank.scaling.low[0], bank.scaling.high[0]
-        found = low + (high - low) * unit_float(found)
-    checks.check_event_shape("near", found, event_shape)
-    return found
+        x = low + (high - low) * unit_float(images)
+    checks.check_event_shape("near", x, event_shape)
+    return x
 
 
-def in_turn(size: int) -> Callable[[int], Tensor]:
-    """Returns the order in which so many parents come one after the other, round and round."""
+def round_robin(size: int) -> Callable[[int], Tensor]:
+    """Returns the order, as in `Parents`, in which `size` parents take turns."""
     return lambda chunk: torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK) % size
 
 
-def _of_classes(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
-    """Returns the order in which the classes wanted come in turn, and within each class its samples."""
-    wanted = label_list(labels, 1)
-    if len(wanted) == 0:
+def _order_by_labels(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
+    """Returns the order, as in `Parents`, in which the labels take turns, and the samples of each class as well."""
+    labels = label_list(labels, 1)
+    if len(labels) == 0:
         checks.refuse("at least one label", "none", "leave labels out for all classes")
-    classes = len(bank.samples.names)
-    wanted = checks.check_labels(wanted, names=bank.samples.names).cpu()
-    in_round = torch.nn.functional.one_hot(wanted, classes).cumsum(0)
-    each, before = in_round[-1][wanted], in_round.gather(1, wanted[:, None])[:, 0] - 1
-    shift = torch.randint(2**31, (classes,), generator=seeds.generator(seed, 1))
+    num_classes = len(bank.samples.names)
+    labels = checks.check_labels(labels, names=bank.samples.names).cpu()
+    # In one round over the labels, each class may occur several times: every time with its next sample.
+    counts = torch.nn.functional.one_hot(labels, num_classes).cumsum(0)
+    per_round, earlier_in_round = counts[-1][labels], counts.gather(1, labels[:, None])[:, 0] - 1
+    shift = torch.randint(2**31, (num_classes,), generator=seeds.generator(seed, Stream.PARENTS))[labels]
 
     def order(chunk: int) -> Tensor:
         index = torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK)
-        turn, round_ = index % len(wanted), index // len(wanted)
-        return bank.kth_of_class(wanted[turn], shift[wanted[turn]] + round_ * each[turn] + before[turn])
+        turn, round_ = index % len(labels), index // len(labels)
+        rank = shift[turn] + round_ * per_round[turn] + earlier_in_round[turn]
+        return bank.class_index.kth_of_class(labels[turn], rank)
 
     return order

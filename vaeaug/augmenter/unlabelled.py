@@ -1,13 +1,15 @@
-"""Adoption: which unlabelled samples become donors of which labelled ones.
+"""Unlabelled samples: reading them, and pseudo-labelling those that are close to a labelled sample.
 
-Of the unlabelled samples that lie nearest to a labelled one, by their codes, those become its donors that cross-fitted
-teachers, none of which saw the labelled sample, take for its class. A sample that could be a donor of several is that of the
-nearest. Labels that came with the unlabelled samples are never looked at.
+For each labelled sample, its nearest unlabelled neighbours in latent space are pseudo-labelled with its class if cross-fitted
+teachers that never saw it agree. A sample that matches several labelled ones goes to the nearest. Labels that come with the
+unlabelled samples are never read.
+
+Reference: Lee, "Pseudo-label: the simple and efficient semi-supervised learning method for deep neural networks", 2013.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data.images import read_images
+from vaeaug.data.images import is_image_file, read_images
 from vaeaug.data.loading import NAMES, load
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.filters.cross_fitted import CrossFitted
@@ -25,65 +27,43 @@ from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.runtime import checks, seeds
 
-NEIGHBOURS = 25  # unlabelled samples near a labelled one that may become its donors
+NEIGHBOURS = 25  # the nearest unlabelled samples of a labelled one that may be pseudo-labelled with its class
 FOLDS = 5
-PICTURES = ".png .jpg .jpeg .bmp .tif .tiff .webp"
+SEARCH_BLOCK = 256  # labelled samples whose distances to all unlabelled ones are in memory together
+TEACHER_STREAM = 3  # the random stream of the teachers, under the seed of `fit`
 
 
 def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
-    """Returns unlabelled samples `(M, *event)`, float32, whatever they came with.
+    """Returns unlabelled samples `(M, *event)`, float32, dropping any labels.
 
     Arguments:
         data: An array or tensor of samples, a Dataset or DataLoader of samples or of tuples that begin with one, a pair
-            `(X, y)`, `Samples`, the name of a set, or a path: a folder of images, or of folders of images, an .npz or a .csv.
+            `(X, y)`, `Samples`, the name of a data set, or a path: a folder of images, or of folders of images, an .npz or a
+            .csv.
         samples: The labelled samples.
-        conditional: Whether the VAE is told labels, in which case it cannot learn from samples without.
+        conditional: Whether the VAE is conditional; such a VAE cannot be trained on samples without labels.
 
     Raises:
-        InputError: If they cannot be used, or are not of the shape of the labelled ones.
+        InputError: If the VAE is conditional, or the samples cannot be used or have another shape than the labelled ones.
     """
     if conditional:
-        remedy = "leave classes out, or leave the unlabelled samples out"
-        checks.refuse("a VAE that is not told labels", "a conditional one and samples without labels", remedy)
-    x = _without_labels(data, samples)
-    found = from_arrays(x, torch.zeros(len(x), dtype=torch.long)).x
-    checks.check_event_shape("unlabelled", found, samples.event_shape)
-    return found
+        remedy = "leave num_classes out, or leave the unlabelled samples out"
+        checks.refuse("an unconditional VAE", "a conditional one and samples without labels", remedy)
+    data = _drop_labels(data, samples)
+    x = from_arrays(data, torch.zeros(len(data), dtype=torch.long)).x
+    checks.check_event_shape("unlabelled", x, samples.event_shape)
+    return x
 
 
-def _without_labels(data: Any, samples: Samples) -> Any:
-    if isinstance(data, Samples):
-        return data.x
-    if isinstance(data, str | Path):
-        return _from_path(data, samples)
-    if isinstance(data, DataLoader):
-        return _joined(_first(batch) for batch in data)
-    if isinstance(data, Dataset):
-        return _joined(_first(data[i])[None] for i in range(len(data)))  # type: ignore[arg-type]
-    return _first(data)
+def concatenate_unlabelled(samples: Samples, unlabelled: Tensor) -> Samples:
+    """Returns labelled and unlabelled samples as the training data of an unconditional VAE; the latter get label 0.
 
-
-def _first(item: Any) -> Any:
-    part = item[0] if isinstance(item, tuple | list) else item
-    return part if hasattr(part, "shape") else torch.as_tensor(part)
-
-
-def _joined(parts: Iterator[Any]) -> Tensor:
-    found = [torch.as_tensor(part) for part in parts]
-    if not found:
-        checks.refuse("at least one unlabelled sample", "none", "leave unlabelled out")
-    return torch.cat(found)
-
-
-def _from_path(path: str | Path, samples: Samples) -> Tensor:
-    folder = Path(path)
-    if (
-        str(path) not in NAMES
-        and folder.is_dir()
-        and any(f.suffix.lower() in PICTURES.split() for f in folder.iterdir())
-    ):
-        return read_images(folder, samples.event_shape[0])
-    return load(path).x
+    Arguments:
+        samples: The labelled samples.
+        unlabelled: The unlabelled ones, `(M, *event)`.
+    """
+    y = torch.cat([samples.y, samples.y.new_zeros(len(unlabelled))])
+    return Samples(torch.cat([samples.x, unlabelled]), y, samples.names)
 
 
 def fit_teacher(bank: Bank, teacher: Any, augmenter: SampleSource, seed: int) -> CrossFitted:
@@ -92,49 +72,80 @@ def fit_teacher(bank: Bank, teacher: Any, augmenter: SampleSource, seed: int) ->
     Arguments:
         bank: The labelled samples.
         teacher: A classifier, see `CrossFitted.fit`; or `CrossFitted` itself, which is returned.
-        augmenter: Makes the synthetic samples that estimators also learn from.
-        seed: The seed of the teachers.
+        augmenter: The source of the synthetic samples that estimators are fitted to as well.
+        seed: The seed of `Augmenter.fit`.
     """
     if isinstance(teacher, CrossFitted):
         return teacher
-    folds = min(FOLDS, max(bank.samples.counts))
-    return CrossFitted.fit(bank.samples, teacher, folds=folds, seed=seeds.derive(seed, 3), augmenter=augmenter)
+    folds, seed = min(FOLDS, max(bank.samples.counts)), seeds.derive(seed, TEACHER_STREAM)
+    return CrossFitted.fit(bank.samples, teacher, folds=folds, seed=seed, augmenter=augmenter)
 
 
-def match_pseudo_labels(bank: Bank, codec: Codec, pool: Tensor, teacher: CrossFitted) -> PseudoLabelled:
-    """Returns the unlabelled samples that are near a labelled one and look like its class to the teachers.
+def match_pseudo_labels(bank: Bank, codec: Codec, unlabelled: Tensor, teacher: CrossFitted) -> PseudoLabelled:
+    """Returns the unlabelled samples that are near a labelled one and that the teachers assign to its class.
 
     Arguments:
         bank: The labelled samples.
-        codec: Encodes the unlabelled ones.
-        pool: Unlabelled samples, `(M, *event)`.
-        teacher: Judges them; teachers that saw a labelled sample do not judge its neighbours.
+        codec: The VAE that encodes the unlabelled ones.
+        unlabelled: The unlabelled samples, `(M, *event)`.
+        teacher: The teachers; those that saw a labelled sample do not judge its neighbours.
     """
-    mean, stddev = codec.codes(pool, None)
-    distance, near = _neighbours(bank.mean, mean, min(NEIGHBOURS, len(pool)))
-    owner = torch.arange(len(bank))[:, None].expand_as(near).flatten()
-    candidate = near.flatten()
-    p = teacher.probabilities(pool[candidate], bank.samples.x[owner])
-    label = bank.samples.y[owner]
-    agreed = p.argmax(1) == label
-    owner, candidate, distance = owner[agreed], candidate[agreed], distance.flatten()[agreed]
-    confidence = p.gather(1, label[:, None])[:, 0][agreed]
-    # Sorted by distance, the first time that a sample occurs is with the nearest of its owners.
+    mean, stddev = codec.codes(unlabelled, None)
+    distance, neighbour = _nearest(bank.mean, mean, min(NEIGHBOURS, len(unlabelled)))
+    parent = torch.arange(len(bank))[:, None].expand_as(neighbour).flatten()
+    distance, neighbour = distance.flatten(), neighbour.flatten()
+    p = teacher.probabilities(unlabelled[neighbour], bank.samples.x[parent])
+    y = bank.samples.y[parent]
+    agree = p.argmax(1) == y
+    confidence = p.gather(1, y[:, None])[:, 0][agree]
+    parent, neighbour, distance = parent[agree], neighbour[agree], distance[agree]
+    # In the order of their distances, the first occurrence of a sample is the one with its nearest parent.
     order = distance.argsort(stable=True)
-    places, first = _first_of_each(candidate[order])
-    kept = order[first]
-    at = places.to(mean.device)
-    return PseudoLabelled(pool[places], owner[kept], confidence[kept], mean[at], stddev[at])
+    index, first_occurrence = _unique_with_first(neighbour[order])
+    pair = order[first_occurrence]
+    on_device = index.to(mean.device)
+    return PseudoLabelled(unlabelled[index], parent[pair], confidence[pair], mean[on_device], stddev[on_device])
 
 
-def _neighbours(z: Tensor, pool: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Returns the distances and the places of the k nearest codes of the pool, `(N, k)`, for each code in `z`."""
-    found = [torch.cdist(part, pool).topk(k, largest=False) for part in z.split(256)]
-    return torch.cat([d for d, _ in found]).cpu(), torch.cat([i for _, i in found]).cpu()
+def _drop_labels(data: Any, samples: Samples) -> Any:
+    if isinstance(data, Samples):
+        return data.x
+    if isinstance(data, str | Path):
+        return _from_path(data, samples)
+    if isinstance(data, DataLoader):
+        return _concatenate(_first_element(batch) for batch in data)
+    if isinstance(data, Dataset):
+        return _concatenate(_first_element(data[i])[None] for i in range(len(data)))  # type: ignore[arg-type]
+    return _first_element(data)
 
 
-def _first_of_each(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the values that occur, and where each occurs first."""
+def _first_element(item: Any) -> Any:
+    x = item[0] if isinstance(item, tuple | list) else item
+    return x if hasattr(x, "shape") else torch.as_tensor(x)
+
+
+def _concatenate(batches: Iterable[Any]) -> Tensor:
+    tensors = [torch.as_tensor(batch) for batch in batches]
+    if not tensors:
+        checks.refuse("at least one unlabelled sample", "none", "leave unlabelled out")
+    return torch.cat(tensors)
+
+
+def _from_path(path: str | Path, samples: Samples) -> Tensor:
+    folder = Path(path)
+    if str(path) not in NAMES and folder.is_dir() and any(map(is_image_file, folder.iterdir())):
+        return read_images(folder, samples.event_shape[0])
+    return load(path).x
+
+
+def _nearest(z: Tensor, codes: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Returns the distances and the indices of the k nearest of `codes` for each code in `z`, each `(N, k)`, on the CPU."""
+    blocks = [torch.cdist(block, codes).topk(k, largest=False) for block in z.split(SEARCH_BLOCK)]
+    return torch.cat([block.values for block in blocks]).cpu(), torch.cat([block.indices for block in blocks]).cpu()
+
+
+def _unique_with_first(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the unique values, and the index of the first occurrence of each."""
     unique, inverse = values.unique(return_inverse=True)
     first = torch.full((len(unique),), len(values)).scatter_reduce(0, inverse, torch.arange(len(values)), "amin")
     return unique, first

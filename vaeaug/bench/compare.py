@@ -24,7 +24,8 @@ from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.loading import as_samples, load
-from vaeaug.data.samples import Samples, split
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.checks import renamed

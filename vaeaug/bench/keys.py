@@ -16,6 +16,9 @@ from typing import Any
 
 from vaeaug.models.classifiers import Classifier
 
+# Settings that no longer exist, with the only value that committed results had.
+REMOVED = {name: {"uniform": True} for name in ("Interpolate", "Extrapolate", "Difference")}
+
 
 def stable_key(value: Any) -> Any:
     """Returns a value as JSON can hold it: dataclasses by their `key` (else their class name) and their fields."""
@@ -24,7 +27,7 @@ def stable_key(value: Any) -> Any:
         content = {
             f.metadata.get("key", f.name): stable_key(getattr(value, f.name)) for f in fields(value) if f.compare
         }
-        return {"key": name, **content}
+        return {"key": name, **REMOVED.get(name, {}), **content}
     if isinstance(value, Mapping):
         return {str(name): stable_key(part) for name, part in value.items()}
     if isinstance(value, tuple | list):

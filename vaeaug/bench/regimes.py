@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from vaeaug.data import Samples, subset
+from vaeaug.data.samples import Samples
+from vaeaug.data.splits import subset
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.seeds import Stream
 

@@ -1,4 +1,7 @@
-"""The command line: each command is one call of the library."""
+"""The command line: each command is one call of the library.
+
+Commands import what they need when they run, so that help, the version and mistyped options are answered without torch.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from vaeaug._version import __version__
 from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
+from vaeaug.cli.methods import methods
 from vaeaug.cli.tune import tune
-from vaeaug.runtime import checks
-from vaeaug.runtime.errors import Diverged, ProcessLost
+from vaeaug.runtime.errors import Diverged, InputError, ProcessLost
 
 app = typer.Typer(
-    help="Data augmentation for classifiers, out of a variational autoencoder.\n\n"
+    help="Data augmentation for classifiers with a variational autoencoder.\n\n"
     "Does it raise my accuracy?  vaeaug bench digits\n\n"
     "More data:  vaeaug fit DATA -o model, then  vaeaug generate model -n 1000 -o more",
     no_args_is_help=True,
@@ -26,29 +29,29 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"vaeaug {__version__}")
         raise typer.Exit()
 
 
 @app.callback()
-def options(
+def global_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What stands before a command."""
+    """Global options."""
 
 
-for command in (fit, tune, generate, bench):
+for command in (fit, tune, generate, bench, methods):
     app.command()(command)
 
 
 def main() -> None:
-    """Runs the command line: bad input is one line and exit code 2."""
+    """Runs the command line; bad input is answered with one line and exit code 2."""
     try:
         app()
-    except (checks.InputError, Diverged, ProcessLost) as error:
+    except (InputError, Diverged, ProcessLost) as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)

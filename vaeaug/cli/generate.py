@@ -4,38 +4,64 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm.auto import tqdm
 
-from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.cli.near import start
-from vaeaug.cli.options import Device, Label, Perturb, Scale, Seed, Size, check_device, class_numbers, scheme
-from vaeaug.export import formats, shards
-from vaeaug.runtime import checks, distributed
+from vaeaug.cli.near import NearSamples, read_near
+from vaeaug.cli.options import (
+    FORMATS,
+    Device,
+    Label,
+    Perturb,
+    Scale,
+    Seed,
+    Size,
+    check_choices,
+    check_device,
+    check_exists,
+    parse_classes,
+    parse_perturbation,
+)
+from vaeaug.runtime.errors import check_number, refuse
 
-FORMATS = ", ".join(shards.FORMATS)
+if TYPE_CHECKING:
+    from vaeaug.augmenter import Augmenter
+    from vaeaug.runtime.distributed import World
+
+NEAR_FORMS = "an image, a folder of images, an .npz or a .csv"
 
 
 def generate(
-    model: Annotated[Path, typer.Argument(help="A folder that 'vaeaug fit' wrote.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="A new folder of images, an .npz file or, for rows, a .csv file.")
+    model: Annotated[
+        Path,
+        typer.Argument(
+            callback=check_exists("a folder that 'vaeaug fit' wrote"), help="A folder that 'vaeaug fit' wrote."
+        ),
     ],
-    n: Annotated[int, typer.Option("-n", help="How many samples.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="A new folder of images, an .npz file or, for tabular data, a .csv file."),
+    ],
+    n: Annotated[int, typer.Option("-n", help="The number of synthetic samples.")],
     near: Annotated[
-        Path | None, typer.Option(help="What to start from: an image, a folder of images, an .npz or a .csv.")
+        Path | None,
+        typer.Option(callback=check_exists(NEAR_FORMS), help=f"Real samples to start from: {NEAR_FORMS}."),
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option(help="Classes wanted, by name or number, commas between; with --near, what the images are."),
+        typer.Option(help="Classes to generate, by name or number, with commas between; with --near, its classes."),
     ] = None,
     shard_size: Annotated[
         int | None,
-        typer.Option(help="Write shards of so many samples into the folder; the same command goes on after a kill."),
+        typer.Option(help="Write shards of this number of samples into the folder; the same command resumes."),
     ] = None,
-    format: Annotated[str | None, typer.Option(help=f"Of the shards: {FORMATS}.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            callback=check_choices("format", FORMATS), help=f"The format of the shards: {', '.join(FORMATS)}."
+        ),
+    ] = None,
     perturb: Perturb = None,
     scale: Scale = None,
     seed: Seed = 0,
@@ -43,48 +69,83 @@ def generate(
     size: Size = None,
     device: Device = "cpu",
 ) -> None:
-    """Makes synthetic samples near real ones, with their labels and parents.
+    """Generates labelled synthetic samples near real ones.
 
     Example: vaeaug generate model -n 100 --labels 3,8 -o more
 
     A million, in shards: vaeaug generate model -n 1000000 --shard-size 10240 -o more
 
     A folder gets one folder per class and a manifest.csv, which names the parent of every image; without --near the parent
-    is a place in the data that the augmenter was fitted to. Who fitted with --size passes it with --near, too. With shards,
-    torchrun spreads the work over processes.
+    is an index into the data that the augmenter was fitted to. If you fitted with --size, pass the same --size with --near.
+    With shards, torchrun distributes the work over processes.
     """
-    checks.check_number("n", n, 1, whole=True)
+    check_number("n", n, 1, whole=True)
+    if shard_size is not None:
+        check_number("shard_size", shard_size, 1, whole=True)
+    sharded = shard_size is not None or format is not None
+
+    from vaeaug.augmenter import Augmenter
+    from vaeaug.export import formats, shards
+    from vaeaug.runtime import distributed
+
     check_device(device)
     with distributed.process_group(device, training=False) as world:
         augmenter = Augmenter.load(model)
         if perturb is not None or scale is not None:
-            augmenter = augmenter.using(perturb=scheme(perturb, scale, augmenter.perturb))
+            augmenter = augmenter.using(perturb=parse_perturbation(perturb, scale, augmenter.perturb))
         augmenter.vae_.to(device)
         bank = augmenter.bank_
-        wanted = None if labels is None else class_numbers(labels, bank.samples.names)
-        sharded = shard_size is not None or format is not None
+        class_numbers = None if labels is None else parse_classes(labels, bank.samples.names)
         if not sharded:
             formats.check(output, bank.samples.event_shape)
             if world.size > 1:
-                checks.refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
-        x, y, files = (None, wanted, None) if near is None else start(near, bank, wanted, label, size)
+                refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
+        start = read_near(near, bank, class_numbers, label, size)
         if sharded:
-            kind = format or "webdataset"
-            made = shards.write(
-                augmenter,
-                output,
-                n,
-                seed=seed,
-                shard_size=shards.SHARD_SIZE if shard_size is None else shard_size,
-                format=kind,
-                near=x,
-                labels=y,
-                files=files,
-                world=world,
-            )
+            size_of_shard = shards.SHARD_SIZE if shard_size is None else shard_size
+            n_shards = _save_shards(augmenter, output, n, seed, start, size_of_shard, format or FORMATS[0], world)
+            message = f"{output}: {n} samples in {n_shards} shards"
         else:
-            with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
-                parts = shards.between(augmenter.chunks(seed, x, y), 0, n, bar)
-                formats.save(parts, output, formats.Metadata.of(bank, files), n)
+            _save(augmenter, output, n, seed, start)
+            message = f"{output}: {n} samples"
     if world.is_main:
-        typer.echo(f"{output}: {n} samples" + (f" in {len(made)} shards" if sharded else ""))
+        typer.echo(message)
+
+
+def _save(augmenter: Augmenter, output: Path, n: int, seed: int, start: NearSamples) -> None:
+    """Writes n samples to one folder or file, a chunk at a time."""
+    from tqdm.auto import tqdm
+
+    from vaeaug.export import formats, shards
+
+    with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
+        chunks = shards.generate_range(augmenter.chunks(seed, start.x, start.y), 0, n, bar)
+        formats.save(chunks, output, formats.Metadata.of(augmenter.bank_, start.files), n)
+
+
+def _save_shards(
+    augmenter: Augmenter,
+    output: Path,
+    n: int,
+    seed: int,
+    start: NearSamples,
+    shard_size: int,
+    format: str,
+    world: World,
+) -> int:
+    """Writes n samples to shards and returns the number of shards."""
+    from vaeaug.export import shards
+
+    paths = shards.write(
+        augmenter,
+        output,
+        n,
+        seed=seed,
+        shard_size=shard_size,
+        format=format,
+        near=start.x,
+        labels=start.y,
+        files=start.files,
+        world=world,
+    )
+    return len(paths)

@@ -1,54 +1,69 @@
-"""What `--near` names: samples to start from, out of images, an .npz or a .csv."""
+"""The samples that `--near` names: images, an .npz or a .csv."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from torch import Tensor
+from vaeaug.cli.options import parse_classes
+from vaeaug.runtime.errors import refuse
 
-from vaeaug import data
-from vaeaug.cli.options import class_numbers
-from vaeaug.perturb.bank import Bank
-from vaeaug.runtime import checks
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vaeaug.perturb.bank import Bank
 
 
-class Start(NamedTuple):
-    """Samples to start from.
+class NearSamples(NamedTuple):
+    """Real samples to start from.
 
     Arguments:
-        x: The samples, `(B, *event)`, in the data's range.
-        y: Their labels, where they are known.
-        files: The file of each, where each has one.
+        x: The samples, `(B, *event)`, in the data's range; None for the samples of the bank.
+        y: Their labels, if known. Without samples, the classes to generate.
+        files: The file of each sample, if each has one; None for the files of the bank.
     """
 
-    x: Tensor
+    x: Tensor | None
     y: list[int] | None
-    files: tuple[str, ...]
+    files: tuple[str, ...] | None
 
 
-def start(path: Path, bank: Bank, wanted: list[int] | None, label: str | None, size: int | None) -> Start:
-    """Reads the samples to start from; `wanted`, the labels that were typed, come before those of the file. Images are
-    resized to `size` pixels a side where that is given."""
+def read_near(
+    path: Path | None, bank: Bank, labels: list[int] | None, label: str | None, size: int | None
+) -> NearSamples:
+    """Reads the samples to start from.
+
+    Arguments:
+        path: An image, a folder of images, an `.npz` or a `.csv`; None for the samples of the bank.
+        bank: The bank of the augmenter.
+        labels: The labels of `--labels`, one for all samples or one per sample; they take precedence over those in the file.
+        label: The label column of a `.csv`.
+        size: The side to which images are resized, in pixels.
+    """
+    if path is None:
+        return NearSamples(None, labels, None)
+
+    from vaeaug import data
+
     shape, names = bank.samples.event_shape, bank.samples.names
-    known: list[int] | None = None
+    y: list[int] | None = None
+    files: tuple[str, ...] = ()
     if path.suffix in (".npz", ".csv"):
-        found, labelled = data.read_maybe_labelled(path, shape, label)
-        files: tuple[str, ...] = ()
-        x = found.x
-        if labelled and wanted is None:
-            numbers = [class_numbers(name, names)[0] for name in found.names]
-            known = [numbers[y] for y in found.y.tolist()]
+        samples, labelled = data.read_maybe_labelled(path, shape, label)
+        x = samples.x
+        if labelled and labels is None:
+            class_numbers = [parse_classes(name, names)[0] for name in samples.names]
+            y = [class_numbers[file_label] for file_label in samples.y.tolist()]
     elif len(shape) == 1:
-        checks.refuse("an .npz or a .csv of rows to start from", f"'{path}'", "write the rows to one of these")
+        refuse("an .npz or a .csv of tabular data to start from", f"'{path}'", "convert the data to one of these")
     else:
-        # Black to white, as a picture has it, is low to high in the data.
+        # Black to white in a file is low to high in the data.
         low, high = bank.scaling.low[0], bank.scaling.high[0]
         x = low + (high - low) * data.unit_float(data.read_images(path, shape[0], size))
         files = tuple(file.name for file in data.image_files(path))
-    if wanted is not None:
-        if len(wanted) not in (1, len(x)):
-            one = f"one label, or one for each of {len(x)} samples"
-            checks.refuse(one, f"{len(wanted)} labels", "name the class that they are of")
-        known = wanted * (len(x) // len(wanted))
-    return Start(x, known, files)
+    if labels is not None:
+        if len(labels) not in (1, len(x)):
+            expected = f"one label, or one for each of {len(x)} samples"
+            refuse(expected, f"{len(labels)} labels", "pass one class, or one per sample")
+        y = labels * (len(x) // len(labels))
+    return NearSamples(x, y, files)

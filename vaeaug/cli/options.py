@@ -1,54 +1,155 @@
-"""What the commands share: options, and the reading of what was typed."""
+"""Options that several commands share, and the parsing of their values.
+
+Help and mistyped options are answered without torch, so the lists below are literal copies; a test compares them with the
+originals.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import typer
 
-from vaeaug.perturb.schemes import DEFAULT, PERTURBATIONS, Perturbation
-from vaeaug.runtime import checks
+from vaeaug.runtime.errors import check_choice, refuse
 
-DATA = "digits, breast-cancer, wine, fashion-mnist, a folder of class folders, an .npz with x and y, or a .csv."
-Data = Annotated[str, typer.Argument(help=DATA)]
+if TYPE_CHECKING:
+    from vaeaug.perturb import Perturbation
+
+DATA_SETS = ("digits", "breast-cancer", "wine", "fashion-mnist")
+IMAGE_SETS = ("digits", "fashion-mnist")
+PERTURBATIONS = ("posterior", "covariance", "interpolate", "extrapolate", "difference", "prior")
+CLASSIFIERS = ("cnn", "mlp", "resnet18", "forest", "svc", "logistic", "knn", "boosting")
+REGIMES = ("imbalanced", "imbalanced-small")
+FORMATS = ("webdataset", "webdataset-npy", "npz", "csv", "images")
+
+DATA_FORMS = f"one of {', '.join(DATA_SETS)}, a folder of class folders, an .npz or a .csv"
+
+
+def check_data(source: str | None) -> str | None:
+    """Refuses data that are neither a known set nor an existing path."""
+    if source is not None and source not in DATA_SETS and not Path(source).exists():
+        refuse(DATA_FORMS, repr(source), "check the name or the path")
+    return source
+
+
+def check_exists(expected: str) -> Callable[[Path | None], Path | None]:
+    """Returns a callback that refuses a path that does not exist.
+
+    Arguments:
+        expected: The kind of file or folder, for the message.
+    """
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and not path.exists():
+            refuse(expected, f"'{path}', which does not exist", "check the path")
+        return path
+
+    return check
+
+
+def check_choices(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
+    """Returns a callback that refuses a value that is not among `choices`.
+
+    Arguments:
+        name: The name of the option, for the message.
+        choices: The allowed values, in lower case.
+    """
+
+    def check(value: str | None) -> str | None:
+        if value is None:
+            return None
+        check_choice(name, value.lower(), choices)
+        return value.lower()
+
+    return check
+
+
+def check_classifiers(names: list[str] | None) -> list[str] | None:
+    """Refuses unknown classifiers."""
+    for name in names or ():
+        check_choice("classifier", name, CLASSIFIERS)
+    return names
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", callback=check_data, help=f"{', '.join(DATA_SETS)}, a folder of class folders, an .npz with x "
+        "and y, or a .csv.",
+    ),
+]  # fmt: skip
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)]
 Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by default the last.")]
-Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to so many pixels a side.", min=8)]
-Perturb = Annotated[str | None, typer.Option(help=f"The scheme: {', '.join(PERTURBATIONS).lower()}.")]
-Scale = Annotated[float | None, typer.Option(help="How far it goes; 0 gives the samples back.", min=0)]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, mps, ...")]
+Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8)]
+Perturb = Annotated[
+    str | None,
+    typer.Option(
+        callback=check_choices("perturb", PERTURBATIONS), help=f"The perturbation: {', '.join(PERTURBATIONS)}."
+    ),
+]
+Scale = Annotated[
+    float | None, typer.Option(help="The strength of the perturbation; 0 reproduces the real samples.", min=0)
+]
+Device = Annotated[str, typer.Option(help="The device that computes: cpu, cuda, mps, ...")]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
 
 
-def scheme(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:
-    known = {scheme.lower(): cls for scheme, cls in PERTURBATIONS.items()}
-    if name is not None:
-        checks.check_choice("perturb", name.lower(), tuple(known))
-    chosen = default or DEFAULT
-    if name is not None and known[name.lower()] is not type(chosen):
-        chosen = known[name.lower()]()
-    return chosen if scale is None else replace(chosen, scale=scale)  # type: ignore[type-var]
+def parse_perturbation(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:
+    """Returns the perturbation that `--perturb` and `--scale` describe.
+
+    Arguments:
+        name: The value of `--perturb`, one of `PERTURBATIONS`.
+        scale: The value of `--scale`.
+        default: The perturbation that keeps its settings unless `name` is another one; by default the library's own default.
+    """
+    from vaeaug.perturb import DEFAULT
+    from vaeaug.perturb import PERTURBATIONS as CLASSES
+
+    perturb = DEFAULT if default is None else default
+    if name is not None and CLASSES[name.capitalize()] is not type(perturb):
+        perturb = CLASSES[name.capitalize()]()
+    return perturb if scale is None else replace(perturb, scale=scale)  # type: ignore[type-var]
+
+
+def parse_int(text: str) -> int:
+    """Returns a number of `--per-class`."""
+    if not text.strip().isdigit():
+        refuse("whole numbers with commas between", repr(text), "pass --per-class 20 or --per-class 50,20,5")
+    return int(text)
+
+
+def parse_per_class(text: str) -> int | str | list[int]:
+    """Returns the value of `--per-class`: one number, one count per class, or the name of a regime."""
+    if text in REGIMES:
+        return text
+    counts = [parse_int(count) for count in text.split(",")]
+    return counts[0] if len(counts) == 1 else counts
+
+
+def parse_classes(text: str, names: tuple[str, ...]) -> list[int]:
+    """Returns the class numbers of names or numbers with commas between.
+
+    Arguments:
+        text: The value of `--labels`.
+        names: The class names.
+    """
+    from vaeaug.runtime import checks
+
+    words = [word.strip() for word in text.split(",")]
+    # A class may be called by its number, unless that number is the name of another class.
+    labels = [names[int(w)] if w not in names and w.isdigit() and int(w) < len(names) else w for w in words]
+    return checks.check_labels(labels, names=names).tolist()
 
 
 def check_device(device: str) -> None:
-    """Refuses a device that is not there."""
+    """Refuses a device that is not available."""
+    import torch
+
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        checks.refuse("a device that torch can use here", f"{device!r} ({first})", "pass --device cpu, say")
-
-
-def whole(word: str) -> int:
-    if not word.strip().isdigit():
-        checks.refuse("whole numbers with commas between", repr(word), "pass --per-class 20 or --per-class 50,20,5")
-    return int(word)
-
-
-def class_numbers(words: str, names: tuple[str, ...]) -> list[int]:
-    found = [word.strip() for word in words.split(",")]
-    # A class may be called by its number, unless another one has that number for a name.
-    known = [names[int(w)] if w not in names and w.isdigit() and int(w) < len(names) else w for w in found]
-    return checks.check_labels(known, names=names).tolist()
+        reason = str(error).splitlines()[0]
+        refuse("a device that torch can use here", f"{device!r} ({reason})", "for example --device cpu")

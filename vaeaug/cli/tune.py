@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vaeaug import data
-from vaeaug.augmenter import saving
-from vaeaug.bench import methods
-from vaeaug.bench.tuning import search
-from vaeaug.bench.tuning.candidates import Candidate
-from vaeaug.cli.options import Data, Label, Seed, Size, Steps
-from vaeaug.data.classical import Classical
-from vaeaug.runtime import files
+from vaeaug.cli.options import CLASSIFIERS, Data, Label, Seed, Size, Steps, check_choices
+
+if TYPE_CHECKING:
+    from vaeaug.bench.tuning.candidates import TuningResult
 
 
 def tune(
     source: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
     classifier: Annotated[
-        str | None, typer.Option(help="cnn, mlp, forest, svc, logistic or knn; by default cnn, or logistic for rows.")
+        str | None,
+        typer.Option(
+            callback=check_choices("classifier", CLASSIFIERS),
+            help=f"The classifier: {', '.join(CLASSIFIERS)}; by default cnn, or logistic for tabular data.",
+        ),
     ] = None,
-    budget: Annotated[float, typer.Option(help="Seconds; the search says what it did not reach.")] = 300,
+    budget: Annotated[
+        float, typer.Option(help="The time for the whole search, in seconds. The output names what it cut short.")
+    ] = 300,
     classical: Annotated[
-        bool, typer.Option(help="Whether you augment classically as well: shifts, and what a known set allows.")
+        bool,
+        typer.Option(
+            help="Whether you also augment classically: with shifts, and with what was tuned for a known data set."
+        ),
     ] = True,
-    folds: Annotated[int, typer.Option(help="Of the cross-validation.", min=2)] = 5,
-    repeats: Annotated[int, typer.Option(help="Of the cross-validation.", min=1)] = 2,
+    folds: Annotated[int, typer.Option(help="The folds of the cross-validation.", min=2)] = 5,
+    repeats: Annotated[int, typer.Option(help="The repeats of the cross-validation.", min=1)] = 2,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network in each split.", min=1)] = 400,
     vae_steps: Steps = None,
     seed: Seed = 0,
     label: Label = None,
     size: Size = None,
 ) -> None:
-    """Chooses an augmentation, or none, by cross-validation inside the data, and saves an augmenter.
+    """Chooses an augmentation, or none, by cross-validation.
+
+    Uses the given data only, and saves an augmenter.
 
     Example: vaeaug tune photos/ --size 32 -o model
 
-    The report is saved beside the folder, as OUTPUT.tuning.json.
+    The report is saved next to the folder, as OUTPUT.tuning.json.
     """
+    from vaeaug import data
+    from vaeaug.augmenter import saving
+    from vaeaug.bench.methods import CLASSICAL
+    from vaeaug.bench.tuning import search
+    from vaeaug.data.classical import Classical
+    from vaeaug.runtime import files
+
     saving.check_free(output)
     report = output.with_name(f"{output.name}.tuning.json")
     files.check_writable(report)
     samples = data.load(source, label_column=label, size=size)
     images = samples.x.ndim == 4
-    moves = methods.CLASSICAL.get(source, Classical()) if classical and images else None
-    augmenter, tuned = search.tune(
+    augmenter, result = search.tune(
         samples,
         classifier or ("cnn" if images else "logistic"),
         time_budget=budget,
-        classical=moves,
+        classical=CLASSICAL.get(source, Classical()) if classical and images else None,
         folds=folds,
         repeats=repeats,
         steps=steps,
@@ -60,15 +74,21 @@ def tune(
         seed=seed,
     )
     augmenter.save(output)
-    chosen = {name: getattr(tuned.chosen, name) for name in ("name", "add", "replace", "hardest_of")}
-    content = asdict(tuned) | {"chosen": chosen}
-    files.save_json(report, content | {"trials": [_finite(trial) for trial in content["trials"]]})
-    typer.echo(f"{tuned.table}\n\n{tuned.sentence}\n{output}: the augmenter; use it with {_way(tuned.chosen)}")
+    files.save_json(report, _as_json(result))
+    typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
 
 
-def _finite(trial: dict[str, object]) -> dict[str, object]:
-    return {name: None if value != value else value for name, value in trial.items()}
-
-
-def _way(chosen: Candidate) -> str:
-    return f"replace={chosen.replace:g}" if chosen.add is None else f"add={chosen.add}"
+def _as_json(result: TuningResult) -> dict[str, Any]:
+    """Returns the fields of a result as JSON can hold them: NaN becomes null, a perturbation its repr."""
+    candidate = result.chosen
+    use = {name: getattr(candidate, name) for name in ("add", "replace", "hardest_of")}
+    perturb = None if candidate.perturb is None else repr(candidate.perturb)
+    scores = [
+        {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(score).items()
+        }
+        for score in result.scores
+    ]
+    content = asdict(result) | {"chosen": {"name": candidate.name, "perturb": perturb, **use}, "scores": scores}
+    return content | {"usage": result.usage}

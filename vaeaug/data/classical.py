@@ -18,17 +18,17 @@ Augmentation = Callable[[Tensor, int], Tensor]  # samples `(B, *event)` and a se
 class Classical:
     """Random affine transforms of images, one per image, and Gaussian jitter of tabular data.
 
-    Images are resampled bilinearly and padded with their minimum. torchvision's transforms draw once per batch; here each
-    image has a draw of its own, in one call for the whole batch.
+    Images are resampled bilinearly and padded with the minimum of the training set. torchvision's transforms draw one
+    transform per batch; here every image of a batch gets its own.
 
     Arguments:
-        flip: Whether half of the images are mirrored left to right.
+        flip: Whether images are mirrored left to right, with probability 1/2.
         shift: The largest shift, as a fraction of the side, in 0..1.
         rotate: The largest rotation, in degrees, in 0..180.
         zoom: The largest change of size, as a fraction, in 0..0.9.
         cutout: The side of a square that is set to the minimum, as a fraction of the image's side, in 0..1. Its centre is
-            anywhere (DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552).
-        jitter: For tabular data: the standard deviation of the noise, in standard deviations of each feature.
+            uniform over the image (DeVries and Taylor, 2017, https://arxiv.org/abs/1708.04552).
+        jitter: The standard deviation of the noise on tabular data, in standard deviations of each feature.
 
     Raises:
         InputError: If a number is out of its range.
@@ -52,10 +52,10 @@ class Classical:
             checks.check_number(name, getattr(self, name), 0, high)
 
     def on(self, x: Tensor) -> Augmentation:
-        """Returns the augmentation for data like `x`, whose minimum and standard deviations it uses.
+        """Returns a function from a batch and a seed to the augmented batch.
 
         Arguments:
-            x: The training samples, `(N, *event)`.
+            x: The training samples, `(N, *event)`, whose minimum or standard deviations the augmentation uses.
         """
         if x.ndim == 2:
             stddev = self.jitter * x.std(0, correction=0)
@@ -73,7 +73,7 @@ class Classical:
         u = 2 * torch.rand(5, len(x), generator=generator) - 1
         angle, size = u[0] * math.radians(self.rotate), 1 + self.zoom * u[1]
         mirror = torch.where(u[2] > 0, -1.0, 1.0) if self.flip else torch.ones(len(x))
-        # Whole pixels, so that a shift alone does not blur.
+        # Shifts by whole pixels, which do not blur.
         right, down = ((u[3 + i] * self.shift * side).round() * 2 / side for i, side in enumerate((width, height)))
         theta = torch.stack(
             [
@@ -88,11 +88,11 @@ class Classical:
     def _cutout(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if not self.cutout:
             return x
-        inside = []
+        in_square = []
         for side in x.shape[2:]:
             size = max(1, round(self.cutout * side))
-            first = torch.randint(side, (len(x), 1), generator=generator) - size // 2
+            start = torch.randint(side, (len(x), 1), generator=generator) - size // 2
             position = torch.arange(side)
-            inside.append((position >= first) & (position < first + size))
-        rows, columns = inside
+            in_square.append((position >= start) & (position < start + size))
+        rows, columns = in_square
         return x * ~(rows[:, None, :, None] & columns[:, None, None, :])

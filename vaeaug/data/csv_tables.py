@@ -1,4 +1,4 @@
-"""Tables: rows of numbers with a label column, out of a `.csv`."""
+"""Tabular data in a `.csv`: numeric features and a label column."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Table(NamedTuple):
     """A table read from a file.
 
     Arguments:
-        x: The numbers, `(N, features)`.
-        y: The labels, `(N,)`, as places in `names`.
+        x: The features, `(N, features)`.
+        y: The labels, `(N,)`, as indices into `names`.
         names: The class names, sorted.
         columns: The names of the features and, last, of the label.
     """
@@ -29,20 +29,20 @@ class Table(NamedTuple):
     columns: list[str]
 
 
-Line = tuple[int, list[str]]  # its number in the file, and its cells
+CsvLine = tuple[int, list[str]]  # the number of the line in the file, and its fields
 
 
 def read(path: Path, label_column: str | None = None) -> Table:
-    """Reads a `.csv`.
+    """Reads a `.csv` with a label column.
 
     Arguments:
-        path: The file: UTF-8 text with commas. Its first line names the columns; where that line looks like all others, it is
-            a row, and the columns are named 0, 1, 2 and so on.
-        label_column: The label column; by default the last.
+        path: The file: UTF-8 text, separated by commas. The first line names the columns. If it looks like all other lines,
+            it is data, and the columns are named 0, 1, 2 and so on.
+        label_column: The label column; by default the last column.
 
     Raises:
-        InputError: If it cannot be read, if a cell is missing or no finite number, or if the labels are no classes. The
-            message names the line and the column.
+        InputError: If the file cannot be read, if a feature is missing or not a finite number, or if almost every label is
+            different. The message names the line and the column.
     """
     lines = _lines(path)
     header, lines = _header(path, lines, label_column)
@@ -51,95 +51,92 @@ def read(path: Path, label_column: str | None = None) -> Table:
             f"a column {label_column!r} in {path}", f"columns {checks.join_names(header)}", "name the label column"
         )
     column = header.index(label_column) if label_column is not None else len(header) - 1
-    for number, cells in lines:
-        if len(cells) != len(header):
-            remedy = "mend or drop the line; a comma inside a cell needs quotes"
-            checks.refuse(f"{len(header)} cells in every line of {path}", f"{len(cells)} in line {number}", remedy)
-        if not cells[column]:
-            remedy = "fill it in or drop the row"
-            checks.refuse(f"a label in every row of {path}", f"none in line {number}", remedy)
-    words = [cells[column] for _, cells in lines]
-    names = sorted(set(words), key=lambda w: (len(w), w) if w.lstrip("-").isdigit() else (0, w))
-    if len(names) > max(4, len(words) / 2):
-        got = f"{len(names)} different ones in {len(words)} rows of column {header[column]!r}"
-        remedy = "name the label column: label_column='kind' in Python, --label kind on the command line, say"
-        checks.refuse(f"labels in {path} that come again and again", got, remedy)
+    for number, fields in lines:
+        if len(fields) != len(header):
+            remedy = "correct or drop the line; a comma inside a field needs quotes"
+            checks.refuse(f"{len(header)} fields in every line of {path}", f"{len(fields)} in line {number}", remedy)
+        if not fields[column]:
+            remedy = "fill it in or drop the line"
+            checks.refuse(f"a label in every line of {path}", f"none in line {number}", remedy)
+    labels = [fields[column] for _, fields in lines]
+    # Whole numbers by their length first: 2 before 10.
+    names = sorted(set(labels), key=lambda name: (len(name), name) if name.lstrip("-").isdigit() else (0, name))
+    if len(names) > max(4, len(labels) / 2):
+        got = f"{len(names)} different labels in {len(labels)} lines of column {header[column]!r}"
+        remedy = "name the label column: for example label_column='kind' in Python, --label kind on the command line"
+        checks.refuse(f"labels in {path} that repeat", got, remedy)
     columns = [*header[:column], *header[column + 1 :], header[column]]
-    return Table(_numbers(path, header, lines, column), np.array([names.index(w) for w in words]), names, columns)
+    y = np.array([names.index(label) for label in labels])
+    return Table(_features(path, header, lines, column), y, names, columns)
 
 
-def _lines(path: Path) -> list[Line]:
+def _lines(path: Path) -> list[CsvLine]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+            lines = [(reader.line_num, [field.strip() for field in fields]) for fields in reader if fields]
     except (ValueError, csv.Error, OSError) as error:
-        checks.refuse(f"comma-separated UTF-8 text in {path}", f"'{error}'", "save it as such")
+        checks.refuse(f"comma-separated UTF-8 text in {path}", f"'{error}'", "save it in this form")
     if len(lines) < 2:
-        checks.refuse(f"a header and rows in {path}", f"{len(lines)} lines", "check the file")
+        checks.refuse(f"a header and data in {path}", f"{len(lines)} lines", "check the file")
     width = len(lines[0][1])
     if width < 2:
-        got = f"one, {lines[0][1][0][:60]!r}"
+        got = f"one column, {lines[0][1][0][:60]!r}"
         checks.refuse(f"two columns or more in {path}", got, "separate them with commas, not with semicolons or tabs")
     return lines
 
 
-def _header(path: Path, lines: list[Line], label_column: str | None) -> tuple[list[str], list[Line]]:
-    """Returns the names of the columns, and the lines that are rows."""
-    first = lines[0][1]
-    # What pandas writes before columns, named or not, is the number of the row: it would tell the label of sorted rows.
-    if "" in first and (
-        first[1:] == list(map(str, range(len(first) - 1))) or not any(map(_reads, filter(None, first)))
-    ):
-        remedy = "name it; if it only counts the rows, leave it out (to_csv(index=False) in pandas)"
-        got = f"none for column {first.index('') + 1}"
+def _header(path: Path, lines: list[CsvLine], label_column: str | None) -> tuple[list[str], list[CsvLine]]:
+    """Returns the names of the columns, and the lines of data."""
+    header = lines[0][1]
+    numbers = list(map(str, range(len(header))))
+    # The unnamed column that pandas writes first is the row index, which leaks the label if the file is sorted by class.
+    if "" in header and (header[1:] == numbers[:-1] or not any(map(_is_numeric_or_missing, filter(None, header)))):
+        remedy = "name it; if it is only the row index, leave it out (to_csv(index=False) in pandas)"
+        got = f"none for column {header.index('') + 1}"
         checks.refuse(f"a name for every column in {path}", got, remedy)
-    places = list(map(str, range(len(first))))
-    # Columns that were never named are numbered in order by pandas, and by hand.
-    if first in (places, [str(i + 1) for i in range(len(first))]):
-        return first, lines[1:]
-    if _is_row(first, int(label_column) if label_column in places else len(first) - 1, lines) and (
-        label_column is None or label_column in places
-    ):
-        return places, lines
-    if label_column is not None:
-        return first, lines[1:]
-    if all(map(_reads, first)):
-        got = f"numbers alone: {checks.join_names(first, 5)}"
+    # pandas numbers columns without names from 0; people also number them from 1.
+    if header in (numbers, [str(i + 1) for i in range(len(header))]):
+        return header, lines[1:]
+    if label_column is None or label_column in numbers:
+        column = len(header) - 1 if label_column is None else int(label_column)
+        if _is_data_line(header, column, lines):
+            return numbers, lines
+    if label_column is None and all(map(_is_numeric_or_missing, header)):
+        got = f"only numbers: {checks.join_names(header, 5)}"
         checks.refuse(f"names of columns in the first line of {path}", got, "write a header above it")
-    return first, lines[1:]
+    return header, lines[1:]
 
 
-def _is_row(first: list[str], column: int, lines: Sequence[Line]) -> bool:
-    """Says whether the first line is a row: numbers, and a label that comes again below."""
-    if not all(_reads(cell) for i, cell in enumerate(first) if i != column):
+def _is_data_line(header: list[str], column: int, lines: Sequence[CsvLine]) -> bool:
+    """Returns whether the first line is data: its features are numbers, and its label occurs again below."""
+    if not all(_is_numeric_or_missing(field) for i, field in enumerate(header) if i != column):
         return False
-    return any(cells[column : column + 1] == [first[column]] for _, cells in lines[1:])
+    return any(fields[column : column + 1] == [header[column]] for _, fields in lines[1:])
 
 
-def _numbers(path: Path, header: list[str], lines: Sequence[Line], column: int) -> np.ndarray:
+def _features(path: Path, header: list[str], lines: Sequence[CsvLine], label_index: int) -> np.ndarray:
     x = np.empty((len(lines), len(header) - 1))
-    for row, (number, cells) in enumerate(lines):
-        words = cells[:column] + cells[column + 1 :]
+    for i, (number, fields) in enumerate(lines):
+        features = fields[:label_index] + fields[label_index + 1 :]
         try:
-            x[row] = [float(word) for word in words]
+            x[i] = [float(feature) for feature in features]
         except ValueError:
-            x[row] = math.nan
-        if not np.isfinite(x[row]).all():
-            place = next(i for i, word in enumerate(cells) if i != column and not _is_number(word))
-            got = f"{cells[place]!r} in line {number}, column {header[place]!r}"
-            remedy = "encode words as numbers, and drop or fill in what is missing"
-            checks.refuse(f"finite numbers in every column of {path} but the label", got, remedy)
+            x[i] = math.nan
+        if not np.isfinite(x[i]).all():
+            column = next(c for c, field in enumerate(fields) if c != label_index and not _is_number(field))
+            got = f"{fields[column]!r} in line {number}, column {header[column]!r}"
+            remedy = "encode words as numbers, and drop or impute missing values"
+            checks.refuse(f"finite numbers in every column of {path} except the label", got, remedy)
     return x
 
 
-def _reads(word: str) -> bool:
-    """Says whether a cell reads as a number, or as one that is missing."""
-    return word == "" or _is_number(word) or word.lower().lstrip("+-") in ("nan", "inf", "infinity")
+def _is_numeric_or_missing(field: str) -> bool:
+    return field == "" or _is_number(field) or field.lower().lstrip("+-") in ("nan", "inf", "infinity")
 
 
-def _is_number(word: str) -> bool:
+def _is_number(field: str) -> bool:
     try:
-        return math.isfinite(float(word))
+        return math.isfinite(float(field))
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""Data in: everything that a user may hold (arrays, a Dataset, a DataLoader, a path, the name of a set) becomes `Samples`."""
+"""Converts any supported input to `Samples`: arrays, a Dataset, a DataLoader, a path or the name of a data set."""
 
 from __future__ import annotations
 
@@ -12,49 +12,33 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from PIL import Image
-from sklearn import datasets as sklearn_datasets
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets import FashionMNIST
 
-from vaeaug.data import csv_tables, images
-from vaeaug.data.images import as_pictures, image_files, read_images
-from vaeaug.data.samples import Samples, Scaling, as_tensor, from_arrays, split, subset, unit_float
+from vaeaug.data import csv_tables
+from vaeaug.data.image_folders import read_folder
+from vaeaug.data.images import image_to_tensor, is_pil_image, stack_images
+from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path.home() / ".cache" / "vaeaug"
+EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
 NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
-__all__ = [
-    "NAMES",
-    "Samples",
-    "Scaling",
-    "as_pictures",
-    "as_samples",
-    "as_tensor",
-    "image_files",
-    "load",
-    "pair",
-    "read_images",
-    "read_maybe_labelled",
-    "split",
-    "subset",
-    "unit_float",
-]
 
 
 def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Samples:
-    """Brings any labelled data into one form.
+    """Converts labelled data to `Samples`.
 
     Arguments:
-        data: `Samples`, a pair `(X, y)` of arrays or tensors, a torch Dataset or DataLoader of `(x, y)`, the name of a
-            set (see `load`) or a path.
-        names: The class names; by default what the data knows, else the numbers.
-        y: The labels, where `data` is X alone.
+        data: `Samples`, a tuple `(X, y)` of arrays or tensors, a torch Dataset or DataLoader of `(x, y)`, the name of a
+            data set (see `load`) or a path.
+        names: The class names; by default those of the data, or the numbers of the classes.
+        y: The labels, if `data` is X alone.
 
     Raises:
-        InputError: If it is empty, ragged, not finite, or not labelled with whole numbers from 0.
+        InputError: If the samples differ in shape, a value is not finite, a label is not a whole number from 0, or there
+            are no samples.
     """
     if y is not None:
         if isinstance(data, Samples | str | Path | DataLoader | Dataset):
@@ -65,11 +49,11 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, DataLoader):
-        batches = [pair(batch) for batch in data]
+        batches = [x_and_y(batch) for batch in data]
         if not batches:
-            checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+            checks.refuse(*EMPTY_LOADER)
         return from_arrays(
-            torch.cat([b[0] for b in batches]), torch.cat([torch.as_tensor(b[1]) for b in batches]), names
+            torch.cat([x for x, _ in batches]), torch.cat([torch.as_tensor(y) for _, y in batches]), names
         )
     if isinstance(data, Dataset):
         return from_arrays(*_stack(data), names or getattr(data, "classes", ()))
@@ -79,8 +63,12 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
-def pair(item: Any) -> tuple[Any, Any]:
-    """Returns sample and label, or samples and labels, of what a Dataset or a DataLoader gives."""
+def x_and_y(item: Any) -> tuple[Any, Any]:
+    """Returns the sample and label of an item of a Dataset, or the samples and labels of a batch of a DataLoader.
+
+    Raises:
+        InputError: If the item is not a tuple or list that begins with these two.
+    """
     if not isinstance(item, tuple | list) or len(item) < 2:
         checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
     return item[0], item[1]
@@ -92,31 +80,35 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
         checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
     xs, ys = [], []
     for i in range(size):
-        x, y = pair(dataset[i])
-        xs.append(images.image_to_tensor(x, name=f"item {i}") if isinstance(x, Image.Image) else torch.as_tensor(x))
+        x, y = x_and_y(dataset[i])
+        xs.append(image_to_tensor(x, name=f"item {i}") if is_pil_image(x) else torch.as_tensor(x))
         ys.append(y)
         if xs[-1].shape != xs[0].shape:
             remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
-            refused = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
-            checks.refuse("samples of one shape", refused, remedy)
-    # Pictures of 8 bits may stand beside some of 16.
-    return images.stack_images(xs) if isinstance(x, Image.Image) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
+            got = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
+            checks.refuse("samples of one shape", got, remedy)
+    # Not torch.stack: some PIL images may have 8 bits and others 16.
+    return stack_images(xs) if is_pil_image(x) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
 
 
+@checks.renamed(label="label_column")
 def load(
     source: str | Path, *, train: bool = True, label_column: str | None = None, size: int | None = None
 ) -> Samples:
-    """Loads a named set or a path.
+    """Loads a named data set, a folder or a file.
 
     Arguments:
-        source: `digits`, `breast-cancer`, `wine` (shipped with scikit-learn, one part only), `fashion-mnist`, a folder
-            of class folders, an `.npz` with `x` and `y`, or a `.csv` with a label column.
-        train: Fashion-MNIST alone has two official parts; False loads its test part.
-        label_column: The label column of a `.csv`; by default the last.
-        size: Resizes the images of a folder to `size` x `size` pixels; by default they must be alike.
+        source: `digits`, `breast-cancer` or `wine` (shipped with scikit-learn), `fashion-mnist`, a folder with one folder of
+            images per class, an `.npz` with `x` and `y`, or a `.csv` with a label column.
+        train: False loads the official test set of Fashion-MNIST; other data sets have none, and ignore it.
+        label_column: The label column of a `.csv`; by default the last column.
+        size: Resizes the images of a folder to `size` x `size` pixels; by default they must have one size.
+
+    Returns:
+        The samples, with the file names of a folder or the column names of a `.csv`.
 
     Raises:
-        InputError: If there is no such set or file, or if it cannot be read.
+        InputError: If there is no such data set or file, or if it cannot be read.
     """
     if source == "fashion-mnist":
         return _fashion_mnist(train)
@@ -124,25 +116,28 @@ def load(
         return _embedded(str(source))
     path = Path(source)
     if path.is_dir():
-        x, y, names, files = images.read_folder(path, size)
-        return replace(from_arrays(x, y, names), files=tuple(files))
+        return read_folder(path, size)
     if path.suffix.lower() == ".npz" and path.is_file():
         return _npz(path)
     if path.suffix.lower() == ".csv" and path.is_file():
         table = csv_tables.read(path, label_column)
         return replace(from_arrays(table.x, table.y, table.names), columns=tuple(table.columns))
-    known = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
-    checks.refuse(known, repr(str(source)), "check the name or the path")
+    expected = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
+    checks.refuse(expected, repr(str(source)), "check the name or the path")
 
 
 def _embedded(name: str) -> Samples:
-    found = getattr(sklearn_datasets, f"load_{name.replace('-', '_')}")()
-    names = tuple(map(str, found.target_names))
-    x = (found.images / 16)[:, None] if name == "digits" else found.data
-    return Samples(torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(found.target).long(), names)
+    from sklearn import datasets
+
+    bunch = getattr(datasets, f"load_{name.replace('-', '_')}")()
+    names = tuple(map(str, bunch.target_names))
+    x = (bunch.images / 16)[:, None] if name == "digits" else bunch.data
+    return Samples(torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(bunch.target).long(), names)
 
 
 def _fashion_mnist(train: bool) -> Samples:
+    from torchvision.datasets import FashionMNIST
+
     if DEBIAN_FASHION.is_dir():
         stem = DEBIAN_FASHION / ("train" if train else "t10k")
         with (
@@ -153,38 +148,41 @@ def _fashion_mnist(train: bool) -> Samples:
             y = np.frombuffer(label_file.read(), np.uint8, offset=8).astype(np.int64)
         return from_arrays(x.copy(), y, FashionMNIST.classes)
     try:
-        found = FashionMNIST(CACHE, train=train, download=True)
+        dataset = FashionMNIST(CACHE, train=train, download=True)
     except (RuntimeError, OSError) as error:
         remedy = (
             f"either run 'apt-get install dataset-fashion-mnist' (Debian, Ubuntu), or put the four files of "
             f"torchvision's FashionMNIST under {CACHE / 'FashionMNIST' / 'raw'}"
         )
         checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
-    return from_arrays(found.data[:, None], found.targets, found.classes)
+    return from_arrays(dataset.data[:, None], dataset.targets, dataset.classes)
 
 
 def read_maybe_labelled(
     path: str | Path, event_shape: Sequence[int], label_column: str | None = None
 ) -> tuple[Samples, bool]:
-    """Reads an `.npz` or a `.csv` of samples that may have labels, and says whether they do; without, all labels are 0.
+    """Reads an `.npz` or a `.csv` of samples that may have labels.
 
     Arguments:
         path: The file. An `.npz` has labels if it has `y`, a `.csv` if it has more columns than features.
         event_shape: The shape of one sample.
-        label_column: The label column of a `.csv`; by default the last.
+        label_column: The label column of a `.csv`; by default the last column.
+
+    Returns:
+        The samples, and whether they have labels; if not, all labels are 0.
 
     Raises:
-        InputError: If it cannot be read.
+        InputError: If the file cannot be read.
     """
-    path, x = Path(path), None
+    path, x = Path(path), None  # x stays None if there are labels
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as found:
-                x = None if "y" in found else found["x"]
+            with np.load(path, allow_pickle=False) as arrays:
+                x = None if "y" in arrays else arrays["x"]
         elif label_column is None:
             with path.open(newline="", encoding="utf-8-sig") as file:
-                plain = len(next(csv.reader(file), [])) == event_shape[0]
-                x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if plain else None
+                unlabelled = len(next(csv.reader(file), [])) == event_shape[0]
+                x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if unlabelled else None
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         checks.refuse(f"numbers in '{path}'", f"'{error}'", "check the file")
     if x is None:
@@ -194,9 +192,9 @@ def read_maybe_labelled(
 
 def _npz(path: Path) -> Samples:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            x, y = found["x"], found["y"]
-            names = tuple(map(str, found["names"])) if "names" in found else ()
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            x, y = arrays["x"], arrays["y"]
+            names = tuple(map(str, arrays["names"])) if "names" in arrays else ()
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         checks.refuse(
             f"arrays x and y of numbers in {path}", f"'{error}'", "write it with numpy.savez(path, x=..., y=...)"

@@ -1,4 +1,4 @@
-"""Lookup: where samples stand among others, known by their content."""
+"""The indices of samples among others, found by content."""
 
 from __future__ import annotations
 
@@ -7,37 +7,69 @@ from torch import Tensor
 
 from vaeaug.runtime import seeds
 
-SLACK = 1e-3  # the largest difference, as a share of the range, that rounding on the way through a loader may make
+TOLERANCE = 1e-3  # the largest difference, as a fraction of the range, that rounding in a loader may cause
+BLOCK = 8192  # samples hashed at once, to bound memory
 
 
 class SampleIndex:
-    """Finds samples among others by their content, but for rounding.
+    """Creates a function from samples to their indices in `x`, found by content, up to rounding or exactly.
 
-    Every sample is known by one number, its product with a fixed random vector; what that finds is then compared.
+    Every sample has a key: its product with a fixed random vector, or the sum of its bits if the search is exact. Samples
+    with the key that is searched for, or the nearest keys, are then compared in full.
 
     Arguments:
-        x: The samples to find, `(N, *event)`.
+        x: The samples to search, `(N, *event)`.
+        exact: Whether only samples that are equal bit for bit count as found. By default they may differ by 0.1 % of the
+            range of `x`. Exact searches are faster, and stay on the device of `x`.
     """
 
-    def __init__(self, x: Tensor) -> None:
-        self._flat = x.flatten(1).cpu()
-        self._slack = SLACK * (self._flat.amax(0) - self._flat.amin(0)).max().clamp(min=1e-12)
-        self._vector = torch.randn(self._flat.shape[1], generator=seeds.generator(0), dtype=torch.float64)
-        self._keys, self._order = (self._flat.double() @ self._vector).sort(stable=True)
+    def __init__(self, x: Tensor, exact: bool = False) -> None:
+        self.exact = exact
+        self._x = x.flatten(1) if exact else x.flatten(1).cpu()
+        if exact:
+            keys = torch.cat([_bit_hash(block) for block in self._x.split(BLOCK)])
+        else:
+            value_range = (self._x.amax(0) - self._x.amin(0)).max()
+            self._tolerance = TOLERANCE * value_range.clamp(min=1e-12)
+            self._vector = torch.randn(self._x.shape[1], generator=seeds.generator(0), dtype=torch.float64)
+            keys = self._x.double() @ self._vector
+        self._keys, self._order = keys.sort(stable=True)
 
     def __len__(self) -> int:
-        return len(self._flat)
+        return len(self._x)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Returns the place of each sample of `x`, `(B, *event)`; -1 for what is not there. Of equal ones the first."""
-        flat = x.flatten(1).to(self._flat)
-        keys = flat.double() @ self._vector
-        right = torch.searchsorted(self._keys, keys)
-        # Equal samples have one key: the first of them stands where this key begins.
-        near = torch.stack([right - 1, right]).clamp(0, len(self) - 1)
-        near = torch.searchsorted(self._keys, self._keys[near])
-        found = self._order[near]
-        distance = (self._flat[found] - flat).abs().amax(2)
-        best = distance.argmin(0, keepdim=True)
-        place, distance = found.gather(0, best)[0], distance.gather(0, best)[0]
-        return torch.where(distance <= self._slack, place, -1)
+        """Returns the index of each sample of `x`, `(B, *event)`, on the CPU; -1 if it is not found.
+
+        Of equal samples, the index is that of the first one.
+        """
+        x = x.flatten(1)
+        return self._find_exact(x) if self.exact else self._find_nearest(x.to(self._x))
+
+    def _find_exact(self, x: Tensor) -> Tensor:
+        keys = _bit_hash(x)
+        position = torch.searchsorted(self._keys, keys).clamp(max=len(self) - 1)
+        index = torch.where(self._keys[position] == keys, self._order[position], -1)
+        # In the two common cases, none or all are found, samples need not be compared one by one.
+        if (index >= 0).any():
+            candidates = self._x[index]
+            if not torch.equal(candidates, x):
+                index = torch.where((candidates == x).all(1), index, -1)
+        return index.cpu()
+
+    def _find_nearest(self, x: Tensor) -> Tensor:
+        keys = x.double() @ self._vector
+        position = torch.searchsorted(self._keys, keys)
+        neighbours = torch.stack([position - 1, position]).clamp(0, len(self) - 1)
+        # Equal samples share a key. The first of them is where this key begins.
+        neighbours = torch.searchsorted(self._keys, self._keys[neighbours])
+        candidates = self._order[neighbours]
+        distance = (self._x[candidates] - x).abs().amax(2)
+        nearest = distance.argmin(0, keepdim=True)
+        index, distance = candidates.gather(0, nearest)[0], distance.gather(0, nearest)[0]
+        return torch.where(distance <= self._tolerance, index, -1)
+
+
+def _bit_hash(x: Tensor) -> Tensor:
+    """Returns the sum of the bits of each float32 sample as an integer; it does not depend on the other samples."""
+    return x.float().contiguous().view(torch.int32).sum(1)

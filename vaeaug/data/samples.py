@@ -1,4 +1,4 @@
-"""Labelled samples in one form, their range, and the small or lopsided parts of them that a benchmark trains on."""
+"""Labelled samples in one form, and the scaling of their values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from vaeaug.data import images
-from vaeaug.runtime import checks, seeds
-from vaeaug.runtime.seeds import Stream
+from vaeaug.runtime import checks
 
-SMALLEST_SIDE = 8
+SMALLEST_SIDE = 8  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +24,8 @@ class Samples:
         x: The samples, `(N, C, H, W)` or `(N, features)`, float32, in the data's own range.
         y: The labels, `(N,)`, int64 in 0..K-1.
         names: The class names; by default the numbers.
-        files: The file that each sample was read from, where they are known.
-        columns: The names of the features and, last, of the label, where they are known.
+        files: The file of each sample; empty if the samples were not read from files.
+        columns: The names of the features and, last, of the label; empty if they are unknown.
     """
 
     x: Tensor
@@ -37,8 +36,8 @@ class Samples:
 
     def __post_init__(self) -> None:
         if not self.names:
-            classes = int(self.y.max()) + 1 if len(self.y) else 0
-            object.__setattr__(self, "names", tuple(map(str, range(classes))))
+            num_classes = int(self.y.max()) + 1 if len(self.y) else 0
+            object.__setattr__(self, "names", tuple(map(str, range(num_classes))))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -48,10 +47,12 @@ class Samples:
         return replace(self, x=self.x[index], y=self.y[index], files=files)
 
     def copy(self) -> Samples:
+        """Returns the samples with copies of the tensors."""
         return replace(self, x=self.x.clone(), y=self.y.clone())
 
     @property
     def event_shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
         return tuple(self.x.shape[1:])
 
     @property
@@ -64,12 +65,12 @@ class Samples:
 class Scaling:
     """Maps the data's own range to the one a VAE trains in, and back: `x = offset + gain * u`.
 
-    Images map to 0..1 as a whole, rows to mean 0 and standard deviation 1 feature by feature (a constant feature keeps
-    gain 1). Images that already lie in 0..1 are left as they are, to the last bit.
+    Images map to 0..1 with one offset and gain for all pixels; images that already lie in 0..1 stay exactly the same. Tabular
+    data maps to mean 0 and standard deviation 1 per feature; a constant feature keeps gain 1.
 
     Arguments:
         offset, gain: One number, or one per feature.
-        low, high: The range seen in the data: one number each, or one per feature.
+        low, high: The range of the data: one number each, or one per feature.
     """
 
     offset: tuple[float, ...] = (0.0,)
@@ -84,39 +85,49 @@ class Scaling:
 
     @classmethod
     def fit(cls, x: Tensor) -> Scaling:
-        """Fits to the training samples, `(N, *event)`, and to nothing else."""
+        """Creates the scaling of training samples, `(N, *event)`."""
         if x.ndim > 2:
             low, high = float(x.min()), float(x.max())
             if low >= 0.0 and high <= 1.0:
                 return cls()
             return cls((low,), ((high - low) or 1.0,), (low,), (high,))
-        gain = x.std(0, correction=0)
-        gain = torch.where(gain > 1e-6 * x.abs().amax(0).clamp(min=1e-6), gain, 1.0)
-        return cls(*(tuple(v.tolist()) for v in (x.mean(0), gain, x.amin(0), x.amax(0))))
+        return cls.from_moments(x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0))
+
+    @classmethod
+    def from_moments(cls, mean: Tensor, stddev: Tensor, low: Tensor, high: Tensor) -> Scaling:
+        """Creates the scaling of tabular data from the moments and the range of every feature, each `(features,)`."""
+        largest = torch.maximum(low.abs(), high.abs())
+        gain = torch.where(stddev > 1e-6 * largest.clamp(min=1e-6), stddev, 1.0)
+        return cls(*(tuple(v.tolist()) for v in (mean, gain, low, high)))
 
 
 def unit_float(x: Tensor) -> Tensor:
-    """Returns samples as float32; uint8 images, but not rows, are divided by 255."""
+    """Returns samples as float32; uint8 images, but not tabular data, are divided by 255."""
     return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
 
 
 def as_tensor(name: str, value: Any) -> Tensor:
-    """Returns samples as a tensor, or refuses them.
+    """Returns samples as a tensor.
 
     Arguments:
-        name: What messages call them.
-        value: A tensor; an array or what becomes one; or a list of tensors, arrays or PIL images, which are stacked.
+        name: The name of the samples in messages.
+        value: A tensor, an array, a nested list of numbers, or a list of tensors, arrays or PIL images, which are stacked.
+
+    Raises:
+        InputError: If the samples are not numbers, or differ in shape.
     """
     if isinstance(value, Tensor):
         return value
-    found = images.as_pictures(value)
-    if found is not None:
-        return found
-    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
-        return _stacked(name, value)
+    x = images.from_pil(value)
+    if x is not None:
+        return x
+    if isinstance(value, list | tuple) and any(isinstance(sample, Tensor) for sample in value):
+        return _stack_tensors(name, value)
     if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
-        apart = hasattr(value, "__getitem__") and not isinstance(value, str)
-        remedy = "pass samples and labels apart, each as a tensor or an array" if apart else "pass one of these"
+        indexable = hasattr(value, "__getitem__") and not isinstance(value, str)
+        remedy = (
+            "pass samples and labels separately, each as a tensor or an array" if indexable else "pass one of these"
+        )
         checks.refuse(f"{name} as a tensor, an array or a list of samples", type(value).__name__, remedy)
     try:
         array = np.asarray(value)
@@ -124,27 +135,30 @@ def as_tensor(name: str, value: Any) -> Tensor:
         checks.refuse(f"samples of one shape in {name}", "samples of several shapes", "resize or convert them")
     if array.dtype.kind not in "uifb":
         checks.refuse(f"numbers in {name}", f"dtype {array.dtype}", "encode words and objects as numbers first")
-    # A copy where the memory may not be written, as that of a pandas frame: torch warns of it.
+    # Read-only memory, as that of a pandas frame, is copied, because torch warns about it.
     return torch.as_tensor(np.require(array, requirements=["C", "W"]))
 
 
-def _stacked(name: str, parts: Sequence[Any]) -> Tensor:
-    tensors = [torch.as_tensor(part) for part in parts]
+def _stack_tensors(name: str, samples: Sequence[Any]) -> Tensor:
+    tensors = [torch.as_tensor(sample) for sample in samples]
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) > 1:
         got = " and ".join(str(shape) for shape in sorted(shapes)[:2])
-        checks.refuse(f"samples of one shape in {name}", got, "resize them, or pass samples and labels apart")
+        checks.refuse(f"samples of one shape in {name}", got, "resize them, or pass samples and labels separately")
     return torch.stack(tensors)
 
 
 def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
-    """Brings arrays or tensors into the one form, or refuses them.
+    """Creates `Samples` from arrays or tensors.
 
     Arguments:
-        x: `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, numbers, or a list of PIL images; uint8 images are divided by
-            255.
-        y: `(N,)`, whole numbers from 0.
+        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, or a list of PIL images; uint8 images are
+            divided by 255.
+        y: The labels, `(N,)`: whole numbers from 0, or class names if `names` are passed.
         names: The class names; by default the numbers.
+
+    Raises:
+        InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
     """
     x = as_tensor("x", x)
     y = checks.check_labels(y, names=tuple(map(str, names)))
@@ -155,66 +169,18 @@ def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
     if x.ndim == 3:
         x = x[:, None]
     if x.ndim not in (2, 4):
-        shapes = "rows (N, features), grey images (N, H, W) or images (N, C, H, W)"
+        shapes = "tabular data (N, features), grey images (N, H, W) or images (N, C, H, W)"
         checks.refuse(shapes, f"shape {tuple(x.shape)}", "reshape x")
     if x.ndim == 4:
         if x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
             checks.refuse("images (N, C, H, W)", f"shape {tuple(x.shape)}", "use x.transpose(0, 3, 1, 2)")
         if min(x.shape[2:]) < SMALLEST_SIDE:
             smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
-            checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or pass them as rows")
+            checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or flatten them to (N, features)")
     checks.check_finite("x", x)
     if x.dtype == torch.uint8 and x.ndim > 2 and x.max() == 1:
         checks.refuse("uint8 images in 0..255", "values of 0 and 1 alone", "pass floats in 0..1, or 255 times x")
     x = unit_float(x).cpu()
-    # What was finite may have overflowed in float32.
+    # A finite float64 may overflow in float32.
     checks.check_finite("x as float32", x)
     return Samples(x, y.cpu(), tuple(map(str, names)))
-
-
-def split(samples: Samples, test: float = 0.5, seed: int = 0) -> tuple[Samples, Samples]:
-    """Splits into a training and a test part, class by class.
-
-    Arguments:
-        samples: What to split.
-        test: The share of the test part, in (0, 1).
-        seed: The same seed gives the same parts.
-    """
-    checks.check_number("test", test, 0, 1, above=True)
-    test_counts = [max(1, round(test * count)) if count else 0 for count in samples.counts]
-    chosen = torch.zeros(len(samples), dtype=torch.bool)
-    chosen[_draw(samples, test_counts, seed)] = True
-    return samples[~chosen], samples[chosen]
-
-
-def subset(samples: Samples, per_class: int | Sequence[int], seed: int = 0) -> Samples:
-    """Draws a small or lopsided training set: the benchmark's regimes.
-
-    Arguments:
-        samples: Where to draw from.
-        per_class: The number of samples of every class, or a list with one count per class.
-        seed: A smaller count under the same seed draws a part of what a larger one draws.
-
-    Raises:
-        InputError: If a class has fewer samples than asked for.
-    """
-    classes = len(samples.names)
-    counts = [per_class] * classes if isinstance(per_class, int) else list(per_class)
-    if len(counts) != classes:
-        checks.refuse(f"one count or {classes} counts", f"{len(counts)} counts", "give one count per class")
-    for label, (wanted, there) in enumerate(zip(counts, samples.counts, strict=True)):
-        checks.check_number("per_class", wanted, 1, whole=True)
-        if wanted > there:
-            called = checks.describe_class(label, samples.names)
-            checks.refuse(f"at least {wanted} samples of {called}", there, "ask for fewer samples per class")
-    return samples[_draw(samples, counts, seed)]
-
-
-def _draw(samples: Samples, counts: Sequence[int], seed: int) -> Tensor:
-    places = []
-    for label, count in enumerate(counts):
-        of_class = torch.nonzero(samples.y == label)[:, 0]
-        places.append(
-            of_class[torch.randperm(len(of_class), generator=seeds.generator(seed, Stream.SUBSET, label))[:count]]
-        )
-    return torch.cat(places)

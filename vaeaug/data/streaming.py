@@ -1,210 +1,149 @@
-"""Batches for the training loop: of data held in memory, or of a DataLoader that is read a batch at a time, over and over.
-
-Which samples step t sees depends on (seed, t) alone; of them each process of a world takes its share.
-"""
+"""DataLoaders and Datasets that are read batch by batch, because they do not fit into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from vaeaug.data.loading import pair
+from vaeaug.data.loading import EMPTY_LOADER, x_and_y
 from vaeaug.data.samples import Samples, Scaling, from_arrays
 from vaeaug.runtime import checks, seeds
-from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
-FIRST = 8192  # samples of a DataLoader that show its range
-
-
-class Batch(NamedTuple):
-    """This process's share of the batch of one step.
-
-    Arguments:
-        x, y: Its samples and their labels.
-        first: The place of the first of them in the whole batch.
-        size: The number of samples of the whole batch.
-    """
-
-    x: Tensor
-    y: Tensor
-    first: int
-    size: int
+RANGE_SAMPLES = 8192  # samples of a DataLoader from which its range is estimated
 
 
-def held(samples: Samples, order: Callable[[int], Tensor], world: World = SINGLE_PROCESS) -> Callable[[int], Batch]:
-    """Returns the function from a step to its batch, for samples in memory and the order of their places."""
-
-    def batch(step: int) -> Batch:
-        places = order(step)
-        share = world.local_slice(len(places))
-        return Batch(samples.x[places[share]], samples.y[places[share]], share.start, len(places))
-
-    return batch
-
-
-def streamed(
-    loader: DataLoader, seed: int, check: Callable[[Samples], None], world: World = SINGLE_PROCESS
-) -> Callable[[int], Batch]:
-    """Returns the function from a step to its batch, for a DataLoader and steps that come one after the other.
-
-    Arguments:
-        loader: The batches; each process reads all of them, or its own where the sampler is a `DistributedSampler`.
-        seed: Of the order and of random transforms, where these draw from torch's global generator.
-        check: Refuses samples that cannot be used.
-        world: Which of how many processes this one is.
-    """
-    apart = isinstance(getattr(loader, "sampler", None), DistributedSampler)
-    running: list[Iterator[Samples]] = []
-
-    def batch(step: int) -> Batch:
-        if not running:
-            running.append(_from(loader, seed, step))
-        samples = next(running[0])
-        check(samples)
-        if apart:
-            return Batch(samples.x, samples.y, world.rank * len(samples), world.size * len(samples))
-        if len(samples) < world.size:
-            remedy = "pass DataLoader(..., drop_last=True)"
-            checks.refuse(f"batches of {world.size} samples or more", f"one of {len(samples)}", remedy)
-        share = world.local_slice(len(samples))
-        return Batch(samples.x[share], samples.y[share], share.start, len(samples))
-
-    return batch
-
-
-def first(loader: DataLoader, seed: int, least: int = FIRST) -> Samples:
-    """Returns the first samples of a DataLoader, `least` of them if it has so many, and whole batches."""
-    parts: list[Samples] = []
-    for part in _epoch(loader, seed, 0):
-        parts.append(part)
-        if sum(map(len, parts)) >= least:
-            break
-    if not parts:
-        checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
-    names = tuple(map(str, getattr(loader.dataset, "classes", ())))
-    return Samples(torch.cat([part.x for part in parts]), torch.cat([part.y for part in parts]), names)
-
-
-def reservoir(data: Any, size: int, seed: int, batch: int = 64) -> tuple[DataLoader, Samples, Scaling]:
-    """Reads a DataLoader once and returns it, a uniform sample of what it gives, and the range of all of it.
-
-    Reference: Vitter, "Random sampling with a reservoir", 1985 (algorithm R).
-
-    Arguments:
-        data: A DataLoader that comes to an end, or a map-style Dataset.
-        size: The number of samples to keep.
-        seed: Of the choice.
-        batch: The batch size for a Dataset.
+def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES) -> Samples:
+    """Returns at least `minimum` samples from the start of a DataLoader, in whole batches; all if it has fewer.
 
     Raises:
-        InputError: If the data is neither, cannot be used, or the sample misses a class.
+        InputError: If the loader is empty.
     """
-    checks.check_number("bank", size, 2, whole=True)
+    batches: list[Samples] = []
+    for batch in read_epoch(loader, seed, 0):
+        batches.append(batch)
+        if sum(map(len, batches)) >= minimum:
+            break
+    if not batches:
+        checks.refuse(*EMPTY_LOADER)
+    return Samples(torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches]), _class_names(loader))
+
+
+def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[DataLoader, Samples, Scaling]:
+    """Reads a DataLoader once, for a uniform sample of it and its range.
+
+    Reference: Vitter, "Random sampling with a reservoir", 1985 (algorithm R), https://doi.org/10.1145/3147.3165.
+
+    Arguments:
+        data: A finite DataLoader or a map-style Dataset.
+        size: The number of samples to keep.
+        seed: The seed of the sample.
+        batch_size: The batch size for a Dataset.
+
+    Returns:
+        The DataLoader, the samples, and the scaling fitted to everything that was read.
+
+    Raises:
+        InputError: If the data is neither, cannot be used, or if the sample has fewer than two samples of a class.
+    """
+    checks.check_number("bank_size", size, 2, whole=True)
     if not isinstance(data, DataLoader):
         if not isinstance(data, Dataset):
-            remedy = "leave bank out for data that fits into memory"
-            checks.refuse("a DataLoader or a Dataset with bank=", type(data).__name__, remedy)
-        data = DataLoader(data, batch_size=batch, shuffle=True)
-    kept, span = _Reservoir(size, seeds.generator(seed, 4)), _Range()
-    for part in _epoch(data, seed, 0):
-        span.see(part.x)
-        kept.see(part)
-    samples = kept.samples(tuple(map(str, getattr(data.dataset, "classes", ()))))
+            remedy = "leave bank_size out for data that fits into memory"
+            checks.refuse("a DataLoader or a Dataset with bank_size=", type(data).__name__, remedy)
+        data = DataLoader(data, batch_size=batch_size, shuffle=True)
+    sample, value_range = _Reservoir(size, seeds.generator(seed, 4)), _Range()
+    for batch in read_epoch(data, seed, 0):
+        value_range.update(batch.x)
+        sample.update(batch)
+    samples = sample.samples(_class_names(data))
     for label, number in enumerate(samples.counts):
         if number < 2:
-            few = f"{number} of class {label} in a bank of {len(samples)}"
-            checks.refuse("two samples of every class in the bank", few, "pass a larger bank")
-    return data, samples, span.scaling()
+            got = f"{number} of class {label} in a bank of {len(samples)}"
+            checks.refuse("two samples of every class in the bank", got, "pass a larger bank_size")
+    return data, samples, value_range.scaling()
 
 
 class _Reservoir:
+    """Keeps a uniform sample of `size` of all samples seen so far."""
+
     def __init__(self, size: int, generator: torch.Generator) -> None:
-        self.size, self.generator, self.seen, self.classes = size, generator, 0, 0
+        self.size, self.generator, self.n_seen, self.num_classes = size, generator, 0, 0
         self.x, self.y = torch.empty(0), torch.empty(size, dtype=torch.long)
 
-    def see(self, part: Samples) -> None:
-        if not self.seen:
-            self.x = torch.empty(self.size, *part.event_shape)
-        # Sample i comes to a place among those up to i; below `size` is in the reservoir.
-        i = torch.arange(self.seen, self.seen + len(part))
-        drawn = (torch.rand(len(part), generator=self.generator, dtype=torch.float64) * (i + 1)).long()
-        place = torch.where(i < self.size, i, drawn)
-        for row in torch.nonzero(place < self.size)[:, 0].tolist():
-            self.x[place[row]], self.y[place[row]] = part.x[row], part.y[row]
-        self.seen, self.classes = self.seen + len(part), max(self.classes, int(part.y.max()) + 1)
+    def update(self, batch: Samples) -> None:
+        if not self.n_seen:
+            self.x = torch.empty(self.size, *batch.event_shape)
+        # Sample i of the stream gets a random slot in 0..i. It is kept, in place of another, if the slot is below `size`.
+        i = torch.arange(self.n_seen, self.n_seen + len(batch))
+        random = (torch.rand(len(batch), generator=self.generator, dtype=torch.float64) * (i + 1)).long()
+        slot = torch.where(i < self.size, i, random)
+        # One by one, because a later sample may take the slot of an earlier one.
+        for index in torch.nonzero(slot < self.size)[:, 0].tolist():
+            self.x[slot[index]], self.y[slot[index]] = batch.x[index], batch.y[index]
+        self.n_seen += len(batch)
+        self.num_classes = max(self.num_classes, int(batch.y.max()) + 1)
 
     def samples(self, names: tuple[str, ...]) -> Samples:
-        there = min(self.seen, self.size)
-        if not there:
-            checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
-        return Samples(self.x[:there], self.y[:there], names or tuple(map(str, range(self.classes))))
+        n = min(self.n_seen, self.size)
+        if not n:
+            checks.refuse(*EMPTY_LOADER)
+        return Samples(self.x[:n], self.y[:n], names or tuple(map(str, range(self.num_classes))))
 
 
 class _Range:
-    """Follows the range of samples that come in parts; see `Scaling.fit`."""
+    """Accumulates the range of samples that come in batches; see `Scaling.fit`."""
 
     def __init__(self) -> None:
-        self.images, self.n = False, 0
-        self.mean = self.square = self.low = self.high = torch.zeros(())
+        from sklearn.preprocessing import StandardScaler
 
-    def see(self, x: Tensor) -> None:
-        self.images = x.ndim > 2
-        axes = tuple(range(x.ndim)) if self.images else (0,)
+        self.low = self.high = torch.empty(0)
+        self.moments = StandardScaler()  # of tabular data, in float64
+
+    def update(self, x: Tensor) -> None:
+        axes = tuple(range(x.ndim)) if x.ndim > 2 else (0,)
         low, high = x.amin(axes), x.amax(axes)
-        self.low, self.high = (torch.minimum(self.low, low), torch.maximum(self.high, high)) if self.n else (low, high)
-        total = self.n + len(x)
-        if not self.images:
-            # Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for sample variances", 1979.
-            mean, before = x.double().mean(0), self.mean
-            self.square = self.square + (x - mean).square().sum(0) + (mean - before).square() * self.n * len(x) / total
-            self.mean = before + (mean - before) * len(x) / total
-        self.n = total
+        empty = not self.low.numel()
+        self.low = low if empty else torch.minimum(self.low, low)
+        self.high = high if empty else torch.maximum(self.high, high)
+        if x.ndim == 2:
+            self.moments.partial_fit(x.numpy())
 
     def scaling(self) -> Scaling:
-        if self.images:
+        if not self.low.ndim:
             return Scaling.fit(torch.stack([self.low, self.high])[:, None, None])
-        gain = (self.square / self.n).sqrt().float()
-        least = 1e-6 * torch.maximum(self.low.abs(), self.high.abs()).clamp(min=1e-6)
-        gain = torch.where(gain > least, gain, 1.0)
-        return Scaling(*(tuple(v.tolist()) for v in (self.mean.float(), gain, self.low, self.high)))
+        mean, stddev = (torch.from_numpy(v).float() for v in (self.moments.mean_, self.moments.var_**0.5))
+        return Scaling.from_moments(mean, stddev, self.low, self.high)
 
 
-def _from(loader: DataLoader, seed: int, step: int) -> Iterator[Samples]:
-    """Yields the batches from a step on, epoch after epoch; those before it in its epoch are read and dropped."""
-    length = len(loader) if isinstance(loader, Sized) and not _endless(loader) else None
-    start, skip = divmod(step, length) if length else (0, step)
-    for epoch in count(start):
-        empty = True
-        for samples in _epoch(loader, seed, epoch):
-            empty = False
-            if skip:
-                skip -= 1
-            else:
-                yield samples
-        if empty:
-            checks.refuse("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+def read_epoch(loader: DataLoader, seed: int, epoch: int) -> Iterator[Samples]:
+    """Yields the batches of one epoch of a DataLoader.
 
+    Arguments:
+        loader: The DataLoader.
+        seed: The seed of the order, and of random transforms that draw from torch's global generator.
+        epoch: The number of the epoch, from 0.
 
-def _endless(loader: DataLoader) -> bool:
-    return not isinstance(loader.dataset, Sized)
-
-
-def _epoch(loader: DataLoader, seed: int, epoch: int) -> Iterator[Samples]:
+    Raises:
+        InputError: If a batch cannot be used.
+    """
     sampler = getattr(loader, "sampler", None)
     if isinstance(sampler, DistributedSampler):
         sampler.set_epoch(epoch)
-    # A loader draws its order from the global generator, and so do transforms: seeded here, they can be repeated.
+    # Loaders and transforms draw from the global generator. It is seeded here, so that an epoch can be repeated.
     with seeds.forked(seed, 3, epoch):
         batches = iter(loader)
-    for place in count():
-        with seeds.forked(seed, 3, epoch, place):
+    for i in count():
+        with seeds.forked(seed, 3, epoch, i):
             batch = next(batches, None)
         if batch is None:
             return
-        x, y = pair(batch)
-        yield from_arrays(x, y)
+        yield from_arrays(*x_and_y(batch))
+
+
+def _class_names(loader: DataLoader) -> tuple[str, ...]:
+    return tuple(map(str, getattr(loader.dataset, "classes", ())))

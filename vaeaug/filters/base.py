@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from vaeaug.runtime.errors import warn
 
 LOW_FRACTION = 0.1  # a filter that accepts a smaller fraction of a class gets a warning
 MIN_COUNT = 20  # samples of a class after which that fraction is reliable enough to warn about
@@ -82,11 +83,10 @@ class AcceptanceCounts:
         low = {name for name, flag in zip(self.names, is_low.tolist(), strict=True) if flag}
         if low - self._warned:
             self._warned |= low
-            warnings.warn(
+            warn(
                 f"the filter accepts less than {LOW_FRACTION:.0%} of the synthetic samples of class "
                 f"{', '.join(sorted(low))}; most are replaced by their parents: lower its threshold or the "
-                f"perturbation's scale",
-                stacklevel=5,
+                f"perturbation's scale"
             )
 
     def fractions(self) -> dict[str, float]:

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
+from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memory
 from vaeaug.models.networks import Architecture
 from vaeaug.models.training import ShuffledIndices, device_of, train
 from vaeaug.models.vae import VAE
@@ -53,6 +54,14 @@ class FitSettings(NamedTuple):
         return self.beta * min(1.0, (step + 1) / (self.beta_warmup * self.steps)) if self.beta_warmup else self.beta
 
 
+@checks.renamed(
+    latent="latent_dim",
+    classes="num_classes",
+    body="architecture",
+    batch="batch_size",
+    noise="input_noise",
+    warmup="beta_warmup",
+)
 def fit_vae(
     data: Any,
     y: Any = None,
@@ -161,7 +170,7 @@ def default_steps(size: int) -> int:
 
 
 def loss_by_step(
-    vae: VAE, batches: Callable[[int], streaming.Batch], settings: FitSettings, world: World = SINGLE_PROCESS
+    vae: VAE, batches: Callable[[int], Batch], settings: FitSettings, world: World = SINGLE_PROCESS
 ) -> Callable[[int], Tensor]:
     """Returns the function from a step to its loss: the negative evidence lower bound per feature, with a weighted KL term.
 
@@ -191,7 +200,7 @@ def _samples_in_memory(data: Any, y: Any, seed: int, has_scaling: bool) -> Sampl
     """Returns all samples, or of a DataLoader the first ones, as many as the scaling needs."""
     if not _is_stream(data):
         return as_samples(data, y=y)
-    return streaming.first(data, seed, 1 if has_scaling else streaming.FIRST)
+    return streaming.peek(data, seed, 1 if has_scaling else streaming.RANGE_SAMPLES)
 
 
 def _size(data: Any, samples: Samples) -> int:
@@ -200,13 +209,11 @@ def _size(data: Any, samples: Samples) -> int:
     return len(data.dataset) if isinstance(data.dataset, Sized) else 2**31  # an iterable dataset may have no end
 
 
-def _batches(
-    data: Any, samples: Samples, vae: VAE, settings: FitSettings, world: World
-) -> Callable[[int], streaming.Batch]:
+def _batches(data: Any, samples: Samples, vae: VAE, settings: FitSettings, world: World) -> Callable[[int], Batch]:
     if _is_stream(data):
-        return streaming.streamed(data, settings.seed, partial(_check_samples, vae=vae), world)
+        return batches_from_loader(data, settings.seed, partial(_check_samples, vae=vae), world)
     order = ShuffledIndices(len(samples), settings.batch_size, seeds.derive(settings.seed, Stream.ORDER))
-    return streaming.held(samples, order, world)
+    return batches_from_memory(samples, order, world)
 
 
 def _check_samples(samples: Samples, vae: VAE) -> None:
@@ -233,7 +240,7 @@ def _fingerprint(data: Samples | DataLoader, settings: FitSettings) -> str:
 
 
 def _with_noise(
-    batch: streaming.Batch, vae: VAE, input_noise: float, seed: int, step: int
+    batch: Batch, vae: VAE, input_noise: float, seed: int, step: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | float]:
     """Returns samples, labels (some withheld), the noise of z and the noise of the input, on the VAE's device.
 

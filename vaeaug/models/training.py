@@ -82,15 +82,6 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
 
 
-def walk_modules(root: nn.Module) -> Iterator[nn.Module]:
-    """Yields a module and all its submodules; shared modules are yielded repeatedly."""
-    waiting = [root]
-    while waiting:
-        module = waiting.pop()
-        yield module
-        waiting.extend(m for m in module._modules.values() if m is not None)
-
-
 @contextmanager
 def evaluating(*modules: Any) -> Iterator[None]:
     """Puts modules into eval mode and switches gradients off inside the block, and restores each submodule's mode after it.

@@ -1,101 +1,133 @@
-"""Nearest: the codes nearest to others, exactly and exhaustively; for the bank's own they are searched once and kept."""
+"""Nearest codes, found exactly and exhaustively. The neighbours of the bank's own codes are searched once and cached."""
 
 from __future__ import annotations
-
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-SPAN = 8192  # codes compared at once
-SAME = 1e-5  # codes no further apart are of the same sample: a batch of another size may round otherwise
+from vaeaug.perturb.class_index import ClassIndex
+
+SEARCH_BLOCK = 8192  # codes that are compared at once
+SAME_CODE = 1e-5  # codes this close are of the same sample: rounding depends on the size of the batch
 
 
-def nearest(z: Tensor, codes: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Returns the places of the k nearest codes and their distances, `(B, k)`, nearest first, on the CPU.
+def nearest(z: Tensor, codes: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Returns the indices of the k nearest codes and their distances, each `(B, k)`, nearest first, on the CPU.
 
     Arguments:
-        z: What to search near, `(B, L)`.
-        codes: What to search, `(N, L)`.
-        places: Which of them, `(M,)`.
-        k: How many, M at most.
+        z: The codes whose neighbours are searched, `(B, L)`.
+        codes: All codes, `(N, L)`.
+        candidates: The indices of those to compare with, `(M,)`.
+        k: The number of neighbours, at most M.
     """
-    best = torch.empty(len(z), 0, device=z.device)
-    found = torch.empty(len(z), 0, dtype=torch.long)
-    for span in places.split(SPAN):
-        # The exact distance, not the faster one by way of a matrix product, which does not find zeros.
-        distance = torch.cdist(z, codes[span.to(z.device)], compute_mode="donot_use_mm_for_euclid_dist")
-        best, at = torch.cat([best, distance], 1).topk(min(k, found.shape[1] + len(span)), dim=1, largest=False)
-        found = torch.cat([found, span.expand(len(z), -1)], 1).gather(1, at.cpu())
-    return found, best.cpu()
+    nearest_distance = torch.empty(len(z), 0, device=z.device)
+    nearest_index = torch.empty(len(z), 0, dtype=torch.long)
+    for block in candidates.split(SEARCH_BLOCK):
+        # Exact distances: those computed with a matrix product are not 0 for equal codes.
+        distance = torch.cdist(z, codes[block.to(z.device)], compute_mode="donot_use_mm_for_euclid_dist")
+        width = min(k, nearest_index.shape[1] + len(block))
+        nearest_distance, column = torch.cat([nearest_distance, distance], 1).topk(width, dim=1, largest=False)
+        nearest_index = torch.cat([nearest_index, block.expand(len(z), -1)], 1).gather(1, column.cpu())
+    return nearest_index, nearest_distance.cpu()
 
 
-def key(x: Tensor) -> Tensor:
-    """Returns a number for each row that does not depend on the others: its bits, added up."""
+def bit_hash(x: Tensor) -> Tensor:
+    """Returns the sum of the bits of each row of float32 numbers, `(B,)`; it does not depend on the other rows."""
     return x.contiguous().view(torch.int32).flatten(1).sum(1)
 
 
-class Search:
-    """Creates a function from codes `(B, L)`, labels and a width to the places of the nearest codes of the same class,
-    `(B, width)`, and the distance of the first, `(B,)`. Classes smaller than the width leave columns without meaning.
+class BitwiseIndex:
+    """Finds rows among others by their bits.
 
     Arguments:
-        codes: What is searched, `(N, L)`.
-        y: Their labels, `(N,)`.
-        by_class: Places sorted by label, and where each class starts and how many it has.
+        x: The rows to find, `(N, ...)`, float32.
     """
 
-    def __init__(self, codes: Tensor, y: Tensor, by_class: tuple[Tensor, Tensor, Tensor]) -> None:
-        self.codes, self.y, self.by_class = codes, y, by_class
-        self._kept: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+    def __init__(self, x: Tensor) -> None:
+        self._x = x
+        self._hashes, order = torch.cat([bit_hash(block) for block in x.split(SEARCH_BLOCK)]).sort()
+        # A hash that is larger than all others belongs to no row; it is compared with the last one.
+        self._order = torch.cat([order, order[-1:]])
+
+    def candidates(self, x: Tensor) -> Tensor:
+        """Returns, for each row of `x`, the index of the one row that may be equal, on the device of the rows."""
+        return self._order[torch.searchsorted(self._hashes, bit_hash(x))]
+
+    def find_all(self, x: Tensor) -> Tensor | None:
+        """Returns the indices of rows, `(B,)`; None unless all of them are there."""
+        index = self.candidates(x)
+        return index if torch.equal(self._x[index], x) else None
+
+
+class ClassNeighbours:
+    """Finds the nearest codes of the same class.
+
+    Arguments:
+        codes: The codes to search, `(N, L)`.
+        y: Their labels, `(N,)`.
+        class_index: Their indices by class.
+    """
+
+    def __init__(self, codes: Tensor, y: Tensor, class_index: ClassIndex) -> None:
+        self._codes, self._y, self._class_index = codes, y, class_index
+        self._bitwise_index = BitwiseIndex(codes.float())
+        self._tables: dict[int, _Table] = {}
 
     def __call__(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
-        near, first, there = self._kept.get(width) or self._begin(width)
-        place = self._place_of(z, y)
-        if there[place].all():
-            return near[place], first[place]
-        new = place[(place >= 0) & ~there[place]].unique()
-        if len(new):
-            near[new], first[new] = self._look(self.codes[new.to(z.device)], self.y[new], width)
-            there[new] = True
-        found, distance, others = near[place], first[place], place < 0
-        if others.any():
-            found[others], distance[others] = self._look(z[others.to(z.device)], y[others], width)
-        return found, distance
+        """Returns the indices of the nearest codes, `(B, width)`, nearest first, and the distance of the first, `(B,)`.
+
+        Arguments:
+            z: The codes whose neighbours are searched, `(B, L)`.
+            y: Their labels, `(B,)`.
+            width: The number of neighbours. In a class with fewer samples, further columns have no meaning.
+        """
+        if width not in self._tables:
+            self._tables[width] = _Table(len(self._codes), width)
+        table = self._tables[width]
+        index = self._index_of(z, y)
+        if not table.is_filled[index].all():
+            new = index[(index >= 0) & ~table.is_filled[index]].unique()
+            if len(new):
+                table.fill(new, *self._search(self._codes[new.to(z.device)], self._y[new], width))
+        neighbours, distance = table.neighbours[index], table.distance[index]
+        unknown = index < 0
+        if unknown.any():
+            neighbours[unknown], distance[unknown] = self._search(z[unknown.to(z.device)], y[unknown], width)
+        return neighbours, distance
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_kept": {}}
+        return self.__dict__ | {"_tables": {}}
 
-    def _begin(self, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        size = len(self.codes)  # memory is taken page by page, as the neighbours come
-        near = torch.empty(size, width, dtype=torch.long)
-        # The last one is for the place -1.
-        self._kept[width] = near, torch.empty(size), torch.zeros(size + 1, dtype=torch.bool)
-        return self._kept[width]
+    def _index_of(self, z: Tensor, y: Tensor) -> Tensor:
+        """Returns the indices of codes that are bitwise among those searched and have this label, `(B,)`; else -1."""
+        candidates = self._bitwise_index.candidates(z.float())
+        codes, index = self._codes[candidates], candidates.cpu()
+        label = self._y[index]
+        if torch.equal(codes, z) and torch.equal(label, y):
+            return index
+        return torch.where((codes == z).all(1).cpu() & (label == y), index, -1)
 
-    @cached_property
-    def _keys(self) -> tuple[Tensor, Tensor]:
-        keys, order = key(self.codes.float()).sort()
-        return keys, torch.cat([order, order[-1:]])  # what is larger than all keys is compared with the last
-
-    def _place_of(self, z: Tensor, y: Tensor) -> Tensor:
-        """Returns the places of codes that are among those searched, to the last bit and with this label; else -1."""
-        keys, order = self._keys
-        place = order[torch.searchsorted(keys, key(z.float()))]
-        found, place = self.codes[place], place.cpu()
-        label = self.y[place]
-        if torch.equal(found, z) and torch.equal(label, y):
-            return place
-        return torch.where((found == z).all(1).cpu() & (label == y), place, -1)
-
-    def _look(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
-        near, first = torch.zeros(len(z), width, dtype=torch.long), torch.zeros(len(z))
-        order, start, count = self.by_class
+    def _search(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        neighbours, distance = torch.zeros(len(z), width, dtype=torch.long), torch.zeros(len(z))
         for label in y.unique().tolist():
             rows = torch.nonzero(y == label)[:, 0]
-            places = order[start[label] : start[label] + count[label]]
-            # The parents of a chunk come again and again: each is looked up once.
-            codes, which = z[rows.to(z.device)].unique(dim=0, return_inverse=True)
-            found, distance = nearest(codes, self.codes, places, min(width, len(places)))
-            near[rows, : found.shape[1]], first[rows] = found[which.cpu()], distance[which.cpu(), 0]
-        return near, first
+            members = self._class_index.members(label)
+            # The parents of a chunk repeat: each distinct code is searched once.
+            codes, inverse = z[rows.to(z.device)].unique(dim=0, return_inverse=True)
+            found_index, found_distance = nearest(codes, self._codes, members, min(width, len(members)))
+            neighbours[rows, : found_index.shape[1]] = found_index[inverse.cpu()]
+            distance[rows] = found_distance[inverse.cpu(), 0]
+        return neighbours, distance
+
+
+class _Table:
+    """The neighbours of the codes that have been searched so far, for one width."""
+
+    def __init__(self, size: int, width: int) -> None:
+        # The operating system provides memory when it is written, so a large table costs only what is used of it.
+        self.neighbours = torch.empty(size, width, dtype=torch.long)
+        self.distance = torch.empty(size)
+        self.is_filled = torch.zeros(size + 1, dtype=torch.bool)  # the last entry stands for the index -1
+
+    def fill(self, index: Tensor, neighbours: Tensor, distance: Tensor) -> None:
+        self.neighbours[index], self.distance[index], self.is_filled[index] = neighbours, distance, True

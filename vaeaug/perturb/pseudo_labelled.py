@@ -1,4 +1,4 @@
-"""Donors: unlabelled samples that stand in for labelled ones where children start."""
+"""Pseudo-labelled samples: unlabelled ones, each assigned to a labelled sample whose class it seems to have."""
 
 from __future__ import annotations
 
@@ -8,50 +8,44 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from vaeaug.data.samples import Samples
-
 
 @dataclass(frozen=True, eq=False)
 class PseudoLabelled:
-    """Unlabelled samples, each of which stands in for one labelled sample.
+    """Unlabelled samples that each share the label of one labelled sample, their parent.
 
     Arguments:
         x: The samples, `(M, *event)`, on the CPU.
-        owner: The place in the bank of the labelled sample that each stands in for, `(M,)`.
-        confidence: How sure the teachers are that they share its label, `(M,)`.
-        mean, stddev: Of q(z|x) for each of them, `(M, L)`, on the device of the VAE.
+        parent_index: The index in the bank of each one's labelled sample, `(M,)`.
+        confidence: The teachers' probability that they share its label, `(M,)`, in 0..1.
+        mean, stddev: The mean and the standard deviation of q(z|x) of each sample, `(M, L)`, on the device of the VAE.
     """
 
     x: Tensor
-    owner: Tensor
+    parent_index: Tensor
     confidence: Tensor
     mean: Tensor
     stddev: Tensor
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.parent_index)
 
     def to(self, device: torch.device) -> PseudoLabelled:
-        """Returns the donors with their codes on another device."""
+        """Returns the samples with their codes on another device."""
         return replace(self, mean=self.mean.to(device), stddev=self.stddev.to(device))
 
-    @cached_property
-    def _by_owner(self) -> tuple[Tensor, Tensor]:
-        return self.owner.sort(stable=True)
-
-    def choose(self, owner: Tensor, u: Tensor) -> Tensor:
-        """Returns the place of a donor of each owner, or -1 for the owner itself, all equally likely.
+    def sample_start(self, parent_index: Tensor, u: Tensor) -> Tensor:
+        """Returns the index of a pseudo-labelled sample of each parent, or -1 for the parent itself, all equally likely.
 
         Arguments:
-            owner: Places in the bank, `(B,)`.
-            u: Numbers in [0, 1), `(B,)`.
+            parent_index: Indices in the bank, `(B,)`.
+            u: Random numbers in [0, 1), `(B,)`.
         """
-        owners, order = self._by_owner
-        first, end = (torch.searchsorted(owners, owner, right=right) for right in (False, True))
-        pick = (u * (end - first + 1)).long() - 1
-        return torch.where(pick < 0, -1, order[(first + pick).clamp(0, len(self) - 1)]) if len(self) else pick
+        sorted_parents, order = self._by_parent
+        start = torch.searchsorted(sorted_parents, parent_index)
+        stop = torch.searchsorted(sorted_parents, parent_index, right=True)
+        rank = (u * (stop - start + 1)).long() - 1
+        return torch.where(rank < 0, -1, order[(start + rank).clamp(0, len(self) - 1)]) if len(self) else rank
 
-
-def both(samples: Samples, pool: Tensor) -> Samples:
-    """Returns labelled and unlabelled samples for a VAE that is not told labels."""
-    return Samples(torch.cat([samples.x, pool]), torch.cat([samples.y, samples.y.new_zeros(len(pool))]), samples.names)
+    @cached_property
+    def _by_parent(self) -> tuple[Tensor, Tensor]:
+        return self.parent_index.sort(stable=True)

@@ -1,6 +1,6 @@
 r"""Perturbations: schemes that draw a code z' near the code z of a real sample.
 
-q is q(z|x) of the sample, z its mean, eps ~ N(0, I), u ~ U(0, 1). `scale` says how far to go: at 0, z' = z.
+q is q(z|x) of the sample, z its mean, eps ~ N(0, I), u ~ U(0, 1). `scale` sets the strength: at 0, z' = z.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import checks
 
 PAIRS_FROM = ("own_class", "any_class", "shrunk")
-BORROWED = 20  # samples that the other classes count for with donors="shrunk"; no other number was tried
+PRIOR_WEIGHT = 20  # weight of the other classes with pairs_from="shrunk", in samples; no other number was tried
 
 
 class Perturbation(ABC):
-    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale`."""
+    """Abstract: draws codes near q. Concrete ones are frozen dataclasses with a `scale` in 0..`max_scale`."""
 
     scale: float
     max_scale: ClassVar[float] = float("inf")
@@ -31,24 +31,24 @@ class Perturbation(ABC):
         """Returns z', `(B, L)`.
 
         Arguments:
-            q: The distributions q(z|x) of the parents, over `(B, L)`.
+            q: The distributions q(z|x) of the samples to start from, over `(B, L)`.
             y: Their labels, `(B,)`, on the CPU.
             bank: The real samples and their codes.
-            generator: Of everything random, on the CPU.
+            generator: The source of all randomness, on the CPU.
         """
 
     def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0)
+        checks.check_number("scale", self.scale, 0, self.max_scale)
 
 
 @dataclass(frozen=True)
 class Posterior(Perturbation):
-    """Draws from the encoder's own distribution, widened: z' = z + scale sigma eps.
+    """Draws from the encoder's distribution, widened: z' = z + scale sigma eps.
 
     Reference: Kingma and Welling, "Auto-encoding variational Bayes", 2014, https://arxiv.org/abs/1312.6114
 
     Arguments:
-        scale: 1 is the encoder's own spread.
+        scale: The strength, 0 or more; 1 is the encoder's own standard deviation.
     """
 
     scale: float = 1.0
@@ -59,14 +59,14 @@ class Posterior(Perturbation):
 
 @dataclass(frozen=True)
 class Covariance(Perturbation):
-    """Draws noise shaped like the spread of the codes within their classes: z' = z + scale S^(1/2) eps.
+    """Adds noise with the covariance of the codes within their classes: z' = z + scale S^(1/2) eps.
 
-    S is the within-class covariance of the codes, shrunk. Reference: Yang, Liu and Xu, "Free lunch for few-shot
-    learning: distribution calibration", 2021, https://arxiv.org/abs/2101.06395 (covariance borrowed between classes).
+    S is the within-class covariance, shrunk. Reference: Yang, Liu and Xu, "Free lunch for few-shot learning: distribution
+    calibration", 2021, https://arxiv.org/abs/2101.06395 (covariance borrowed between classes).
 
     Arguments:
-        scale: 1 is the spread of the classes' own codes.
-        pooled: One covariance for all classes, or each class its own (shrunk towards the pooled one).
+        scale: The strength, 0 or more; 1 spreads like the codes of the classes themselves.
+        pooled: Whether all classes share one covariance. False gives each its own, shrunk towards the shared one.
     """
 
     scale: float = 0.5
@@ -79,52 +79,48 @@ class Covariance(Perturbation):
 
 @dataclass(frozen=True)
 class Interpolate(Perturbation):
-    """Moves towards another code of the same class: z' = z + lam (z_p - z), lam = scale u.
+    """Moves towards another code of the same class, the partner: z' = z + lam (z_p - z), lam = scale u.
 
     Reference: DeVries and Taylor, "Dataset augmentation in feature space", 2017, https://arxiv.org/abs/1702.05538; in
-    pixel space this is SMOTE (Chawla et al., 2002).
+    pixel space this is SMOTE (Chawla et al., 2002, https://arxiv.org/abs/1106.1813).
 
     Arguments:
-        scale: The furthest lam, in 0..1: 1 reaches the other code.
-        neighbours: The partner is one of so many nearest codes of the class; by default any.
-        uniform: Draws u from U(0, 1); False takes u = 1.
+        scale: The largest lam, in 0..1; 1 reaches the partner.
+        neighbours: The number of nearest codes of the class that the partner is drawn from; by default all of the class.
     """
 
     scale: float = 1.0
     neighbours: int | None = None
-    uniform: bool = True
     max_scale: ClassVar[float] = 1.0
-
-    def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0, 1)
-        _check_neighbours(self.neighbours)
-
-    def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
-        return q.mean + _step(self, q, generator) * (_partner(self.neighbours, q, y, bank, generator) - q.mean)
-
-
-@dataclass(frozen=True)
-class Extrapolate(Perturbation):
-    """Moves away from another code of the same class: z' = z + lam (z - z_p), lam = scale u.
-
-    Reference: DeVries and Taylor, "Dataset augmentation in feature space", 2017, https://arxiv.org/abs/1702.05538
-
-    Arguments:
-        scale: The furthest lam: 1 goes as far beyond z as the other code lies before it.
-        neighbours: The partner is one of so many nearest codes of the class; by default any.
-        uniform: Draws u from U(0, 1); False takes u = 1.
-    """
-
-    scale: float = 1.0
-    neighbours: int | None = None
-    uniform: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_neighbours(self.neighbours)
 
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
-        return q.mean + _step(self, q, generator) * (q.mean - _partner(self.neighbours, q, y, bank, generator))
+        return q.mean + _step(self.scale, q, generator) * (_partner(self.neighbours, q, y, bank, generator) - q.mean)
+
+
+@dataclass(frozen=True)
+class Extrapolate(Perturbation):
+    """Moves away from another code of the same class, the partner: z' = z + lam (z - z_p), lam = scale u.
+
+    Reference: DeVries and Taylor, "Dataset augmentation in feature space", 2017, https://arxiv.org/abs/1702.05538
+
+    Arguments:
+        scale: The largest lam, 0 or more; 1 moves as far from z as the partner is on the other side.
+        neighbours: The number of nearest codes of the class that the partner is drawn from; by default all of the class.
+    """
+
+    scale: float = 1.0
+    neighbours: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_neighbours(self.neighbours)
+
+    def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
+        return q.mean + _step(self.scale, q, generator) * (q.mean - _partner(self.neighbours, q, y, bank, generator))
 
 
 @checks.renamed(donors="pairs_from")
@@ -134,63 +130,64 @@ class Difference(Perturbation):
 
     Reference: Cheung and Yeung, "MODALS: modality-agnostic automated data augmentation in the latent space", 2021,
     https://openreview.net/forum?id=XjYgR6gbCEc; across classes, Hariharan and Girshick, "Low-shot visual recognition by
-    shrinking and hallucinating features", 2017, https://arxiv.org/abs/1606.02819; the share of the class's own, Efron and
-    Morris, "Stein's estimation rule and its competitors: an empirical Bayes approach", 1973.
+    shrinking and hallucinating features", 2017, https://arxiv.org/abs/1606.02819; the probability of the sample's own class,
+    Efron and Morris, "Stein's estimation rule and its competitors: an empirical Bayes approach", 1973,
+    https://doi.org/10.1080/01621459.1973.10481350.
 
     Arguments:
-        scale: The furthest lam: 1 applies the whole difference.
-        pairs_from: The class of a and b. `own_class`: the sample's own. `any_class`: one class, drawn with its frequency.
-            `shrunk`: the sample's own class with probability n / (n + 20), where n is the size of that class, else any
-            class: the smaller a class, the more it borrows from the others how samples vary.
-        uniform: Draws u from U(0, 1); False takes u = 1.
+        scale: The largest lam, 0 or more; 1 applies the whole difference.
+        pairs_from: The class of a and b. `own_class`: the class of the sample. `any_class`: a class drawn with its frequency.
+            `shrunk`: the class of the sample with probability n / (n + 20), where n is its number of samples, else any class:
+            the smaller a class, the more it borrows from the others how samples vary.
     """
 
     scale: float = 1.0
     pairs_from: str = "own_class"
-    uniform: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.check_choice("donors", self.pairs_from, PAIRS_FROM)
+        checks.check_choice("pairs_from", self.pairs_from, PAIRS_FROM)
 
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
         if self.pairs_from != "own_class":
-            others = bank.samples.y[torch.randint(len(bank), y.shape, generator=generator)]
-            y = others if self.pairs_from == "any_class" else torch.where(_borrows(y, bank, generator), others, y)
-        a, b = (bank.mean[index.to(bank.mean.device)] for index in bank.random_pairs(y, generator))
-        return q.mean + _step(self, q, generator) * (a - b)
+            any_class = bank.samples.y[torch.randint(len(bank), y.shape, generator=generator)]
+            y = any_class if self.pairs_from == "any_class" else _shrunk_class(y, any_class, bank, generator)
+        index_pairs = bank.class_index.random_pairs(y, generator)
+        a, b = (bank.mean[index.to(bank.mean.device)] for index in index_pairs)
+        return q.mean + _step(self.scale, q, generator) * (a - b)
 
 
 @dataclass(frozen=True)
 class Prior(Perturbation):
     """Moves towards a draw from the prior, keeping the variance: z' = sqrt(1 - scale^2) z + scale eps.
 
-    At 1 nothing is left of the parent's code; only a conditional VAE keeps the label then.
-
     Reference: Neal, "Regression and classification using Gaussian process priors", 1998 (the autoregressive proposal).
 
     Arguments:
-        scale: In 0..1: 1 is a draw from the prior.
+        scale: The strength, in 0..1; 1 is a draw from the prior, which forgets the sample: only a conditional VAE then keeps
+            its label.
     """
 
     scale: float = 1.0
     max_scale: ClassVar[float] = 1.0
 
-    def __post_init__(self) -> None:
-        checks.check_number("scale", self.scale, 0, 1)
-
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
         return (1 - self.scale**2) ** 0.5 * q.mean + self.scale * _noise(q, generator)
 
 
-DEFAULT = Difference(pairs_from="shrunk")  # chosen on development seeds: benchmarks/recipe, q12 and, to oversample, q19
+# Chosen on development seeds: benchmarks/recipe/q12_joined.py and, for oversampling, benchmarks/recipe/q19_oversampling.py.
+DEFAULT = Difference(pairs_from="shrunk")
 
 
 def for_estimators(images: bool) -> Perturbation:
-    """Returns what children of all classes are drawn with for an estimator, of images or of rows.
+    """Returns the default perturbation of synthetic samples for scikit-learn estimators.
 
-    On Fashion-MNIST a random forest gains from children that go beyond the samples of their class; on wine such rows make it
-    mix classes up, so that children of rows stay between the samples. Chosen on development seeds: benchmarks/recipe, q17.
+    On Fashion-MNIST a random forest gains from samples beyond those of their class. On wine such samples make it confuse
+    classes, so those of tabular data stay between the real ones. Chosen on development seeds:
+    benchmarks/recipe/q17_estimators.py.
+
+    Arguments:
+        images: Whether the data are images rather than tabular.
     """
     return Extrapolate() if images else Interpolate()
 
@@ -204,15 +201,16 @@ def _noise(q: Independent, generator: torch.Generator) -> Tensor:
     return torch.randn(q.mean.shape, generator=generator).to(q.mean)
 
 
-def _step(scheme: Interpolate | Extrapolate | Difference, q: Independent, generator: torch.Generator) -> Tensor:
-    u = torch.rand(len(q.mean), 1, generator=generator).to(q.mean)
-    return scheme.scale * (u if scheme.uniform else torch.ones_like(u))
+def _step(scale: float, q: Independent, generator: torch.Generator) -> Tensor:
+    """Returns lam = scale u, `(B, 1)`."""
+    return scale * torch.rand(len(q.mean), 1, generator=generator).to(q.mean)
 
 
-def _borrows(y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
-    """Returns which samples of these classes borrow from others, booleans `(B,)`."""
-    own = bank.sizes[y]
-    return torch.rand(y.shape, generator=generator) * (own + BORROWED) >= own
+def _shrunk_class(y: Tensor, any_class: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
+    """Returns the labels y, each with probability n / (n + PRIOR_WEIGHT), else those of `any_class`."""
+    size = bank.class_index.sizes[y]
+    borrows = torch.rand(y.shape, generator=generator) * (size + PRIOR_WEIGHT) >= size
+    return torch.where(borrows, any_class, y)
 
 
 def _partner(neighbours: int | None, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Checks of labels, shapes and values: what was expected, what came, what to do."""
+"""Checks of labels, shapes and values. Each raises `InputError` with what was expected, what was passed and a remedy."""
 
 from __future__ import annotations
 
@@ -25,79 +25,96 @@ __all__ = [
     "renamed",
 ]
 
+ENCODE_LABELS = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
 
-def check_labels(y: Any, classes: int | None = None, names: Sequence[str] = ()) -> Tensor:
-    """Returns the labels as an int64 tensor `(B,)`, or refuses them.
 
-    Whole numbers only, or names where there are `names`: other strings and floats are refused, because rounding or sorting
-    them would be a guess.
+def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = ()) -> Tensor:
+    """Returns the labels as an int64 tensor `(B,)`.
+
+    Floats and unknown strings are refused, because rounding or sorting them would be a guess.
+
+    Arguments:
+        y: The labels: whole numbers from 0, or class names if `names` are passed.
+        num_classes: The number of classes, if it is known and `names` are not.
+        names: The class names.
+
+    Raises:
+        InputError: If the labels are not whole numbers or names, not one-dimensional, or out of range.
     """
     y = y if isinstance(y, Tensor) else np.asarray(y)
-    kind = str(y.dtype).removeprefix("torch.")
-    if names and not isinstance(y, Tensor) and y.dtype.kind in "UO" and all(isinstance(word, str) for word in y.flat):
-        y, kind = _numbered(y, names), "int64"
-    if y.ndim == 2 and ("float" in kind):
+    dtype = str(y.dtype).removeprefix("torch.")
+    if names and not isinstance(y, Tensor) and y.dtype.kind in "UO" and all(isinstance(name, str) for name in y.flat):
+        y, dtype = _names_to_labels(y, names), "int64"
+    if y.ndim == 2 and "float" in dtype:
         refuse(
             "labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", "augment before mixing (MixUp, CutMix)"
         )
-    if "int" not in kind:
-        remedy = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
-        refuse("whole-number labels", f"{kind} labels", remedy)
+    if "int" not in dtype:
+        refuse("whole-number labels", f"{dtype} labels", ENCODE_LABELS)
     if y.ndim != 1:
         refuse("labels of shape (B,)", f"shape {tuple(y.shape)}", "flatten them or pass y.argmax(1) for one-hot labels")
     y = torch.as_tensor(y).long()
-    classes = len(names) or classes
-    if y.numel() and (y.min() < 0 or (classes is not None and y.max() >= classes)):
-        span = "0 or more" if classes is None else f"0..{classes - 1}"
-        remedy = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
-        if _telling(names):
-            span, remedy = f"{span} ({join_names(names)})", "pass the names or the numbers of these classes"
-        refuse(f"labels in {span}", f"labels from {y.min()} to {y.max()}", remedy)
+    num_classes = len(names) or num_classes
+    if y.numel() and (y.min() < 0 or (num_classes is not None and y.max() >= num_classes)):
+        valid = "0 or more" if num_classes is None else f"0..{num_classes - 1}"
+        remedy = ENCODE_LABELS
+        if _has_names(names):
+            valid, remedy = f"{valid} ({join_names(names)})", "pass the names or the numbers of these classes"
+        refuse(f"labels in {valid}", f"labels from {y.min()} to {y.max()}", remedy)
     return y
 
 
-def _numbered(words: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    number = {name: i for i, name in enumerate(names)}
-    for word in words.flat:
-        if word not in number:
-            refuse(f"classes among {join_names(names)}", repr(str(word)), "name them, or give their numbers")
-    return np.array([number[word] for word in words.flat], dtype=np.int64).reshape(words.shape)
+def _names_to_labels(y: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    label_of = {name: i for i, name in enumerate(names)}
+    for name in y.flat:
+        if name not in label_of:
+            refuse(f"classes among {join_names(names)}", repr(str(name)), "pass class names or their numbers")
+    return np.array([label_of[name] for name in y.flat], dtype=np.int64).reshape(y.shape)
 
 
-def join_names(names: Sequence[str], most: int = 20) -> str:
-    """Returns class names with commas between; of many, the first."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def join_names(names: Sequence[str], limit: int = 20) -> str:
+    """Returns class names separated by commas; at most `limit` of them, and the number of the others."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def describe_class(label: int, names: Sequence[str] = ()) -> str:
-    """Returns what messages call a class: its number, and its name where that tells more."""
-    return f"class {label} ({names[label]})" if _telling(names) else f"class {label}"
+    """Returns how messages refer to a class: by its number and, if it has one, its name."""
+    return f"class {label} ({names[label]})" if _has_names(names) else f"class {label}"
 
 
-def _telling(names: Sequence[str]) -> bool:
+def _has_names(names: Sequence[str]) -> bool:
+    """Returns whether the names are more than the numbers of the classes."""
     return any(name != str(i) for i, name in enumerate(names))
 
 
 def check_finite(name: str, x: Tensor) -> None:
-    """Checks that every value is a finite number."""
+    """Checks that all values of the samples `x`, `(B, *event)`, are finite numbers.
+
+    Raises:
+        InputError: If any is NaN or infinite.
+    """
     if x.is_floating_point() and not torch.isfinite(x).all():
-        bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
+        count = int((~torch.isfinite(x)).flatten(1).any(1).sum())
         refuse(
-            f"finite numbers in {name}", f"NaN or infinity in {bad} of {len(x)} samples", "drop or impute them first"
+            f"finite numbers in {name}", f"NaN or infinity in {count} of {len(x)} samples", "drop or impute them first"
         )
 
 
 def check_event_shape(name: str, x: Tensor, event_shape: Sequence[int]) -> None:
-    """Checks that `x` holds samples of `event_shape`."""
+    """Checks that `x` holds at least one sample, each of shape `event_shape`.
+
+    Raises:
+        InputError: If it does not; the remedy depends on the shape that was passed.
+    """
     if x.ndim and len(x) == 0:
         refuse(f"at least one sample in {name}", "none", "pass a batch that is not empty")
     if tuple(x.shape[1:]) != tuple(event_shape) or x.ndim != 1 + len(event_shape):
         shape = ", ".join(map(str, event_shape))
-        refuse(f"{name} of shape (B, {shape})", tuple(x.shape), _way(name, tuple(x.shape), tuple(event_shape)))
+        refuse(f"{name} of shape (B, {shape})", tuple(x.shape), _shape_hint(name, tuple(x.shape), tuple(event_shape)))
 
 
-def _way(name: str, shape: tuple[int, ...], event_shape: tuple[int, ...]) -> str:
-    """Returns the way from the shape that came to the one that is wanted."""
+def _shape_hint(name: str, shape: tuple[int, ...], event_shape: tuple[int, ...]) -> str:
+    """Returns how to get from the shape that was passed to the expected one."""
     if shape == event_shape:
         return f"a single sample is a batch of one: pass {name}[None]"
     if len(event_shape) == 3 and event_shape[0] == 1 and shape[1:] == event_shape[1:]:
@@ -109,14 +126,23 @@ def _way(name: str, shape: tuple[int, ...], event_shape: tuple[int, ...]) -> str
     return "resize or convert them to the shape seen at fit"
 
 
-def check_class_counts(counts: Sequence[int], least: int = 2, names: Sequence[str] = ()) -> None:
-    """Checks that there are two classes or more, and `least` samples or more of each."""
+def check_class_counts(counts: Sequence[int], minimum: int = 2, names: Sequence[str] = ()) -> None:
+    """Checks that there are at least two classes, and at least `minimum` samples of each.
+
+    Arguments:
+        counts: The number of samples of each class.
+        minimum: The smallest valid count.
+        names: The class names, for the message.
+
+    Raises:
+        InputError: If there are fewer classes or samples.
+    """
     if len(counts) < 2:
         refuse(
             "at least two classes", f"{len(counts)}", "a classifier has nothing to learn from one class; add another"
         )
     for label, count in enumerate(counts):
-        if count < least:
-            remedy = "add samples of it, or drop the class and number the rest 0..K-1"
-            expected = f"at least {least} samples of every class 0..{len(counts) - 1}"
+        if count < minimum:
+            remedy = "add samples of it, or drop the class and number the others 0..K-1"
+            expected = f"at least {minimum} samples of every class 0..{len(counts) - 1}"
             refuse(expected, f"{count} of {describe_class(label, names)}", remedy)

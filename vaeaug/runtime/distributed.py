@@ -1,7 +1,7 @@
-"""One program in many processes, on torch's own engine: torchrun starts them, gloo or nccl connects them.
+"""One program in many processes with torch.distributed: torchrun starts them, gloo or nccl connects them.
 
-Nothing here looks whether torch.distributed happens to be running: a world is joined with `joined` and handed on, so that a
-call by one process of somebody else's job (Lightning's, say) never waits for the others.
+Nothing here uses a process group that happens to be running. A `World` comes from `process_group` and is passed on, so that
+a call in one process of another library's job (for example Lightning's) never waits for the other processes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch.nn.parallel import DistributedDataParallel
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import ProcessLost
 
-TIMEOUT = timedelta(minutes=10)  # how long a process waits for one that does not answer
+TIMEOUT = timedelta(minutes=10)  # for a process that does not answer
 
 
 @dataclass(frozen=True)
 class World:
-    """Says which of how many processes this one is; by default the only one.
+    """The rank of this process and the number of processes; by default it is the only one.
 
     Arguments:
         rank: The number of this process, from 0.
@@ -37,15 +37,15 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the one process that writes, and shows a bar."""
+        """Whether this is the process that writes files and shows a progress bar."""
         return self.rank == 0
 
     def local_slice(self, n: int) -> slice:
-        """Returns which of n rows are this process's: neighbours, as many as any other's but for one."""
+        """Returns the contiguous slice of n samples that this process handles; slices differ in length by at most one."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
 
     def wait(self) -> None:
-        """Waits for all processes."""
+        """Waits until all processes have called it."""
         if self.size > 1:
             dist.barrier()
 
@@ -58,18 +58,23 @@ class World:
         return total[0] / total[1]
 
     def all_equal(self, number: int, device: torch.device) -> bool:
-        """Says whether all processes have the same number."""
+        """Returns whether all processes pass the same number."""
         if self.size == 1:
             return True
-        span = torch.tensor([number, -number], device=device)
-        dist.all_reduce(span, dist.ReduceOp.MAX)
-        return int(span[0]) == -int(span[1])
+        bounds = torch.tensor([number, -number], device=device)
+        dist.all_reduce(bounds, dist.ReduceOp.MAX)
+        return int(bounds[0]) == -int(bounds[1])
 
     def distribute(self, module: nn.Module, loss: Callable[[int], Tensor]) -> Callable[[int], Tensor]:
-        """Returns a loss whose gradients are the means over all processes; the module starts as that of rank 0."""
+        """Returns a loss whose gradients are averaged over all processes.
+
+        Arguments:
+            module: The module to train. Its parameters are replaced by those of rank 0.
+            loss: The loss of this process, as a function of the step.
+        """
         if self.size == 1:
             return loss
-        # The buffers are the same everywhere already, because they follow from means over all processes.
+        # Buffers need no broadcast: they are computed from means over all processes, so they are equal already.
         return DistributedDataParallel(_Loss(module, loss), broadcast_buffers=False)
 
 
@@ -77,7 +82,7 @@ SINGLE_PROCESS = World()
 
 
 class _Loss(nn.Module):
-    """Makes the forward pass, which DistributedDataParallel prepares, out of a loss that is a function of the step."""
+    """Wraps a loss as the forward pass of a module, because DistributedDataParallel hooks into `forward`."""
 
     def __init__(self, module: nn.Module, loss: Callable[[int], Tensor]) -> None:
         super().__init__()
@@ -89,15 +94,15 @@ class _Loss(nn.Module):
 
 @contextmanager
 def process_group(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
-    """Joins the processes that torchrun started for the length of a block; without torchrun, the process is alone.
+    """Connects the processes that torchrun started, for the length of a block; yields `SINGLE_PROCESS` without torchrun.
 
     Arguments:
-        device: What the processes compute on; those of one machine take its CUDA devices in turn.
-        training: Whether they exchange gradients: on CUDA nccl connects them then, which wants a device for each. Else gloo
-            does, and several may share one.
+        device: The device type to compute on. The processes of one machine use its CUDA devices in turn.
+        training: Whether the processes exchange gradients. If so, nccl connects them on CUDA and needs one device per
+            process; otherwise gloo does, and processes may share a device.
 
     Raises:
-        ProcessLost: Inside the block, when another process has died or has not answered for ten minutes.
+        ProcessLost: Inside the block, if another process died or has not answered for ten minutes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1 or dist.is_initialized():
@@ -112,16 +117,16 @@ def process_group(device: str = "cpu", *, training: bool = True) -> Iterator[Wor
     except checks.InputError:
         raise
     except (dist.DistError, RuntimeError) as error:
-        if not _of_connection(error):
+        if not _is_connection_error(error):
             raise
         raise ProcessLost(
             f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {dist.get_rank()}; "
-            f"look above for the first that failed, then run the same command again: it goes on where it was"
+            f"look above for the first one that failed, then run the same command again: it resumes"
         ) from error
     finally:
         dist.destroy_process_group()
 
 
-def _of_connection(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, dist.DistError) or any(word in text for word in ("gloo", "connection", "timed out"))
+def _is_connection_error(error: BaseException) -> bool:
+    message = str(error).lower()
+    return isinstance(error, dist.DistError) or any(word in message for word in ("gloo", "connection", "timed out"))

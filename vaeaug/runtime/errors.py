@@ -1,7 +1,12 @@
-"""Errors, and the checks of arguments that need neither torch nor numpy: what was expected, what came, what to do."""
+"""The errors and warnings of the library, and the checks of arguments that need neither torch nor numpy.
+
+Every message about bad input names what was expected, what was passed and a remedy.
+"""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral, Real
@@ -11,11 +16,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class InputError(ValueError):
-    """Raised for input that cannot be used; the message says what was expected, what came and what to do."""
+    """Raised for input that cannot be used; the message names what was expected, what was passed and a remedy."""
 
 
 def refuse(expected: str, got: Any, remedy: str) -> NoReturn:
-    """Raises the one error that bad input gets."""
+    """Raises `InputError` with the message "expected ..., got ...; remedy".
+
+    Arguments:
+        expected: What the input should have been.
+        got: What was passed instead.
+        remedy: What the user can do about it.
+    """
     raise InputError(f"expected {expected}, got {got}; {remedy}")
 
 
@@ -27,11 +38,23 @@ class ProcessLost(RuntimeError):
     """Raised in the remaining processes when another one has died or timed out."""
 
 
-def renamed(**names: str) -> Callable[[F], F]:
-    """Creates a decorator of functions and classes that answers an argument's old name with one clear error.
+def warn(message: str) -> None:
+    """Warns, and names the line outside of vaeaug that led to the warning, however deep the calls between are.
 
     Arguments:
-        names: The new name by the old one.
+        message: The text of the `UserWarning`.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("vaeaug."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+def renamed(**names: str) -> Callable[[F], F]:
+    """Creates a decorator of functions and classes that refuses old names of arguments with one clear error.
+
+    Arguments:
+        names: The new name of each argument, by its old name.
     """
 
     def decorate(function: Any) -> Any:
@@ -53,18 +76,32 @@ def renamed(**names: str) -> Callable[[F], F]:
 def check_number(
     name: str, value: Any, low: float, high: float = float("inf"), *, whole: bool = False, above: bool = False
 ) -> None:
-    """Checks that `value` is a number in [low, high], or in (low, high] when `above`."""
-    # numpy's numbers are registered as these, so numpy is not imported for them.
-    kind = Integral if whole else Real
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if not right or not low <= value <= high or (above and value == low):
+    """Checks that `value` is a number in [low, high], or in (low, high] if `above`.
+
+    Arguments:
+        name: The name of the argument in the message.
+        value: The value to check.
+        low, high: The bounds.
+        whole: Whether only whole numbers are valid.
+        above: Whether `low` itself is excluded.
+
+    Raises:
+        InputError: If `value` is no such number.
+    """
+    # numpy registers its scalar types as Integral and Real, so numpy itself is not needed here.
+    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high or (above and value == low):
         noun = "a whole number" if whole else "a number"
         end = f" to {high:g}" if high < float("inf") else "" if above else " up"
         bound = f"{'above' if above else 'from'} {low:g}{end}"
-        refuse(f"{name} to be {noun} {bound}", repr(value), f"pass {name}={max(low, 1) if above else low:g}, say")
+        refuse(f"{name} to be {noun} {bound}", repr(value), f"for example {name}={max(low, 1) if above else low:g}")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
-    """Checks that `value` is among `choices`."""
+    """Checks that `value` is one of `choices`.
+
+    Raises:
+        InputError: If it is not.
+    """
     if value not in choices:
         refuse(f"{name} to be one of {', '.join(map(str, choices))}", repr(value), "choose one of them")

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and that cannot run code: safetensors and JSON, written beside and renamed."""
+"""Atomic writes of safetensors and JSON: a file is complete or absent, and it cannot run code when it is read."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from torch import Tensor
 
 from vaeaug.runtime import checks
 
-FORMAT = 1
+FORMAT = 2
 
 
 def never_replace(path: Path) -> bool:
-    """Says of no folder that it may be replaced."""
+    """Never allows replacing a folder."""
     return False
 
 
 def check_free(path: Path, may_replace: Callable[[Path], bool] = never_replace) -> None:
-    """Refuses an output folder that has files in it, unless `may_replace` says that these may go."""
+    """Refuses an output folder that has files in it, unless `may_replace` allows replacing it.
+
+    Raises:
+        InputError: If `path` is a file, or a folder that may not be replaced.
+    """
     if path.exists() and not path.is_dir():
         checks.refuse("a folder", f"the file '{path}'", "choose another path")
     if path.is_dir() and any(path.iterdir()) and not may_replace(path):
@@ -34,48 +38,53 @@ def check_free(path: Path, may_replace: Callable[[Path], bool] = never_replace) 
 
 
 def check_writable(path: Path) -> None:
-    """Refuses a file that cannot be written because its folder cannot be made."""
+    """Creates the folder of a file that will be written.
+
+    Raises:
+        InputError: If the folder cannot be created.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        checks.refuse(f"a place to write '{path}'", f"'{error}'", "choose a folder that you may write to")
+        checks.refuse(f"a writable path for '{path}'", f"'{error}'", "choose a folder that you may write to")
 
 
 @contextmanager
 def atomic_write(
     path: str | Path, *, folder: bool = False, may_replace: Callable[[Path], bool] = never_replace
 ) -> Iterator[Path]:
-    """Yields a temporary file or folder next to `path` that takes its place when the block ends well, and goes if not.
+    """Yields a temporary path next to `path`. It replaces `path` if the block succeeds, and is deleted otherwise.
 
     Arguments:
         path: The file or folder to write.
-        folder: Whether it is a folder.
-        may_replace: Whether a folder that is there, with files in it, may go.
+        folder: Whether to write a folder; the temporary one exists already.
+        may_replace: Decides whether an existing folder with files in it may be replaced.
 
     Raises:
-        InputError: If nothing can be written there, or if `path` is a folder that may not go.
+        InputError: If `path` is not writable, or a folder that may not be replaced, or if the disk is full.
     """
     path = Path(path)
     if folder:
         check_free(path, may_replace)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     except OSError as error:
-        checks.refuse(f"a place to write '{path}'", f"'{error}'", "choose a folder that you may write to")
-    new = place / path.name
+        checks.refuse(f"a writable path for '{path}'", f"'{error}'", "choose a folder that you may write to")
+    new = temporary / path.name
     try:
         if folder:
             new.mkdir()
         yield new
-        _exchange(new, path, place / "old")
+        _swap_in(new, path, temporary / f"{path.name}.replaced")
     except OSError as error:
-        checks.refuse(f"room to write '{path}'", f"'{error}'", "free some space or choose another place")
+        checks.refuse(f"enough disk space to write '{path}'", f"'{error}'", "free some space or choose another path")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _exchange(new: Path, path: Path, old: Path) -> None:
+def _swap_in(new: Path, path: Path, old: Path) -> None:
+    """Moves `new` to `path`. A folder cannot be overwritten, so an existing one moves to `old` first, and back on failure."""
     if path.is_dir():
         path.rename(old)
     try:
@@ -87,19 +96,19 @@ def _exchange(new: Path, path: Path, old: Path) -> None:
 
 
 def save_json(path: str | Path, content: Any) -> None:
-    """Writes JSON, whole or not at all."""
+    """Writes JSON atomically."""
     with atomic_write(path) as new:
         new.write_text(json.dumps(content, indent=2, allow_nan=False) + os.linesep)
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], kind: str, config: dict[str, Any]) -> None:
-    """Writes tensors with their config in the header, whole or not at all.
+    """Writes tensors atomically, with their config in the header.
 
     Arguments:
         path: The file.
         tensors: The tensors by name.
-        kind: What the file holds; `load_tensors` refuses another kind.
-        config: Whatever JSON can hold.
+        kind: The kind of content, for example `vae`; `load_tensors` refuses a file of another kind.
+        config: Settings that JSON can hold.
     """
     header = {"format": f"vaeaug-{kind}", "version": str(FORMAT), "config": json.dumps(config)}
     content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, header)
@@ -108,10 +117,14 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], kind: str, config
 
 
 def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Reads what `save_tensors` wrote.
+    """Reads the tensors and the config of a file that `save_tensors` wrote.
+
+    Arguments:
+        path: The file.
+        kind: The expected kind of content.
 
     Raises:
-        InputError: If there is no such file, if it is truncated or foreign, or if a newer version wrote it.
+        InputError: If the file is missing, truncated, of another kind, or written by a newer version.
     """
     expected = f"a file of format vaeaug-{kind}"
     try:
@@ -119,7 +132,7 @@ def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        checks.refuse(expected, f"'{path}' ({error})", "check the path, or write the file again: it may be cut off")
+        checks.refuse(expected, f"'{path}' ({error})", "check the path, or write the file again: it may be truncated")
     if header.get("format") != f"vaeaug-{kind}":
         checks.refuse(expected, f"format {header.get('format')!r} in '{path}'", "pass a file that vaeaug wrote")
     if int(header["version"]) > FORMAT:

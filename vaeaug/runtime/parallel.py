@@ -1,4 +1,4 @@
-"""Work spread over processes, such that what is computed does not depend on how many there are."""
+"""Work in several processes. The results do not depend on the number of processes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import get_context, parent_process
-from queue import Empty
 from typing import Any
 
 import torch
@@ -17,12 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from vaeaug.runtime import checks
 
-LOOK = 1.0  # seconds between looks at whether a process has failed
-
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Computes on one thread inside the block: sums are then always made in the same order."""
+    """Computes on one thread inside the block, so that floating-point sums always have the same order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -32,92 +30,107 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def check_picklable(name: str, thing: Any) -> None:
-    """Checks that other processes can be handed a thing of the user's.
-
-    Raises:
-        InputError: If they cannot.
-    """
-    # What was defined at a prompt or in a notebook is pickled by a name that no other process knows.
-    typed_in = getattr(thing, "__module__", "") == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
-    try:
-        pickle.dumps(thing)
-    except Exception as error:
-        refused = f"{name} ({error})"
-    else:
-        refused = f"{name}, defined in a session" if typed_in else ""
-    if refused:
-        checks.refuse("what other processes can import", refused, "define it at the top of a module, or use jobs=1")
-
-
-def map_in_processes(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], jobs: int) -> Iterator[Any]:
-    """Yields what `work` yields for each item, as it comes; every result is computed on one thread.
+def check_picklable(name: str, value: Any) -> None:
+    """Checks that an object of the user can be sent to other processes.
 
     Arguments:
-        work: A function of a module, or a partial of one, from an item to an iterator of results.
-        items: What to work on.
-        jobs: The number of processes; 1 works in this one, in the order of the items.
+        name: The name of the object in the message.
+        value: The object.
 
     Raises:
-        InputError: If jobs is not 1 or more.
+        InputError: If it cannot be pickled, or if it was defined in an interactive session.
     """
-    checks.check_number("jobs", jobs, 1, whole=True)
-    if min(jobs, len(items)) == 1:
-        yield from _here(work, items)
+    # Pickle refers to what was defined at a prompt or in a notebook by a name that other processes do not have.
+    interactive = getattr(value, "__module__", "") == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+    try:
+        pickle.dumps(value)
+    except Exception as error:
+        got = f"{name} ({error})"
+    else:
+        got = f"{name}, defined in an interactive session" if interactive else ""
+    if got:
+        remedy = "define it at the top level of a module, or use n_jobs=1"
+        checks.refuse("objects that other processes can import", got, remedy)
+
+
+# joblib.Parallel(return_as="generator_unordered") returns one result per item. Here an item is a long benchmark that yields
+# many results, each of which must reach the disk as soon as it is computed.
+def map_in_processes(work: Callable[[Any], Iterator[Any]], items: Sequence[Any], n_jobs: int) -> Iterator[Any]:
+    """Yields all results of `work` for each item, as soon as they are computed, each on one thread.
+
+    Arguments:
+        work: A function from an item to an iterator of results; it must be picklable.
+        items: The items to work on.
+        n_jobs: The number of processes. 1 works in this process, in the order of the items.
+
+    Raises:
+        InputError: If `n_jobs` is not a whole number from 1.
+    """
+    checks.check_number("n_jobs", n_jobs, 1, whole=True)
+    n_jobs = min(n_jobs, len(items))
+    if n_jobs <= 1:
+        yield from _run_here(work, items)
         return
-    # Spawned, because a forked process may not use the threads that torch has started in this one. Handed over as bytes, once
-    # per process: torch would move every tensor to shared memory, of which a container has little.
+    # Spawned, because a forked process cannot use the threads that torch has started in this one. The work is sent as bytes,
+    # once per process: torch would move every tensor to shared memory, which is small in a container.
     context = get_context("spawn")
     with context.Manager() as manager:
-        results = manager.Queue()
-        given = (pickle.dumps(work), results)
-        with ProcessPoolExecutor(min(jobs, len(items)), context, initializer=_take, initargs=given) as pool:
-            running = [pool.submit(_there, item) for item in items]
+        queue = manager.Queue()
+        initargs = (pickle.dumps(work), queue)
+        with ProcessPoolExecutor(n_jobs, context, initializer=_initialize_worker, initargs=initargs) as executor:
+            futures = [executor.submit(_run_in_worker, item) for item in items]
             try:
-                yield from _collected(running, results)
+                yield from _collect(futures, queue)
             finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _here(work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Iterator[Any]:
+def _run_here(work: Callable[[Any], Iterator[Any]], items: Sequence[Any]) -> Iterator[Any]:
     for item in items:
-        found = work(item)
+        results = work(item)
         while True:
+            # Not around the yield: the caller has all its threads between two results.
             with one_thread():
-                result = next(found, found)
-            if result is found:
+                result = next(results, results)
+            if result is results:
                 break
             yield result
 
 
-_taken: dict[str, Any] = {}  # what a worker process was given when it started
+_worker: dict[str, Any] = {}  # the work and the queue of a worker process, set when it starts
 
 
-def _take(work: bytes, results: Any) -> None:
-    # Ctrl-C reaches the whole group; the process that asked decides what becomes of it.
+def _initialize_worker(work: bytes, queue: Any) -> None:
+    # Ctrl-C reaches the whole process group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _taken.update(work=pickle.loads(work), results=results)
+    _worker.update(work=pickle.loads(work), queue=queue)
 
 
-def _there(item: Any) -> None:
+def _run_in_worker(item: Any) -> None:
     with one_thread():
-        for result in _taken["work"](item):
+        for result in _worker["work"](item):
             parent = parent_process()
             if parent is not None and not parent.is_alive():
-                # The one who asked was killed: nobody waits for the rest.
-                return
-            _taken["results"].put(result)
+                return  # it was killed, so nobody reads the results
+            _worker["queue"].put((None, result))
 
 
-def _collected(running: list[Future[None]], results: Any) -> Iterator[Any]:
-    while True:
-        # Looked at before the queue: what a process that is done had put there is found then.
-        over = all(future.done() for future in running)
-        try:
-            yield results.get(timeout=0 if over else LOOK)
-        except Empty:
-            for future in running:
-                if future.done():
-                    future.result()
-            if over:
-                return
+def _collect(futures: list[Future[None]], queue: Any) -> Iterator[Any]:
+    """Yields the results from the queue until all items are done; raises the error of an item that failed."""
+    for index, future in enumerate(futures):
+        future.add_done_callback(partial(_report_done, queue, index))
+    n_done = 0
+    while n_done < len(futures):
+        done, result = queue.get()
+        if done is None:
+            yield result
+        else:
+            futures[done].result()
+            n_done += 1
+
+
+def _report_done(queue: Any, index: int, future: Future[None]) -> None:
+    """Puts the index of a finished item into the queue, after all its results; also if its process was killed."""
+    # If the caller has stopped reading, the queue no longer exists.
+    with suppress(OSError, EOFError):
+        queue.put((index, None))

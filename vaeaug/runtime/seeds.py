@@ -1,4 +1,4 @@
-"""Seeds to generators. Everything random in the library is drawn from one of these; the global state is never touched."""
+"""Turns seeds into generators. All random numbers of the library come from these; the global state is never touched."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vaeaug.runtime import checks
 
 
 class Stream(IntEnum):
-    """The random streams of one benchmark run: what is drawn from the run's seed, `derive(seed, Stream.ORDER)`.
+    """The random streams of one benchmark run, each derived from the seed of the run: `derive(seed, Stream.ORDER)`.
 
-    Committed results were drawn from these numbers, so a number never changes its meaning.
+    Committed results depend on these numbers, so a number never changes its meaning.
     """
 
     VAE = 1
@@ -38,24 +38,34 @@ class Stream(IntEnum):
 
 
 def derive(seed: int, *path: int) -> int:
-    """Returns a 63-bit seed for the place `path` (epoch, chunk, ...) under `seed`; near places give unrelated seeds."""
+    """Returns a 63-bit seed for `path` under `seed`; neighbouring paths give unrelated seeds.
+
+    Arguments:
+        seed: The user's seed, 0 or more.
+        path: Numbers that identify what is drawn, for example a stream and an epoch.
+
+    Raises:
+        InputError: If `seed` is not a whole number from 0.
+    """
     checks.check_number("seed", seed, 0, whole=True)
     state = np.random.SeedSequence(int(seed), spawn_key=tuple(int(p) for p in path)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 
 def generator(seed: int, *path: int) -> torch.Generator:
-    """Creates the CPU generator of the place `path` under `seed`.
+    """Creates the CPU generator for `path` under `seed`; see `derive`.
 
-    Noise is always drawn on the CPU and then moved, so that a seed means the same samples on every device.
+    Noise is always drawn on the CPU and then moved, so that a seed gives the same samples on every device.
     """
     return torch.Generator().manual_seed(derive(seed, *path))
 
 
 @contextmanager
 def forked(seed: int, *path: int) -> Iterator[None]:
-    """Seeds the CPU's global state inside the block and puts it back after it: for code that takes no generator,
-    such as the initialisation of torch's layers."""
+    """Seeds torch's global CPU generator inside the block and restores it afterwards.
+
+    For code that takes no generator, such as the initialisation of torch's layers.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(seed, *path))
         yield

@@ -49,7 +49,7 @@ def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = S
         checks.refuse("an augmenter of images", "one of tabular data", "only images can be shown in a gallery")
     class_names = bank.samples.names
     labels = torch.arange(columns) % len(class_names)
-    parents = bank.kth_of_class(labels, torch.arange(columns) // len(class_names))
+    parents = bank.class_index.kth_of_class(labels, torch.arange(columns) // len(class_names))
     column_titles = tuple(class_names[label] for label in labels.tolist())
     copies = augmenter.generate(columns, labels=labels, seed=seed)
     nearest = nearest_real(bank, copies.x)

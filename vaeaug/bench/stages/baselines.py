@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage, target_count
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.classical import Classical
+from vaeaug.data.policies import Elastic, RandAugment, RandomErasing, TrivialAugmentWide
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import hardest
 from vaeaug.runtime import checks, seeds
@@ -31,6 +32,25 @@ class ClassicalAugmentation(Stage):
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         augment = self.classical.on(context.samples.x)
+        return lambda x, t, seed: (augment(x, seed), t)
+
+
+@dataclass(frozen=True)
+class PolicyAugmentation(Stage):
+    """Augments every image by a policy; see `vaeaug.data.policies`.
+
+    Arguments:
+        policy: `RandAugment`, `TrivialAugmentWide`, `RandomErasing` or `Elastic`.
+    """
+
+    key: ClassVar[str] = "policy"
+
+    policy: RandAugment | TrivialAugmentWide | RandomErasing | Elastic = field(default_factory=RandAugment)
+
+    images_only: ClassVar[bool] = True  # type: ignore[misc]
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        augment = self.policy.on(context.samples.x)
         return lambda x, t, seed: (augment(x, seed), t)
 
 

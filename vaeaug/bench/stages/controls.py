@@ -1,8 +1,7 @@
-"""Controls: our methods without one ingredient. PCA instead of the VAE, pixel noise of the same size, duplicates."""
+"""Controls: our methods without one ingredient. PCA or pixels instead of the VAE, noise of the same size, duplicates."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -13,8 +12,7 @@ from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.bench.stages.synthetic import Synthetic
-from vaeaug.data.samples import Samples, Scaling
-from vaeaug.models.adapters import from_functions
+from vaeaug.models.spaces import PCA, Identity
 from vaeaug.runtime import seeds
 from vaeaug.runtime.seeds import Stream
 
@@ -26,32 +24,17 @@ class PCAInsteadOfVAE(Synthetic):
     key: ClassVar[str] = "pca"
 
     def augmenter(self, context: Context) -> Augmenter:
-        return fit_pca_augmenter(context.samples)
+        return context.shared.get("pca", lambda: Augmenter(PCA(16).fit(context.samples.x)).fit(context.samples))
 
 
-def fit_pca_augmenter(samples: Samples, components: int = 16) -> Augmenter:
-    """Returns an augmenter whose latent codes are principal components.
+@dataclass(frozen=True)
+class IdentityInsteadOfVAE(Synthetic):
+    """Control: the same perturbation of the samples themselves, in the space of pixels or features."""
 
-    Arguments:
-        samples: The training samples.
-        components: The number of components; fewer where there are fewer samples or features.
-    """
-    from sklearn.decomposition import PCA
+    key: ClassVar[str] = "identity space"
 
-    scaling = Scaling.fit(samples.x)
-    offset, gain = torch.tensor(scaling.offset), torch.tensor(scaling.gain)
-    flat = ((samples.x - offset) / gain).flatten(1).numpy()
-    pca = PCA(min(components, *flat.shape), random_state=0).fit(flat)
-    axes, mean = (torch.as_tensor(v, dtype=torch.float32) for v in (pca.components_, pca.mean_))
-
-    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
-        mu = (((x - offset) / gain).flatten(1) - mean) @ axes.T
-        return mu, torch.full_like(mu, math.log(max(float(pca.noise_variance_), 1e-12)))
-
-    def decode(z: Tensor) -> Tensor:
-        return offset + gain * (z @ axes + mean).view(-1, *samples.event_shape)
-
-    return Augmenter(from_functions(encode, decode, event_shape=samples.event_shape)).fit(samples)
+    def augmenter(self, context: Context) -> Augmenter:
+        return context.shared.get("identity", lambda: Augmenter(Identity().fit(context.samples.x)).fit(context.samples))
 
 
 @dataclass(frozen=True)
@@ -88,7 +71,7 @@ class PixelNoise(Stage):
 
 
 @dataclass(frozen=True)
-class Identity(Stage):
+class Unchanged(Stage):
     """Control: changes nothing, so that an estimator gets duplicates, and appended copies are repeated samples."""
 
     key: ClassVar[str] = "identity"

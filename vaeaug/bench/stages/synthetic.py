@@ -94,6 +94,37 @@ class Append(Stage):
 
 
 @dataclass(frozen=True)
+class Alternate(Stage):
+    """Applies one stage to a random half of the batch, and another one to the rest.
+
+    Arguments:
+        first, second: The stages; neither may change the size of the batch.
+    """
+
+    key: ClassVar[str] = "alternate"
+
+    first: Stage
+    second: Stage
+
+    def __post_init__(self) -> None:
+        for name in ("networks_only", "images_only", "weights_samples"):
+            object.__setattr__(self, name, getattr(self.first, name) or getattr(self.second, name))
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        transforms = self.first.fit(context, network), self.second.fit(context, network)
+
+        def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+            x, t = x.clone(), t.clone()
+            order = torch.randperm(len(x), generator=seeds.generator(seed, 0))
+            for number, index in enumerate((order[: len(x) // 2], order[len(x) // 2 :])):
+                if len(index):
+                    x[index], t[index] = transforms[number](x[index], t[index], seeds.derive(seed, 1 + number))
+            return x, t
+
+        return transform
+
+
+@dataclass(frozen=True)
 class AddSynthetic(Resampler):
     """Adds synthetic samples to the training set, the same number of every real one.
 

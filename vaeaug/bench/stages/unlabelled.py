@@ -55,7 +55,7 @@ class WithUnlabelled(Synthetic):
                 "a run that knows its training data", "one without", "use vaeaug.compare(..., unlabelled=1000)"
             )
         index_of = SampleIndex(train_data.x)
-        in_subset = torch.zeros(len(train_data), dtype=torch.bool)
+        in_subset = torch.zeros(len(train_data.x), dtype=torch.bool)
         index = index_of(context.samples.x)
         in_subset[index[index >= 0]] = True
         # A duplicate of a sample in the subset counts as in the subset, wherever it is.

@@ -1,0 +1,79 @@
+"""The model card of a saved augmenter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TEMPLATE = """---
+library_name: vaeaug
+tags:
+- data-augmentation
+- variational-autoencoder
+---
+
+# A vaeaug augmenter
+
+It generates labelled synthetic samples close to real ones: a VAE, a perturbation of its codes, and the real samples to start
+from.
+
+> **Warning: this folder contains the real training samples.** `bank.safetensors` has all {count} of them, with their labels.
+> Do not share it where the data may not be shared.
+
+```python
+import vaeaug
+
+augmenter = vaeaug.Augmenter.load("."{arguments})  # the path of this folder
+x, y, parent, confidence = augmenter.generate(64, seed=0)
+```
+{not_saved}
+| | |
+| --- | --- |
+| shape of a sample | {event_shape} |
+| latent dimension | {latent_dim} |
+| VAE | `{vae}` |
+| perturbation | `{perturb}` |
+| decoding | {decoding} |
+| written by | vaeaug {library} |
+
+## Data
+
+| class | samples |
+| --- | --- |
+{counts}
+"""
+
+
+def model_card(config: dict[str, Any]) -> str:
+    """Returns the model card, in Markdown.
+
+    Arguments:
+        config: The content of `config.json`.
+    """
+    settings, data = config["augmenter"], config["data"]
+    classes = zip(data["names"], data["counts"], strict=True)
+    perturb, fields = settings["perturb"]["type"], settings["perturb"]["fields"]
+    not_saved = {
+        "vae": settings["vae"],
+        "perturb": perturb if fields is None else None,
+        "filter": settings["filter"],
+    }
+    not_saved = {argument: kind for argument, kind in not_saved.items() if kind}
+    listed = "".join(f"- `{argument}`: a `{kind}`\n" for argument, kind in not_saved.items())
+    field_list = "..." if fields is None else ", ".join(f"{name}={value!r}" for name, value in fields.items())
+    return TEMPLATE.format(
+        count=sum(data["counts"]),
+        counts="\n".join(f"| {_escape(name)} | {count} |" for name, count in classes),
+        event_shape=" x ".join(map(str, data["event_shape"])),
+        latent_dim=data["latent_dim"],
+        vae=settings["vae"] or "vaeaug.VAE",
+        perturb=f"{perturb}({field_list})",
+        decoding="the decoded change, added to the real sample" if settings["residual"] else "the plain decoded code",
+        library=config["library"],
+        arguments="".join(f", {argument}={argument}" for argument in not_saved),
+        not_saved=f"\nNot in this folder, pass them to `load`:\n\n{listed}" if listed else "",
+    )
+
+
+def _escape(text: str) -> str:
+    """Returns text that fits into a cell of a Markdown table."""
+    return " ".join(text.replace("|", r"\|").split())
