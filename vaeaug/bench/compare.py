@@ -88,7 +88,7 @@ def compare(
     checks.check_number("n_jobs", n_jobs, 1, whole=True)
     checks.check_number("unlabelled", unlabelled, 0, whole=True)
     catalogue = Catalogue(name, images=images)
-    selected = (*_as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled))
+    selected = _check_methods((*_as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled)))
     _check_unlabelled(selected, train_data, per_class)
     conditions = tuple((c, m) for c, m in itertools.product(checked, selected) if m.supports(c, images))
     if not conditions:
@@ -165,6 +165,15 @@ def _as_methods(methods: Sequence[Method | str] | None, catalogue: Catalogue) ->
     return tuple(
         m for method in methods for m in ([method] if isinstance(method, Method) else catalogue.named([method]))
     )
+
+
+def _check_methods(methods: Sequence[Method]) -> tuple[Method, ...]:
+    """Returns every method once. Results are told apart by the name of their method, so two methods cannot share one."""
+    by_name: dict[str, Method] = {}
+    for method in methods:
+        if by_name.setdefault(method.name, method) != method:
+            checks.refuse("methods of different names", f"two that are called '{method.name}'", "rename one of them")
+    return tuple(by_name.values())
 
 
 def _check_classifiers(classifiers: Any, train_data: Samples) -> tuple[Classifier, ...]:
