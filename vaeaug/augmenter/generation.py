@@ -150,21 +150,23 @@ class Synthesizer(NamedTuple):
         x = out
         if x is None or x.device != perturbed.device:
             x = parents.x.new_empty((len(z), *parents.x.shape[1:]), device=perturbed.device)
-        unmoved = (perturbed == z).all(1).cpu()
-        some_unmoved = parents.residuals is not None and bool(unmoved.any())
+        unmoved = None
         if parents.residuals is not None:
             parents.residuals.update(index)
+            unmoved = (perturbed == z).all(1).cpu()
+            unmoved = unmoved if unmoved.any() else None
         with self.codec.inference_mode(perturbed.device):
             for block, decoded in self.codec.decode_blocks(perturbed, y):
+                samples, block_index = x[block], index[block]
                 if parents.residuals is None:
-                    x[block] = decoded
+                    samples.copy_(decoded)
                 else:
-                    torch.add(parents.residuals.rows(index[block]), decoded, out=x[block])
-                if some_unmoved:
+                    parents.residuals.rows(block_index, out=samples).add_(decoded)
+                if unmoved is not None:
                     # Exactly the parent, whereas decode(z') - decode(z) may differ from 0 by rounding.
-                    x[block][unmoved[block]] = parents.x[index[block][unmoved[block]]].to(x)
-                parents_outside = None if parents.in_range else parents.x[index[block]].to(x)
-                self.bank.value_range.clip_to_range_(x[block], parents_outside)
+                    samples[unmoved[block]] = parents.x[block_index[unmoved[block]]].to(x)
+                parents_outside = None if parents.in_range else parents.x[block_index].to(x)
+                self.bank.value_range.clip_to_range_(samples, parents_outside)
         return x if out is None or x is out else out.copy_(x)
 
 

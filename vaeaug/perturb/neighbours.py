@@ -55,8 +55,11 @@ class BitwiseIndex:
 
     def find_all(self, x: Tensor) -> Tensor | None:
         """Returns the indices of rows, `(B,)`; None unless all of them are there."""
-        index = self.candidates(x)
-        return index if torch.equal(self._x[index], x) else None
+        hashes = bit_hash(x)
+        position = torch.searchsorted(self._hashes, hashes).clamp(max=len(self._hashes) - 1)
+        index = self._order[position]
+        # Comparing the hashes first spares comparing the rows in most cases.
+        return index if torch.equal(self._hashes[position], hashes) and torch.equal(self._x[index], x) else None
 
 
 class ClassNeighbours:
