@@ -53,7 +53,7 @@ class Residuals:
     def update(self, index):
         pass
 
-    def rows(self, index, out):
+    def gather(self, index, out):
         return torch.index_select(self.residuals, 0, index.to(CUDA), out=out)
 
 

@@ -47,7 +47,7 @@ class ResidualCache:
     def update(self, index: Tensor) -> None:
         """Drops the residuals of former weights, and computes the missing ones at `index`.
 
-        To be called once for a batch whose blocks are then read with `rows`.
+        To be called once for a batch whose blocks are then read with `gather`.
         """
         samples, version = self.bank.with_pseudo_labelled.samples, weights_version(self.codec.vae)
         if version is None or samples.x.element_size() * samples.x.numel() > MAX_CACHE_BYTES:
@@ -64,7 +64,7 @@ class ResidualCache:
             self._residuals[missing.to(self._residuals.device)] = self._compute(missing)
             self._is_cached[missing] = True
 
-    def rows(self, index: Tensor, out: Tensor) -> Tensor:
+    def gather(self, index: Tensor, out: Tensor) -> Tensor:
         """Writes the residuals of samples to a tensor, and returns it.
 
         Arguments:
@@ -114,23 +114,23 @@ class SampleResiduals(NamedTuple):
         return self._replace(bank_index=torch.cat([self.bank_index, bank_index]))
 
     def update(self, index: Tensor) -> None:
-        """Prepares the cache for `rows`; see `ResidualCache.update`."""
+        """Prepares the cache for `gather`; see `ResidualCache.update`."""
         bank_index = self.bank_index[index]
         if self.computed is not None:
             bank_index = bank_index[bank_index >= 0]
         if len(bank_index):
             self.cache.update(bank_index)
 
-    def rows(self, index: Tensor, out: Tensor) -> Tensor:
+    def gather(self, index: Tensor, out: Tensor) -> Tensor:
         """Writes the residuals of the samples at `index`, `(B, *event)`, to `out`, and returns it."""
         bank_index = self.bank_index[index]
         if self.computed is None:
-            return self.cache.rows(bank_index, out)
+            return self.cache.gather(bank_index, out)
         in_bank = bank_index >= 0
         if not in_bank.any():
             return torch.index_select(self.computed, 0, index.to(self.computed.device), out=out)
         from_bank, from_computed = bank_index[in_bank], index[~in_bank].to(out.device)
-        out[in_bank.to(out.device)] = self.cache.rows(from_bank, out.new_empty(len(from_bank), *out.shape[1:]))
+        out[in_bank.to(out.device)] = self.cache.gather(from_bank, out.new_empty(len(from_bank), *out.shape[1:]))
         out[~in_bank.to(out.device)] = self.computed[from_computed]
         return out
 
@@ -142,7 +142,7 @@ def weights_version(vae: Any) -> int | None:
     """
     if not isinstance(vae, VAE):
         return None
-    # Half as long as with `vae.parameters()`, which looks for duplicates; small batches notice it.
+    # This is done for every batch, and takes 18 us; with `vae.parameters()`, which looks for duplicates, 25 us.
     weights = (weight for module in vae.modules() for weight in module._parameters.values() if weight is not None)
     versions = [weight._version for weight in weights if not weight.is_inference()]
     return sum(versions) if versions else None
