@@ -1,114 +1,147 @@
-"""Writes the results between the marks in README.md from committed rows.
+"""Writes the results between the marks in README.md from committed results.
 
 python benchmarks/readme.py
 """
 
-from pathlib import Path
+import results_page
+from results_page import MAIN_TABLE, OVERSAMPLING, REPEATED
 
-from vaeaug import InputError
-from vaeaug.bench.analysis.comparisons import BEST, Comparison, comparisons_by_baseline
-from vaeaug.bench.methods import ANY_CLASS, JOINED, RECIPE
-from vaeaug.bench.report import wording
-from vaeaug.bench.report.page import describe_regime
-from vaeaug.bench.results import Result, read
+from vaeaug.bench.analysis.comparisons import (
+    BASELINES,
+    Comparison,
+    Summary,
+    compare_to_best_baseline,
+    comparisons,
+    summaries,
+)
+from vaeaug.bench.markdown import markdown_table
+from vaeaug.bench.methods import DEFAULT_METHOD, DEFAULT_MIXED
+from vaeaug.bench.regimes import Regime
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
-HEADLINE = "fashion-mnist-20"  # the table that README shows
-NOW = (  # what README and docs/unlabelled.md advise
-    *(f"{JOINED}{more}" for more in ("", " + mixup", " by one, worst of 4 + mixup", " + mixup + class weights")),
-    *(f"{JOINED}{more}" for more in (" + oversampling", " + mixup, unlabelled")),
-    f"{RECIPE}, unlabelled",
-)
-FILLS = "vae oversampling"  # what VAEOverSampler does
-OURS = (
-    "classical + vae",
-    FILLS,
-    f"classical + {FILLS}",
-    *NOW,
-    *(f"{RECIPE}{more}" for more in ("", " + class weights", " + oversampling")),
-    ANY_CLASS,
-    f"{ANY_CLASS}, unlabelled",
-)
-SHOWN = ("none", "classical", "classical + mixup", "classical, repeated", "vae", *NOW)
-APART = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")  # tables that share cells with others
+README = results_page.ROOT / "README.md"
 BEGIN, END = "<!-- results: benchmarks/readme.py writes what follows -->", "<!-- results end -->"
 
-
-def rows_of(name: str) -> list[Result]:
-    """Returns the committed rows of a table, the last of each cell; none where it was not run, or by an older version."""
-    path = RESULTS / name / "rows.csv"
-    try:
-        found = read(path) if path.exists() else []
-    except InputError:
-        return []
-    rows = list({(row.data, row.regime, row.classifier, row.arm, row.seed): row for row in found}.values())
-    kinds = list(dict.fromkeys(row.classifier for row in rows))
-    return sorted(rows, key=lambda row: kinds.index(row.classifier))  # an arm that was added later stands with its kind
+# The names of methods, data sets and tables.
+NONE, CLASSICAL, MIXUP = BASELINES
+INTERPOLATE = "synthetic (interpolate)"  # what AugmentedClassifier does with tabular data
+LONGER_TABLE = f"{MAIN_TABLE}-longer"
+TABULAR_TABLES = ("wine-10-tuned", "breast-cancer-20-tuned")
+# The lines of the table: a table of docs/results.md, a classifier, and the method that README recommends there.
+LINES = (
+    ("fashion-mnist-10-judged", "cnn", DEFAULT_MIXED),
+    ("fashion-mnist-20-judged", "cnn", DEFAULT_MIXED),
+    ("fashion-mnist-100", "cnn", DEFAULT_METHOD),
+    ("digits-5-judged", "cnn", DEFAULT_MIXED),
+    ("digits-10-judged", "cnn", DEFAULT_MIXED),
+    ("fashion-mnist-imbalanced-small", "cnn", f"{DEFAULT_MIXED} + class weights"),
+    ("fashion-mnist-imbalanced-small", "forest", OVERSAMPLING),
+    ("fashion-mnist-imbalanced", "cnn", f"{DEFAULT_METHOD} + random oversampling"),
+)
+TITLES = {"fashion-mnist": "Fashion-MNIST", "forest": "random forest"}
 
 
 def block() -> str:
-    """Returns the text between the marks."""
-    rows = rows_of(HEADLINE)
-    lines = [wording.table(rows, methods=SHOWN), "", *_told(rows)] if rows else [_missing(HEADLINE)]
-    return "\n".join([BEGIN, *lines, *_regimes(), END])
+    """Returns the text between the marks. Lines and sentences whose results are missing are left out."""
+    lines = [line for table, classifier, method in LINES if (line := _line(table, classifier, method))]
+    sentences = [f"- {sentence}" for sentence in (larger_batches(), longer_training(), tabular_data()) if sentence]
+    if not lines and not sentences:
+        return "\n".join([BEGIN, "*No results of this version: `python benchmarks/tables.py all` writes them.*", END])
+    header = ["training images", "with vaeaug", "best baseline", "gain, points", "95 % interval", "outcome"]
+    return "\n".join([BEGIN, markdown_table([header, *lines]), "", *sentences, END])
 
 
-def _missing(name: str) -> str:
-    return f"*{name} has no rows of this version yet: `python benchmarks/tables.py {name}` makes them.*"
-
-
-def _told(rows: list[Result]) -> list[str]:
-    found = [c for rival in ("classical", "classical + mixup") for c in comparisons_by_baseline(rows).get(rival, ())]
-    return [f"- {wording.sentence(c)}" for c in found if c.arm in NOW]
-
-
-def _regimes() -> list[str]:
-    """Returns a table: what README advises, wherever it was judged, whatever came out."""
-    lines = [("data", "steps", "arm", "seeds", "to classical", "", "to classical + mixup", "", "to the best rival", "")]
-    there = {path.parent.name: rows_of(path.parent.name) for path in RESULTS.glob("*/rows.csv")}
-    for name, rows in sorted(there.items(), key=lambda one: [(row.data, row.samples, one[0]) for row in one[1][:1]]):
-        # On more seeds, or beside other arms, stands what is in two tables.
-        elsewhere = {row.arm for row in rows_of(f"{name}-judged")}
-        found = comparisons_by_baseline(rows)
-        for arm, classifier in (*((arm, "cnn") for arm in (*NOW, f"classical + {FILLS}")), (FILLS, "forest")):
-            if arm in elsewhere or name.endswith("-unlabelled") != arm.endswith("unlabelled"):
-                continue
-            kinds = (arm, classifier)
-            told = {rival: c for rival, group in found.items() for c in group if (c.arm, c.classifier) == kinds}
-            if told:
-                one = next(iter(told.values()))
-                cells = [_cell(told.get(rival)) for rival in ("classical", "classical + mixup", BEST)]
-                steps = f"{max(row.steps for row in rows):,}" if classifier == "cnn" else ""
-                where = f"[{one.data}, {describe_regime(one.regime)}](docs/results.md#{name})"
-                called = arm if classifier == "cnn" else f"{classifier}: {arm}"
-                lines.append((where, steps, called, str(one.seeds), *(part for cell in cells for part in cell)))
-    if len(lines) == 1:
+def _line(table: str, classifier: str, method: str) -> list[str]:
+    gain = find_gain(table, classifier, method)
+    if gain is None:
         return []
-    head, *told = (f"| {' | '.join(line)} |" for line in lines)
-    return ["", head, "|" + " --- |" * len(lines[0]), *told]
+    data = describe(gain).removesuffix(", classes permuted")
+    link = f"[{data}](docs/results.md#{table})" + ("" if classifier == "cnn" else f", {TITLES[classifier]}")
+    return [link, method, gain.against, f"**{signed(gain.mean)}**", interval(gain), gain.outcome]
 
 
-def _cell(told: Comparison | None) -> tuple[str, str]:
-    return ("", "") if told is None else (f"{told.mean:+.1f} [{told.low:+.1f}, {told.high:+.1f}]", told.outcome)
+def larger_batches() -> str:
+    """Compares synthetic samples with the control: batches of the same size, filled with classical copies."""
+    repeated = find_gain(MAIN_TABLE, "cnn", REPEATED, CLASSICAL)
+    ours = find_gain(MAIN_TABLE, "cnn", DEFAULT_METHOD, CLASSICAL)
+    if repeated is None or ours is None:
+        return ""
+    return (
+        f"Control ({describe(ours)}, {ours.seeds} seeds): synthetic samples gain {signed(ours.mean)} points over "
+        f"*{CLASSICAL}* ({interval(ours)}: {ours.outcome}), as many additional classical copies gain {signed(repeated.mean)} "
+        f"({interval(repeated)}: {repeated.outcome})."
+    )
 
 
-def everywhere() -> list[str]:
-    """Returns the tally of every table's verdicts on our arms, and where they lose."""
-    tables = [path.parent.name for path in sorted(RESULTS.glob("*/rows.csv"))]
-    rows = [row for name in tables if not name.endswith(APART) for row in rows_of(name)]
-    found = [c for group in comparisons_by_baseline(rows).values() for c in group if c.arm in OURS]
-    lines = [f"- {line}" for _, line in wording.count_outcomes(found)]
-    worse = [c for c in found if c.outcome == "hurts"]
-    return lines + [f"- Loses: {c.data}, {describe_regime(c.regime)}, {wording.sentence(c)}" for c in worse]
+def longer_training() -> str:
+    """Compares synthetic samples with longer training of the baseline, and the seconds of each."""
+    baseline = find_summary(MAIN_TABLE, MIXUP)
+    longer = find_summary(LONGER_TABLE, MIXUP)
+    ours = find_summary(MAIN_TABLE, DEFAULT_MIXED)
+    if baseline is None or longer is None or ours is None:
+        return ""
+    data = describe(ours)
+    steps, more_steps = (max(r.steps for r in results_page.results_of(table)) for table in (MAIN_TABLE, LONGER_TABLE))
+    return (
+        f"Cost and longer training ({data}): *{MIXUP}* reaches {baseline.mean:.1f} % in {baseline.seconds:.0f} s "
+        f"({steps:,} steps) and {longer.mean:.1f} % in {longer.seconds:.0f} s ({more_steps:,} steps), "
+        f"*{DEFAULT_MIXED}* reaches {ours.mean:.1f} % in {ours.seconds:.0f} s ({steps:,} steps and the VAE). The times "
+        f"are from a machine that did other work."
+    )
+
+
+def tabular_data() -> str:
+    """Says what synthetic samples do for the estimators of tabular data."""
+    pairs = [(table, classifier) for table in TABULAR_TABLES for classifier in ("logistic", "forest")]
+    gains = [gain for pair in pairs if (gain := find_gain(*pair, INTERPOLATE, NONE))]
+    if len(gains) < len(pairs):
+        return ""
+    data = " and ".join(dict.fromkeys(gain.data for gain in gains))
+    means = sorted(gain.mean for gain in gains)
+    helped = sum(gain.outcome == "helps" for gain in gains)
+    return (
+        f"Tabular data ({data}; random forest and logistic regression): helps in {helped} of {len(gains)} cases, "
+        f"{signed(means[0])} to {signed(means[-1])} points compared with no augmentation."
+    )
+
+
+def find_gain(table: str, classifier: str, method: str, against: str | None = None) -> Comparison | None:
+    """Returns the comparison of a method with another one, by default the best baseline; None if it was not run."""
+    results = results_page.results_of(table)
+    if against is None:
+        compared = compare_to_best_baseline(results)
+    elif against in {result.method for result in results}:
+        compared = comparisons(results, against)
+    else:
+        return None
+    return next((c for c in compared if (c.classifier, c.method) == (classifier, method)), None)
+
+
+def find_summary(table: str, method: str) -> Summary | None:
+    """Returns the mean of a method of the CNN; None if it was not run."""
+    means = summaries(results_page.results_of(table))
+    return next((s for s in means if (s.classifier, s.method) == ("cnn", method)), None)
+
+
+def describe(value: Comparison | Summary) -> str:
+    """Returns the data set and the number of training samples in words."""
+    return f"{TITLES.get(value.data, value.data)}, {Regime.parse(value.regime).describe()}"
+
+
+def signed(points: float) -> str:
+    """Returns points with one decimal and a sign; what rounds to zero has a plus."""
+    return f"{round(points, 1) + 0.0:+.1f}"
+
+
+def interval(gain: Comparison) -> str:
+    """Returns the ends of a 95 % interval."""
+    return f"{signed(gain.low)} to {signed(gain.high)}"
 
 
 def updated(readme: str) -> str:
-    """Returns the README with its block made anew."""
+    """Returns the text of README.md with a new block."""
     before, rest = readme.split(BEGIN)
     return before + block() + rest.split(END)[1]
 
 
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(updated(path.read_text()))
+    README.write_text(updated(README.read_text()))

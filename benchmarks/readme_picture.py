@@ -10,7 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import torch
 from matplotlib import pyplot as plt
-from readme import ROOT, rows_of
+from results_page import ROOT, results_of
 
 from vaeaug import Augmenter
 from vaeaug.bench.analysis.comparisons import summaries
@@ -50,8 +50,8 @@ def main() -> None:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     axis = results.subplots()
-    by_method = {s.method: s for s in summaries(rows_of(TABLE)) if s.classifier == "cnn"}
-    for place, (method, label) in enumerate(METHODS.items()):
+    by_method = {s.method: s for s in summaries(results_of(TABLE)) if s.classifier == "cnn"}
+    for place, method in enumerate(METHODS):
         s = by_method[method]
         colour = GREEN if method == DEFAULT_MIXED else BLUE
         axis.plot([s.low, s.high], [place, place], color=colour, linewidth=2)

@@ -1,7 +1,7 @@
-"""Makes every committed table: runs its cells, or goes on with them, and writes its page and the documents.
+"""Runs every committed table, or resumes it, and writes its HTML page and the documents.
 
 python benchmarks/tables.py NAME... [--jobs 2]     runs these tables, then writes
-python benchmarks/tables.py                        writes docs/results.md and README.md from the rows that are there
+python benchmarks/tables.py                        writes docs/results.md and README.md from the existing results
 """
 
 import argparse
@@ -10,75 +10,93 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import readme
-from readme import RESULTS, ROOT, rows_of
+import results_page
+from results_page import IMAGES_TUNED, RESULTS, SEARCHED, TABULAR_TUNED, results_of
 
-from vaeaug.bench import compare, regimes
-from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
-from vaeaug.bench.compare import Settings
-from vaeaug.bench.methods import ANY_CLASS, HARDEST_MIXED, JOINED, JOINED_MIXED, RECIPE, arms, with_unlabelled
-from vaeaug.bench.report import gallery, page, wording
+from vaeaug.bench.compare import compare
+from vaeaug.bench.inputs import official_split
+from vaeaug.bench.methods import (
+    ANY_CLASS,
+    DEFAULT_METHOD,
+    DEFAULT_MIXED,
+    HARDEST_MIXED,
+    REPLACING_MIXED,
+    Catalogue,
+)
+from vaeaug.bench.regimes import Regime, draw_subset
+from vaeaug.bench.report import gallery, page
 from vaeaug.bench.results import Result, append
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.context import fit_augmenter
 from vaeaug.data import Samples
 
-RIVALS = ("none", "classical", "mixup", "cutmix", "classical + mixup", "smote", "classical, worst of 4")
-CONTROLS = ("reconstruction only", "pixel noise", "pca", "classical, repeated")
+BASELINES = ("none", "classical", "MixUp", "CutMix", "classical + MixUp", "SMOTE (10x)", "classical (hardest of 4)")
+CONTROLS = ("reconstruction only", "pixel noise", "synthetic (PCA)", "classical (repeated)")
 OURS = (
-    "vae",
-    "classical + vae",
-    RECIPE,
+    "synthetic (extrapolate)",
+    "classical + synthetic (extrapolate)",
+    REPLACING_MIXED,
     ANY_CLASS,
-    JOINED,
-    JOINED_MIXED,
+    DEFAULT_METHOD,
+    DEFAULT_MIXED,
     HARDEST_MIXED,
-    "classical + vae, distilled + mixup",
+    "classical + synthetic (distilled) + MixUp",
 )
-CORE = ("none", "classical", "classical + mixup", "classical + vae", RECIPE, ANY_CLASS, JOINED_MIXED)
+CORE = (
+    "none",
+    "classical",
+    "classical + MixUp",
+    "classical + synthetic (extrapolate)",
+    REPLACING_MIXED,
+    ANY_CLASS,
+    DEFAULT_MIXED,
+)
 BALANCED = (
     "none",
     "classical",
-    "classical + oversampling",
+    "classical + random oversampling",
     "classical + class weights",
-    "classical + vae oversampling",
-    "classical + mixup + class weights",
-    "classical + vae + class weights",
-    f"{RECIPE} + class weights",
-    f"{JOINED_MIXED} + class weights",
+    "classical + synthetic oversampling",
+    "classical + MixUp + class weights",
+    "classical + synthetic (extrapolate) + class weights",
+    f"{REPLACING_MIXED} + class weights",
+    f"{DEFAULT_MIXED} + class weights",
 )
-TUNED = ("none", "vae", "tuned")
 PUBLISHED = (
-    "classical + oversampling",
+    "classical + random oversampling",
     "classical + class weights",
-    "classical + mixup + class weights",
-    "classical + mixup + oversampling",
-    f"{RECIPE} + class weights",
-    f"{RECIPE} + oversampling",
-    f"{JOINED} + oversampling",
+    "classical + MixUp + class weights",
+    "classical + MixUp + random oversampling",
+    f"{REPLACING_MIXED} + class weights",
+    f"{REPLACING_MIXED} + random oversampling",
+    f"{DEFAULT_METHOD} + random oversampling",
 )
-FOREST = ("none", "classical", "smote", "vae", "pca", "duplicates")
-SHORT = ("none", "classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED)
-LOPSIDED_FOREST = (
+FOREST = ("none", "classical", "SMOTE (10x)", "synthetic (extrapolate)", "synthetic (PCA)", "duplicates")
+SHORT = ("none", "classical", "classical + MixUp", REPLACING_MIXED, ANY_CLASS, DEFAULT_METHOD)
+IMBALANCED_FOREST = (
     "none",
-    "oversampling",
+    "random oversampling",
     "class weights",
-    "smote",
-    "smote, balanced",
-    "vae",
-    "vae oversampling",
+    "SMOTE (10x)",
+    "SMOTE",
+    "synthetic (extrapolate)",
+    "synthetic oversampling",
 )
-DIGITS = (("cnn", (*CORE, "smote", "pca")), ("forest", FOREST))
-PEERS = (
+DIGITS = (("cnn", (*CORE, "SMOTE (10x)", "synthetic (PCA)")), ("forest", FOREST))
+GENERATORS = (
     "none",
     "classical",
-    "classical + mixup",
-    "classical + pythae vae",
-    "classical + pyraug rhvae",
-    "classical + deepsmote",
-    "classical + vae per class",
-    RECIPE,
+    "classical + MixUp",
+    "classical + pythae VAE",
+    "classical + pyraug RHVAE",
+    "classical + DeepSMOTE",
+    "classical + one VAE per class",
+    REPLACING_MIXED,
 )
 LONGER = Settings(steps=2000)
-JUDGING = tuple(range(100, 110))  # nothing was chosen on these seeds,
-JUDGED = tuple(range(100, 120))  # nor on these, which judge the recipe
+# No setting was chosen on these seeds.
+JUDGING = tuple(range(100, 110))
+JUDGED = tuple(range(100, 120))
 
 
 @dataclass(frozen=True)
@@ -86,37 +104,37 @@ class Table:
     """The settings of one table.
 
     Arguments:
-        data, per_class, seeds: What is run; see `vaeaug.bench.compare.compare`.
-        cells: Each classifier with its arms.
-        settings: What the arms share.
-        unlabelled: Adds the recipe with so many unlabelled samples to hand.
+        data, per_class, seeds: The arguments of `vaeaug.compare`.
+        runs: Each classifier with its methods.
+        settings: The settings that all methods share.
+        unlabelled: The number of unlabelled samples for further methods.
     """
 
     data: str
     per_class: int | str
-    cells: tuple[tuple[str, tuple[str, ...]], ...] = (("cnn", CORE), ("forest", FOREST))
+    runs: tuple[tuple[str, tuple[str, ...]], ...] = (("cnn", CORE), ("forest", FOREST))
     seeds: tuple[int, ...] = JUDGING
     settings: Settings = field(default_factory=Settings)
     unlabelled: int = 0
 
 
-# Longer training; MixUp after children that join only where classes are small.
-LONG = (("cnn", ("classical", "classical + mixup", RECIPE, JOINED)),)
-LONG_MANY = (("cnn", ("classical", "classical + mixup", JOINED)),)
-LONG_FEW = (("cnn", ("classical", "classical + mixup", RECIPE, JOINED_MIXED)),)
-FEW = (("cnn", ("classical", "classical + mixup", RECIPE, ANY_CLASS, JOINED_MIXED, HARDEST_MIXED)),)
-EVERY_RECIPE = (("cnn", (*FEW[0][1], JOINED)),)
+# Longer training; MixUp on top of added synthetic samples only where classes are small.
+LONG = (("cnn", ("classical", "classical + MixUp", REPLACING_MIXED, DEFAULT_METHOD)),)
+LONG_MANY = (("cnn", ("classical", "classical + MixUp", DEFAULT_METHOD)),)
+LONG_FEW = (("cnn", ("classical", "classical + MixUp", REPLACING_MIXED, DEFAULT_MIXED)),)
+FEW = (("cnn", ("classical", "classical + MixUp", REPLACING_MIXED, ANY_CLASS, DEFAULT_MIXED, HARDEST_MIXED)),)
+EVERY_RECIPE = (("cnn", (*FEW[0][1], DEFAULT_METHOD)),)
 
 TABLES = {
-    "fashion-mnist-20": Table("fashion-mnist", 20, (("cnn", (*RIVALS, *CONTROLS, *OURS)), ("forest", FOREST))),
+    "fashion-mnist-20": Table("fashion-mnist", 20, (("cnn", (*BASELINES, *CONTROLS, *OURS)), ("forest", FOREST))),
     "fashion-mnist-10": Table("fashion-mnist", 10),
     "fashion-mnist-50": Table("fashion-mnist", 50, (("cnn", SHORT), ("forest", FOREST))),
     "fashion-mnist-100": Table("fashion-mnist", 100, (("cnn", SHORT),)),
-    "fashion-mnist-lopsided-small": Table(
-        "fashion-mnist", "imbalanced-small", (("cnn", BALANCED), ("forest", LOPSIDED_FOREST))
+    "fashion-mnist-imbalanced-small": Table(
+        "fashion-mnist", "imbalanced-small", (("cnn", BALANCED), ("forest", IMBALANCED_FOREST))
     ),
-    "fashion-mnist-lopsided": Table("fashion-mnist", "imbalanced", (("cnn", PUBLISHED),)),
-    "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", PEERS),), (100, 101, 102)),
+    "fashion-mnist-imbalanced": Table("fashion-mnist", "imbalanced", (("cnn", PUBLISHED),)),
+    "fashion-mnist-20-peers": Table("fashion-mnist", 20, (("cnn", GENERATORS),), (100, 101, 102)),
     "fashion-mnist-10-judged": Table("fashion-mnist", 10, FEW, JUDGED),
     "fashion-mnist-20-judged": Table("fashion-mnist", 20, EVERY_RECIPE, JUDGED),
     "fashion-mnist-10-longer": Table("fashion-mnist", 10, LONG_FEW, settings=LONGER),
@@ -124,11 +142,11 @@ TABLES = {
     "fashion-mnist-50-longer": Table("fashion-mnist", 50, LONG, settings=LONGER),
     "fashion-mnist-100-longer": Table("fashion-mnist", 100, LONG_MANY, settings=LONGER),
     "fashion-mnist-20-unlabelled": Table("fashion-mnist", 20, (("cnn", SHORT),), unlabelled=10_000),
-    "breast-cancer-20-tuned": Table("breast-cancer", 20, (("logistic", TUNED), ("forest", TUNED))),
-    "wine-10-tuned": Table("wine", 10, (("logistic", TUNED), ("forest", TUNED))),
-    "digits-5-tuned": Table("digits", 5, (("forest", TUNED),)),
-    "digits-10-tuned": Table("digits", 10, (("forest", TUNED),)),
-    "fashion-mnist-10-tuned": Table("fashion-mnist", 10, (("forest", TUNED),)),
+    "breast-cancer-20-tuned": Table("breast-cancer", 20, (("logistic", TABULAR_TUNED), ("forest", TABULAR_TUNED))),
+    "wine-10-tuned": Table("wine", 10, (("logistic", TABULAR_TUNED), ("forest", TABULAR_TUNED))),
+    "digits-5-tuned": Table("digits", 5, (("forest", IMAGES_TUNED),)),
+    "digits-10-tuned": Table("digits", 10, (("forest", IMAGES_TUNED),)),
+    "fashion-mnist-10-tuned": Table("fashion-mnist", 10, (("forest", IMAGES_TUNED),)),
     "digits-5-judged": Table("digits", 5, FEW, JUDGED),
     "digits-10-judged": Table("digits", 10, FEW, JUDGED),
     "digits-5": Table("digits", 5, DIGITS),
@@ -140,156 +158,92 @@ PAGES = {
     "fashion-mnist": ("fashion-mnist-10", "fashion-mnist-20", "fashion-mnist-50", "fashion-mnist-100"),
     "digits": ("digits-5", "digits-10", "digits-20"),
 }
-DOC = ROOT / "docs" / "results.md"
-BEGIN, END = "<!-- tables: benchmarks/tables.py writes what follows -->", "<!-- tables end -->"
 
 
 def run(name: str, jobs: int) -> None:
-    """Runs the cells of a table that are not there yet, and writes its page."""
+    """Runs what is missing of a table, and writes its page."""
     table, start = TABLES[name], time.perf_counter()
-    pool, test = compare.splits(table.data)
+    train_data, test = official_split(table.data)
+    catalogue = Catalogue(table.data, images=train_data.x.ndim == 4)
     pooled = [
-        arm for arm in with_unlabelled(table.unlabelled, table.data) if arm.name.startswith((RECIPE, ANY_CLASS, JOINED))
+        method
+        for method in catalogue.with_unlabelled(table.unlabelled)
+        if method.name.startswith((DEFAULT_METHOD + " +", REPLACING_MIXED, ANY_CLASS))
     ]
-    borrow(name)
-    rows: list[Result] = []
-    for classifier, names in table.cells:
-        rows += compare.compare(
-            pool,
+    copy_results(name)
+    results: list[Result] = []
+    for classifier, methods in table.runs:
+        results += compare(
+            train_data,
             test=test,
             name=table.data,
             per_class=table.per_class,
             classifiers=(classifier,),
-            methods=(*arms(table.data, names, images=pool.x.ndim == 4), *pooled),
+            methods=(*catalogue.named(methods), *pooled),
             seeds=table.seeds,
             settings=table.settings,
             results=RESULTS / name / "rows.csv",
             n_jobs=jobs,
         )
-    rows = ordered(rows)
-    _page(name, rows, pool, (name,))
-    print(f"{name}: {len(rows)} rows, {time.perf_counter() - start:.0f} s")
+    _write_page(name, in_order(results), train_data, (name,))
+    print(f"{name}: {len(results)} results, {time.perf_counter() - start:.0f} s")
 
 
-def borrow(name: str) -> None:
-    """Takes over the rows of cells that another table has, too: a cell is run once. `compare` looks at their hashes."""
+def copy_results(name: str) -> None:
+    """Copies results that another table already has, so that nothing is run twice. `compare` checks their hashes."""
     table, path = TABLES[name], RESULTS / name / "rows.csv"
-    wanted = {(kind, arm, seed) for kind, arms_ in table.cells for arm in arms_ for seed in table.seeds}
-    there = {row.cell for row in rows_of(name)}
-    for row in (row for other in TABLES if other != name for row in rows_of(other)):
-        alike = (row.data, row.regime) == (table.data, str(regimes.Regime.of(table.per_class)))
-        trained = row.steps in (0, table.settings.steps)
-        if alike and trained and (row.classifier, row.arm, row.seed) in wanted and row.cell not in there:
-            append(path, row)
-            there.add(row.cell)
+    needed = {(kind, method, seed) for kind, methods in table.runs for method in methods for seed in table.seeds}
+    existing = {result.key for result in results_of(name)}
+    case = (table.data, str(Regime.of(table.per_class)))
+    for result in (result for other in TABLES if other != name for result in results_of(other)):
+        same_case = (result.data, result.regime) == case and result.steps in (0, table.settings.steps)
+        if same_case and (result.classifier, result.method, result.seed) in needed and result.key not in existing:
+            append(path, result)
+            existing.add(result.key)
 
 
-def pages(names: Sequence[str]) -> None:
-    """Writes the pages of several tables that have one of these in them."""
+def write_pages(names: Sequence[str]) -> None:
+    """Writes the pages of several tables that contain one of these."""
     for name, parts in PAGES.items():
-        rows = [row for part in parts for row in ordered(rows_of(part))]
-        if set(parts) & set(names) and len({row.regime for row in rows}) > 1:
-            _page(name, rows, compare.splits(TABLES[parts[0]].data)[0], parts)
+        results = [result for part in parts for result in in_order(results_of(part))]
+        if set(parts) & set(names) and len({result.regime for result in results}) > 1:
+            _write_page(name, results, official_split(TABLES[parts[0]].data)[0], parts)
 
 
-def ordered(rows: Sequence[Result]) -> list[Result]:
-    """Returns rows as they are told: by classifier, arm and seed, whatever order they came in."""
-    place = {arm: i for i, arm in enumerate(dict.fromkeys((*RIVALS, *CONTROLS, *BALANCED, *OURS)))}
-    return sorted(rows, key=lambda row: (row.classifier, place.get(row.arm, len(place)), row.arm, row.seed))
+def in_order(results: Sequence[Result]) -> list[Result]:
+    """Returns results by classifier, method and seed, in whatever order they were run."""
+    order = {method: i for i, method in enumerate(dict.fromkeys((*BASELINES, *CONTROLS, *BALANCED, *OURS)))}
+    return sorted(results, key=lambda r: (r.classifier, order.get(r.method, len(order)), r.method, r.seed))
 
 
-def document() -> str:
-    """Returns what stands between the marks of docs/results.md."""
-    parts, missing = [], []
-    for name, table in TABLES.items():
-        rows = ordered(rows_of(name))
-        if not rows:
-            missing.append(name)
-            continue
-        seeds = sorted({row.seed for row in rows})
-        steps = "" if table.settings == Settings() else f", {table.settings.steps:,} steps"
-        head = f"{page.describe_regime(rows[0].regime)}{steps}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
-        rivals = wording.describe_best_baselines(rows)
-        parts += [
-            f"## {name}",
-            f"{table.data}, {head}: [rows](../benchmarks/results/{name}/rows.csv), "
-            f"[page](../benchmarks/results/{name}/report.html).",
-            *([rivals] if rivals else []),
-            wording.table(rows),
-        ]
-        worse = [
-            c
-            for found in comparisons_by_baseline(rows).values()
-            for c in found
-            if c.arm in readme.OURS and c.outcome == "hurts"
-        ]
-        if worse:
-            parts.append("\n".join(f"- Loses: {wording.sentence(c)}" for c in worse))
-    parts += promise()
-    parts += [
-        "## Over every table",
-        "Tables that share cells with others are left out.",
-        "\n".join(readme.everywhere()),
-    ]
-    if missing:
-        parts.append(f"Not run yet with this version, or not committed: {', '.join(missing)}.")
-    return "\n\n".join([BEGIN, *parts, END])
-
-
-def promise() -> list[str]:
-    """Returns what became of the promise that a search does not hurt, over the tables that end in -tuned."""
-    found = [
-        c
-        for name in TABLES
-        if name.endswith("-tuned") and (rows := rows_of(name))
-        for c in comparisons_by_baseline(rows).get("none", ())
-    ]
-    gains = {arm: [c.mean for c in found if c.arm == arm] for arm in TUNED[1:]}
-    if not all(gains.values()):
-        return []
-    told = "; ".join(f"{arm} {sum(means) / len(means):+.2f}" for arm, means in gains.items())
-    worse = [f"{c.data} {c.regime}, {c.classifier}" for c in found if c.arm == TUNED[-1] and c.high < 0]
-    return [
-        "## The search, over all its tables",
-        f"Mean gain over none in {len(gains[TUNED[-1]])} cells, in points: {told}. "
-        f"Cells where *tuned* is worse than none, the interval below zero: {', '.join(worse) or 'none of them'}.",
-    ]
-
-
-def updated(text: str) -> str:
-    """Returns docs/results.md with its block made anew."""
-    before, rest = text.split(BEGIN)
-    return before + document() + rest.split(END)[1]
-
-
-def _page(name: str, rows: Sequence[Result], pool: Samples, parts: Sequence[str]) -> None:
+def _write_page(name: str, results: Sequence[Result], train_data: Samples, parts: Sequence[str]) -> None:
     table = TABLES[parts[0]]
     grids = []
-    if pool.x.ndim == 4:
-        first = regimes.draw_subset(pool, table.per_class, rows[0].seed)
-        grids = gallery.gallery(compare.augmenter_of(first, rows[0].seed, table.settings))
-    shared = {"tables": ", ".join(parts), "settings": repr(table.settings)}
-    names = {table.data: pool.names}
-    path = RESULTS / name / "report.html"
-    page.write(path, rows, grids, shared, highlight=(*readme.OURS, "vae", "tuned"), class_names=names)
+    if train_data.x.ndim == 4:
+        subset = draw_subset(train_data, table.per_class, results[0].seed)
+        grids = gallery.gallery(fit_augmenter(subset, results[0].seed, table.settings))
+    settings = {"tables": ", ".join(parts), "settings": repr(table.settings)}
+    highlight = (*results_page.OURS, IMAGES_TUNED[1], SEARCHED)
+    names = {table.data: train_data.names}
+    page.write(RESULTS / name / "report.html", results, grids, settings, highlight=highlight, class_names=names)
 
 
 def main() -> None:
-    """Runs what is asked for and writes the documents."""
+    """Runs the tables that are asked for and writes the documents."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(TABLES)}, or all")
-    parser.add_argument("--jobs", type=int, default=2, help="processes; the rows do not depend on it")
-    asked = parser.parse_args()
-    names = list(TABLES) if asked.names == ["all"] else asked.names
+    parser.add_argument("--jobs", type=int, default=2, help="processes; the results do not depend on it")
+    arguments = parser.parse_args()
+    names = list(TABLES) if arguments.names == ["all"] else arguments.names
     unknown = sorted(set(names) - set(TABLES))
     if unknown:
         parser.error(f"no table {', '.join(unknown)}; there are {', '.join(TABLES)}")
     for name in names:
-        run(name, asked.jobs)
-    pages(names)
-    DOC.write_text(updated(DOC.read_text()))
-    text = readme.ROOT / "README.md"
-    text.write_text(readme.updated(text.read_text()))
+        run(name, arguments.jobs)
+    write_pages(names)
+    tables = {name: in_order(results_of(name)) for name in TABLES}
+    results_page.PAGE.write_text(results_page.updated(results_page.PAGE.read_text(), tables))
+    readme.README.write_text(readme.updated(readme.README.read_text()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The script that makes the committed tables, on a table of a second."""
+"""The scripts that write the committed tables, docs/results.md and the results in README.md, on small tables."""
 
 import sys
 from pathlib import Path
@@ -6,31 +6,40 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SCRIPTS = ("tables", "readme", "results_page")
 pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="benchmarks/ is not there")
 
 
 @pytest.fixture
-def tables(monkeypatch, tmp_path):
+def scripts(monkeypatch):
+    """Makes the scripts importable, and forgets them after the test."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    for name in ("tables", "readme"):
+    for name in SCRIPTS:
         monkeypatch.delitem(sys.modules, name, raising=False)
+    yield
+    for name in SCRIPTS:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def tables(scripts, monkeypatch, tmp_path):
+    """The script with three small tables, which writes into a temporary folder."""
     import readme
+    import results_page
     import tables
 
-    small = {"cells": (("logistic", ("none", "classical", "duplicates")),), "seeds": (0, 1)}
-    chosen = {f"wine-{n}": tables.Table("wine", n, **small) for n in (4, 8)}
-    monkeypatch.setattr(tables, "TABLES", chosen | {"wine-12": tables.Table("wine", 12, **small)})
+    small = {"runs": (("logistic", ("none", "classical", "duplicates")),), "seeds": (0, 1)}
+    monkeypatch.setattr(tables, "TABLES", {f"wine-{n}": tables.Table("wine", n, **small) for n in (4, 8, 12)})
     monkeypatch.setattr(tables, "PAGES", {"wine": ("wine-4", "wine-8", "wine-12")})
-    monkeypatch.setattr(readme, "HEADLINE", "wine-4")
-    for module in (tables, readme):
+    for module in (results_page, readme):
+        monkeypatch.setattr(module, "MAIN_TABLE", "wine-4")
+    for module in (tables, results_page):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
-        monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(tables, "DOC", tmp_path / "results.md")
-    (tmp_path / "results.md").write_text(f"before\n{tables.BEGIN}\n{tables.END}\nafter\n")
-    (tmp_path / "README.md").write_text(f"before\n{readme.BEGIN}\n{readme.END}\nafter\n")
-    yield tables
-    for name in ("tables", "readme"):
-        sys.modules.pop(name, None)
+    monkeypatch.setattr(results_page, "PAGE", tmp_path / "results.md")
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    for path, module in ((results_page.PAGE, results_page), (readme.README, readme)):
+        path.write_text(f"before\n{module.BEGIN}\n{module.END}\nafter\n")
+    return tables
 
 
 def main(tables, monkeypatch, *words):
@@ -38,36 +47,45 @@ def main(tables, monkeypatch, *words):
     tables.main()
 
 
-def test_a_table_is_run_once_and_told_everywhere(tables, monkeypatch, tmp_path, capsys):
+def section(text, title):
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def lines_of(table):
+    """Returns the fields of each line of a Markdown table, without the header."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[field.strip() for field in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_a_table_is_run_once_and_written_to_all_documents(tables, monkeypatch, tmp_path, capsys):
     main(tables, monkeypatch, "wine-4", "wine-8", "--jobs", "1")
-    made = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {name for name in made if name.startswith("results/")} == {
+    files = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in files if name.startswith("results/")} == {
         *(f"results/wine-{n}/{file}" for n in (4, 8) for file in ("rows.csv", "report.html")),
         "results/wine/report.html",
     }
-    assert b"Learning curves" in made["results/wine/report.html"]
-    doc, front = made["results.md"].decode(), made["README.md"].decode()
-    assert "## wine-4" in doc
-    assert "wine, 8 per class, 2 seeds (0 to 1)" in doc
-    assert doc.index("duplicates") > doc.index("classical")
-    assert "Not run yet with this version, or not committed: wine-12." in doc
-    assert "| logistic   | classical |" in front
-    assert "duplicates" not in front
-    assert doc.startswith("before\n")
-    assert front.endswith("after\n")
-    assert "wine-8: 6 rows" in capsys.readouterr().out
+    assert b"Learning curves" in files["results/wine/report.html"]
+    page, readme = files["results.md"].decode(), files["README.md"].decode()
+    assert "wine, 8 per class, 2 seeds (0 to 1): [results](../benchmarks/results/wine-8/rows.csv)." in page
+    assert [line[1] for line in lines_of(section(page, "wine-8"))] == ["none", "classical", "duplicates"]
+    assert [line[1] for line in lines_of(section(page, "Main methods"))] == ["none", "classical"]
+    assert "Not run with this version, or not committed: wine-12." in page
+    for text in (page, readme):
+        assert text.startswith("before\n")
+        assert text.endswith("after\n")
+    assert "wine-8: 6 results" in capsys.readouterr().out
     main(tables, monkeypatch, "wine-8", "--jobs", "1")
     main(tables, monkeypatch)
-    changed = [name for name, content in made.items() if (tmp_path / name).read_bytes() != content]
+    changed = [name for name, content in files.items() if (tmp_path / name).read_bytes() != content]
     assert not changed, "nothing is run again"
 
 
-def test_rows_of_an_older_version_are_no_rows(tables, monkeypatch, tmp_path):
+def test_results_of_an_older_version_are_ignored(tables, monkeypatch, tmp_path):
     (tmp_path / "results" / "wine-4").mkdir(parents=True)
     (tmp_path / "results" / "wine-4" / "rows.csv").write_text("data,regime\nwine,4\n")
     main(tables, monkeypatch)
     assert "not committed: wine-4, wine-8, wine-12." in (tmp_path / "results.md").read_text()
-    assert "*wine-4 has no rows of this version yet" in (tmp_path / "README.md").read_text()
+    assert "*No results of this version" in (tmp_path / "README.md").read_text()
 
 
 def test_an_unknown_table_is_refused(tables, monkeypatch, capsys):
@@ -76,51 +94,113 @@ def test_an_unknown_table_is_refused(tables, monkeypatch, capsys):
     assert "no table beer; there are wine-4, wine-8, wine-12" in capsys.readouterr().err
 
 
-def test_every_table_names_arms_that_there_are():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import tables as real
-
-        from vaeaug.bench.methods import arms
-
-        for table in real.TABLES.values():
-            for _, names in table.cells:
-                assert tuple(arm.name for arm in arms(table.data, names)) == names
-        assert {part for parts in real.PAGES.values() for part in parts} <= set(real.TABLES)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-        for name in ("tables", "readme"):
-            sys.modules.pop(name, None)
-
-
-def test_what_is_advised_is_told_wherever_it_was_judged_and_what_a_search_made_of_it(tables, monkeypatch, tmp_path):
+def test_every_table_names_methods_of_the_catalogue(scripts):
     import readme
+    import results_page
+    import tables
 
-    quick = tables.Settings(steps=3, vae=(("steps", 3),))
-    small = {"seeds": (0, 1), "settings": quick}
-    told = (("cnn", ("none", "classical", "classical + mixup", tables.JOINED)),)
-    searched = (("logistic", ("none", "vae", "duplicates")),)
-    chosen = {
-        "digits-2": tables.Table("digits", 2, told, **small),
+    from vaeaug.bench.methods import Catalogue
+
+    for table in tables.TABLES.values():
+        catalogue = Catalogue(table.data, images=table.data not in ("wine", "breast-cancer"))
+        for _, methods in table.runs:
+            assert tuple(method.name for method in catalogue.named(methods)) == methods
+    assert {part for parts in tables.PAGES.values() for part in parts} <= set(tables.TABLES)
+    catalogue = Catalogue("fashion-mnist")
+    known = {method.name for method in (*catalogue.all, *catalogue.with_unlabelled(1))}
+    assert {*results_page.OURS, *results_page.MAIN_METHODS} <= known
+    for table, classifier, method in readme.LINES:
+        assert method in dict(tables.TABLES[table].runs)[classifier]
+    assert {results_page.MAIN_TABLE, readme.LONGER_TABLE, *readme.TABULAR_TABLES} <= set(tables.TABLES)
+
+
+def test_recommended_methods_are_listed_for_every_table_that_has_them(tables, monkeypatch, tmp_path):
+    import results_page
+
+    settings = tables.Settings(steps=3, vae=(("steps", 3),))
+    small = {"seeds": (0, 1), "settings": settings}
+    recommended = (("cnn", ("none", "classical", "classical + MixUp", tables.DEFAULT_METHOD)),)
+    searched = (("logistic", ("none", "synthetic (interpolate)", "duplicates")),)
+    small_tables = {
+        "digits-2": tables.Table("digits", 2, recommended, **small),
         "digits-3": tables.Table("digits", 3, (("cnn", ("none", "classical")),), **small),
-        "digits-3-judged": tables.Table("digits", 3, told, **small),
+        "digits-3-judged": tables.Table("digits", 3, recommended, **small),
         "wine-4-tuned": tables.Table("wine", 4, searched, **small),
     }
-    monkeypatch.setattr(tables, "TABLES", chosen)
-    monkeypatch.setattr(tables, "TUNED", ("none", "vae", "duplicates"))
-    monkeypatch.setattr(readme, "HEADLINE", "digits-2")
-    main(tables, monkeypatch, *chosen, "--jobs", "1")
-    front = (tmp_path / "README.md").read_text().splitlines()
-    (head,) = (i for i, line in enumerate(front) if line.startswith("| data | steps | arm |"))
-    rows = [line.split(" | ") for line in front[head + 2 :] if line.startswith("|")]
-    assert [(row[0].split("#")[1].rstrip(")"), *row[1:4]) for row in rows] == [
-        ("digits-2", "3", tables.JOINED, "2"),
-        ("digits-3-judged", "3", tables.JOINED, "2"),
+    monkeypatch.setattr(tables, "TABLES", small_tables)
+    monkeypatch.setattr(results_page, "SEARCHED", "duplicates")
+    main(tables, monkeypatch, *small_tables, "--jobs", "1")
+    page = (tmp_path / "results.md").read_text()
+    lines = lines_of(section(page, "Recommended methods on all data sets"))
+    assert [line[:5] for line in lines] == [
+        ["[digits, 2 per class](#digits-2)", "cnn", "3", tables.DEFAULT_METHOD, "2"],
+        ["[digits, 3 per class](#digits-3-judged)", "cnn", "3", tables.DEFAULT_METHOD, "2"],
     ]
-    contrast = readme.comparisons_by_baseline(readme.rows_of("digits-2"))["classical"]
-    (mean,) = (c.mean for c in contrast if c.arm == tables.JOINED)
-    assert f"{mean:+.1f} [" in rows[0][4]
-    gains = readme.comparisons_by_baseline(readme.rows_of("wine-4-tuned"))["none"]
-    doc = (tmp_path / "results.md").read_text()
-    words = "; ".join(f"{arm} {next(c.mean for c in gains if c.arm == arm):+.2f}" for arm in ("vae", "duplicates"))
-    assert f"Mean gain over none in 1 cells, in points: {words}." in doc
+    compared = results_page.comparisons_by_baseline(results_page.results_of("digits-2"))["classical"]
+    (gain,) = (c.mean for c in compared if c.method == tables.DEFAULT_METHOD)
+    assert f"{gain:+.1f} [" in lines[0][5]
+    gains = results_page.comparisons_by_baseline(results_page.results_of("wine-4-tuned"))["none"]
+    means = {c.method: f"{c.method} {c.mean:+.2f}" for c in gains}
+    expected = f"in 1 cases, in points: {means['synthetic (interpolate)']}; {means['duplicates']}."
+    assert expected in section(page, "Automatic tuning over all its tables")
+
+
+def results(table, method, accuracies, kind="ours", **fields):
+    """Returns results that differ in nothing but their accuracies."""
+    from vaeaug.bench.results import Result
+
+    case = {"data": "digits", "regime": "5", "classifier": "cnn", "steps": 800} | fields
+    scores = {"macro_f1": 0.5, "mcc": 0.5, "train_seconds": 4.0, "vae_seconds": 1.0, "confusion": ""}
+    hashes = {"samples": 50, "setup": method}
+    return table, [
+        Result(
+            method=method, kind=kind, seed=i, accuracy=a, balanced_accuracy=a, subset=str(i), **case, **scores, **hashes
+        )
+        for i, a in enumerate(accuracies)
+    ]
+
+
+def test_the_results_of_the_readme_are_computed_from_the_tables(tables, monkeypatch, tmp_path):
+    import readme
+
+    from vaeaug.bench.results import append
+
+    default, mixed = readme.DEFAULT_METHOD, readme.DEFAULT_MIXED
+    monkeypatch.setattr(readme, "LINES", (("main", "cnn", mixed), ("tab", "forest", readme.INTERPOLATE)))
+    for name, value in (("MAIN_TABLE", "main"), ("LONGER_TABLE", "long"), ("TABULAR_TABLES", ("tab",))):
+        monkeypatch.setattr(readme, name, value)
+    wine = {"data": "wine", "steps": 0}
+    for table, rows in (
+        results("main", "classical", (0.50, 0.60, 0.70), "baseline"),
+        results("main", "classical + MixUp", (0.51, 0.61, 0.71), "baseline"),
+        results("main", readme.REPEATED, (0.50, 0.61, 0.69), "control"),
+        results("main", default, (0.53, 0.63, 0.74)),
+        results("main", mixed, (0.55, 0.65, 0.76)),
+        results("long", "classical + MixUp", (0.52, 0.62, 0.72), "baseline", steps=2000),
+        *(results("tab", "none", (0.9, 0.9), "baseline", classifier=c, **wine) for c in ("logistic", "forest")),
+        results("tab", readme.INTERPOLATE, (0.88, 0.90), classifier="logistic", **wine),
+        results("tab", readme.INTERPOLATE, (0.91, 0.92), classifier="forest", **wine),
+    ):
+        for row in rows:
+            append(tmp_path / "results" / table / "rows.csv", row)
+    block = readme.block()
+    assert lines_of(block)[0][:4] == [
+        "[digits, 5 per class](docs/results.md#main)",
+        mixed,
+        "classical + MixUp",
+        "**+4.3**",
+    ]
+    assert lines_of(block)[1][:4] == [
+        "[wine, 5 per class](docs/results.md#tab), random forest",
+        readme.INTERPOLATE,
+        "none",
+        "**+1.5**",
+    ]
+    assert "synthetic samples gain +3.3 points over *classical*" in block
+    assert "as many additional classical copies gain +0.0 (" in block
+    assert "reaches 61.0 % in 5 s (800 steps) and 62.0 % in 5 s (2,000 steps)" in block
+    assert "reaches 65.3 % in 5 s (800 steps and the VAE)" in block
+    assert (
+        "Tabular data (wine; random forest and logistic regression): helps in 0 of 2 cases, -1.0 to +1.5 points"
+        in block
+    )

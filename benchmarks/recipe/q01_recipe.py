@@ -1,16 +1,18 @@
-"""Which way to use the VAE gains most over classical augmentation and over classical + mixup, and what do the controls say?
+"""Which use of the VAE gains most over classical augmentation and classical + MixUp, and what do the controls show?
 
-Small CNN, 20 images per class, four development seeds. Every arm is trained with classical augmentation but *none*.
+Small CNN, 20 images per class, four development seeds. All methods but *none* use classical augmentation.
 
-Conclusion: MixUp on top of classical augmentation is the rival to beat. Children by extrapolation add to both, and the one of
-four children with the highest loss adds a little more; MixUp after it adds again. Eight children, larger steps, another
-scheme, a larger share of children, or the soft labels of a forest (*distilled*, *half-soft*) are within the noise of it;
-eight children cost more, and a forest has to be taught.
+Conclusion: classical + MixUp is the baseline to beat. Synthetic samples by extrapolation improve on both baselines.
+The one of four synthetic samples with the highest loss gains a little more, and MixUp on top gains again. Eight
+samples, a larger scale, another perturbation, a larger fraction of synthetic samples, or the soft labels of a random
+forest (*distilled*, *half soft labels*) are within the noise of this result. Eight samples cost more, and soft labels
+need a trained forest.
 Without the VAE, the hardest of four classical copies with MixUp is worse than MixUp alone.
-So the recipe is: extrapolation, worst of 4, half of the batch, classical augmentation, MixUp. An earlier screening with an
-older network, on test images and therefore not to be trusted, had found soft labels of a forest about as good; cross-fitted
-and network teachers gave less, labels drawn from teachers nothing. Nothing was asked of larger sets here: judged at 100 per
-class, the recipe loses (docs/results.md). The seconds were taken on a machine that did other work.
+The recipe is therefore: extrapolation, hardest of 4, half of the batch replaced, classical augmentation, MixUp. An
+earlier screening used an older network and test images, so its results cannot be trusted. In it, the soft labels of a
+forest were about as good, cross-fitted teachers and networks as teachers gained less, and labels drawn from teachers
+gained nothing. Larger sets were not tested here: judged at 100 images per class, the recipe loses (docs/results.md).
+The seconds were measured on a machine that did other work.
 """
 
 from dataclasses import replace

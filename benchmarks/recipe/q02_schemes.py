@@ -1,16 +1,16 @@
-"""Which scheme, how far, in what order with classical augmentation, and when in training?
+"""Which perturbation, at which scale, in which order with classical augmentation, and when in training?
 
-Small CNN, 20 images per class. Every arm but *classical* ends with MixUp; one child per parent, so that a step is
-cheap and the scheme is what differs. *order* augments classically before the VAE; *preserving* is the
-variance-preserving covariance kernel.
+Small CNN, 20 images per class. All methods but *classical* end with MixUp. One synthetic sample per parent keeps a
+step cheap, so that only the perturbation differs. *order* applies classical augmentation before the VAE. *preserving*
+is the variance-preserving covariance kernel.
 
-Conclusion: two seeds, so only what is far apart counts. What moves a code about as far as another sample of its class
-lies gains 0.4 to 1.1 over MixUp: differences (of any class most), extrapolation (2 like 1), the covariance within
-classes, plain or variance-preserving. The encoder's own spread, interpolation and steps towards the prior gain
-nothing. Without the residual decode half of the gain is gone. A share of a quarter, real samples only at the end, and
-classical augmentation first are within the noise. Extrapolation stays the default; the differences of any class, with
-worst of 4, are the first thing to try next.
-Superseded by q12: children that join a batch.
+Conclusion: two seeds, so only large differences count. Perturbations that move a latent code about as far as another
+sample of its class gain 0.4 to 1.1 over MixUp: differences (of any class most), extrapolation (scale 2 as much as 1),
+and the covariance within classes, plain or variance-preserving. The encoder's own spread, interpolation and steps
+towards the prior gain nothing. Without residual decoding, half of the gain is lost. Replacing a quarter of the batch,
+real samples only at the end, and classical augmentation first are within the noise. Extrapolation stays the default.
+Differences of any class, with hardest of 4, are the first thing to try next.
+Superseded by q12: synthetic samples are added to the batch.
 """
 
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ MOVE = MOVES["fashion-mnist"]
 
 @dataclass(frozen=True)
 class Preserving(Perturbation):
-    """z' = m_y + a (z - m_y) + sqrt(1 - a^2) S^(1/2) eps: the codes of a class keep their spread."""
+    """z' = m_y + a (z - m_y) + sqrt(1 - a^2) S^(1/2) eps: the latent codes of a class keep their spread."""
 
     scale: float = 0.5
 
@@ -47,11 +47,11 @@ class Preserving(Perturbation):
 
 @dataclass(frozen=True)
 class During(Stage):
-    """Applies a stage in a part of the steps only.
+    """Applies a stage during a part of the steps only.
 
     Arguments:
-        stage: What to apply.
-        start, end: Shares of the steps.
+        stage: The stage.
+        start, end: The part of the steps, as fractions of all steps.
     """
 
     key: ClassVar[str] = "during"

@@ -1,14 +1,15 @@
-"""Lopsided Fashion-MNIST: does the VAE add to class weights or to oversampling, each with classical augmentation?
+"""Imbalanced Fashion-MNIST: does the VAE gain on top of class weights or oversampling, each with classical augmentation?
 
-Small CNN, counts 300/180/110/66/40/24/14/9/6/4, the classes permuted by seed. *transfer* applies differences within
-any class, so mostly of the rich ones, to all (Hariharan and Girshick, 2017); *rare* makes children of the classes
-below the mean count only, and of all their samples in a batch.
+Small CNN, counts 300/180/110/66/40/24/14/9/6/4, the classes permuted by seed. *transfer* applies the differences of
+any class, so mostly of the majority classes, to all classes (Hariharan and Girshick, 2017). *rare* generates
+synthetic samples only for the classes below the mean count, and for all their samples in a batch.
 
-Conclusion: class weights and oversampling are alike, and gain some eight points. What comes on top is small: MixUp
-half a point to a point; worst of 4 with MixUp and class weights is the best arm with them by less than half a point
-over MixUp, oversampling with MixUp as good. With oversampling the VAE adds nothing. Differences carried over from
-rich classes, and children of the rare classes only, are worse than children of all: a VAE that has seen four images
-of a class moves them badly. So the recipe stays as it is here, beside class weights, and nothing is promised.
+Conclusion: class weights and random oversampling are equally good, and gain some eight points. What is added to them
+gains little: MixUp half a point to a point. The best method with class weights is hardest of 4 with MixUp, by less
+than half a point over MixUp alone; random oversampling with MixUp is as good. With random oversampling the VAE gains
+nothing. Differences transferred from majority classes, and synthetic samples of the rare classes only, are worse than
+synthetic samples of all classes: a VAE that has seen four images of a class perturbs them badly. So the recipe stays
+as it is, with class weights, and no gain is promised.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ MOVE = MOVES["fashion-mnist"]
 
 @dataclass(frozen=True)
 class Rare(Synthetic):
-    """Replaces all samples of the classes below the mean count, and none of the others."""
+    """Replaces all samples of classes below the mean count, and no others."""
 
     key: ClassVar[str] = "rare classes"
 

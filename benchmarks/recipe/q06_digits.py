@@ -1,10 +1,10 @@
-"""digits, 5 and 10 per class: is anything above classical augmentation and mixup?
+"""digits, 5 and 10 per class: does anything beat classical augmentation and MixUp?
 
-Conclusion: nothing beats classical augmentation surely at 5 per class: the spread over the four seeds is larger than
-any difference. Children with MixUp after them stand a point above it, MixUp without them stands below. At 10 per
-class, where the run was cut off after two to three seeds, children with MixUp lead again, and so does a control
-without the VAE. A VAE of jittered copies, soft labels and worst-of-4 add nothing to that. Judged on seeds 100 to 109
-the recipe is level with MixUp (docs/results.md).
+Conclusion: at 5 per class nothing reliably beats classical augmentation: the spread over the four seeds is larger
+than any difference. Synthetic samples with MixUp are a point above it, synthetic samples without MixUp are below it.
+At 10 per class, where the run was stopped after two to three seeds, synthetic samples with MixUp lead again, and so
+does a control without the VAE. A VAE trained on jittered copies, soft labels and hardest of 4 add nothing to that.
+Judged on seeds 100 to 109, the recipe is level with MixUp (docs/results.md).
 """
 
 from dataclasses import replace

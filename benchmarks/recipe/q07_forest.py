@@ -1,11 +1,12 @@
-"""Which children does a random forest learn most from?
+"""Which synthetic samples improve a random forest most?
 
-scikit-learn's random forest, 20 images per class, ten copies of each sample. No classical augmentation: it costs the
-forest points.
+scikit-learn's random forest, 20 images per class, ten copies of each sample. No classical augmentation, which costs
+the forest points.
 
-Conclusion: two seeds. Differences of the class (1 to 2) lead by 2.2 over none, extrapolation by 1 follows with 1.9,
-PCA with the same covariance has 1.5, SMOTE 0.8: what lies between the VAE and the controls is small. Too far (4, or
-noise of 1.4 times the covariance) loses the gain, interpolation and plain decoding half of it. Nothing reached +3.
+Conclusion: two seeds. Differences within the class (scale 1 to 2) lead with 2.2 over *none*. Extrapolation of 1
+follows with 1.9, PCA with the same extrapolation has 1.5, SMOTE 0.8: the difference between the VAE and the controls
+is small. Too large a change (extrapolation of 4, or noise of 1.4 times the covariance) loses the gain, interpolation
+and plain decoding lose half of it. Nothing reached +3.
 """
 
 from dataclasses import replace

@@ -1,12 +1,13 @@
-"""With 10,000 unlabelled images to hand and 20 labelled ones per class, how are they used best?
+"""How are 10,000 unlabelled images, next to 20 labelled ones per class, used best?
 
-Small CNN, classical augmentation in all arms. In the arms with a *pool* the VAE trains on it, too, and children start
-also from those of the 25 nearest images of the pool that a random forest takes for the class (docs/unlabelled.md).
+Small CNN, classical augmentation in all methods. In the methods with a *pool*, the VAE is also trained on the
+unlabelled images. Synthetic samples also start from those of the 25 nearest unlabelled images that a random forest
+assigns to the class (docs/unlabelled.md).
 
-Conclusion: the recipe profits most: the pool brings it a point and a half more than it has without. Without MixUp it
-is 0.6 behind, and worst-of-4 adds nothing to one child then. A larger share of children, or networks beside the
-forest to choose the donors, change nothing. Tried beside the rows and not better: students of two networks and the
-forest, trained on all of the pool with their soft labels. Two seeds only; judged in docs/results.md.
+Conclusion: the recipe gains most from the pool: a point and a half more than without it. Without MixUp it is 0.6
+lower, and hardest of 4 then adds nothing to one sample. A larger fraction of synthetic samples, or networks in
+addition to the forest as teachers, change nothing. Also tried, without rows here, and no better: students of two
+networks and the forest, trained on the whole pool with their soft labels. Two seeds only; judged in docs/results.md.
 """
 
 from log import MOVES, Question, answer

@@ -1,14 +1,15 @@
-"""Differences of any class, soft labels of a forest, or both, in place of extrapolation?
+"""Differences of any class, the soft labels of a forest, or both, instead of extrapolation?
 
-Small CNN, 10, 20 and 50 images per class. Every arm but *classical* ends with classical augmentation and MixUp. *any* adds
-the difference of two samples of any one class; *forest* gives children the soft labels of a random forest (`Distilled`:
-80 % of a batch), *half-soft* half of them.
+Small CNN, 10, 20 and 50 images per class. All methods but *classical* end with classical augmentation and MixUp.
+*any* adds the difference of two samples of any one class. *forest* gives synthetic samples the soft labels of a
+random forest (`Distilled`: 80 % of a batch), *half soft labels* gives half of the label to the forest.
 
-Conclusion: at 10 per class differences of any class gain 0.7 more than extrapolation, and the soft labels of a forest as
-much; both together gain no more. At 20 they are 0.2 apart, at 50 (four seeds) extrapolation is ahead by 0.4: the fewer
-samples a class has, the more it pays to borrow the changes of the others. So extrapolation stays the default, differences
-of any class are an arm of their own and a candidate of `tune`, and are judged at 10 and 20 (docs/results.md).
-Superseded by q12: children that join a batch.
+Conclusion: at 10 per class, differences of any class gain 0.7 more than extrapolation, and the soft labels of a
+forest gain as much. Both together gain no more. At 20 they are 0.2 apart. At 50 (four seeds) extrapolation leads by
+0.4: the fewer samples a class has, the more it gains from borrowing the differences of other classes. So
+extrapolation stays the default. Differences of any class become a method of their own and a candidate of `tune`, and
+are judged at 10 and 20 (docs/results.md).
+Superseded by q12: synthetic samples are added to the batch.
 """
 
 from log import MOVES, Question, answer, with_mixup

@@ -1,11 +1,12 @@
-"""Children that join a batch, on digits and on lopsided sets: with MixUp or without, with weights or oversampling?
+"""Synthetic samples added to a batch, on digits and imbalanced sets: with MixUp, class weights or oversampling?
 
-Small CNN, classical augmentation in all arms; three children join every sample. Lopsided: 300/180/110/66/40/24/14/9/6/4
-images, the classes permuted by seed. The rivals' rows are those of q05 and q06.
+Small CNN, classical augmentation in all methods, three synthetic samples added per real one. Imbalanced:
+300/180/110/66/40/24/14/9/6/4 images, the classes permuted by seed. The rows of the baselines are those of q05 and
+q06.
 
-Conclusion: with MixUp after them children that join lead everywhere: by 1.5 and 0.6 over MixUp on digits at 5 and 10 per
-class, and on lopsided sets by 1.0 over MixUp with class weights, which serve better than oversampling. Six seeds on digits,
-four on lopsided sets. Judged in docs/results.md.
+Conclusion: with MixUp after them, added synthetic samples lead everywhere: by 1.5 and 0.6 over MixUp on digits at 5
+and 10 per class, and on imbalanced sets by 1.0 over MixUp with class weights. Class weights work better here than
+random oversampling. Six seeds on digits, four on imbalanced sets. Judged in docs/results.md.
 """
 
 from log import MOVES, Question, answer

@@ -1,13 +1,14 @@
-"""One child of every sample beside it, the hardest of several, in place of three?
+"""One synthetic sample per real one, the hardest of several, instead of three?
 
-Small CNN, classical augmentation in all arms. *joined* adds three children of every sample to a batch; *by one, worst of 4*
-only one, of four that the network in training was asked about. The rows of *joined* on the first seeds are those of q12.
+Small CNN, classical augmentation in all methods. *appended* adds three synthetic samples per real one to a batch. *1
+per sample, hardest of 4* adds only one, the hardest of four for the network in training. The rows of *appended* on
+the first seeds are those of q12.
 
-Conclusion: with MixUp it does 0.3 better than three children at 20 images per class (seven of eight seeds) and as well at
-10, in smaller batches; at 50 and 100, where the data are seen less often, 0.2 worse. The hardest of eight does no better than
-of four. So three children stay the default, which asks no network, and *by one, worst of 4 + mixup* is judged beside it.
-Tried beside the rows and not better: three VAEs of different sizes, each of which makes one of the three children; three
-children, each the hardest of four.
+Conclusion: with MixUp it is 0.3 better than three samples at 20 images per class (on seven of eight seeds), and as
+good at 10, in smaller batches. At 50 and 100, where each image is seen less often, it is 0.2 worse. The hardest of
+eight is no better than the hardest of four. So three samples, which need no network, stay the default, and *1 per
+sample, hardest of 4 + MixUp* is judged too. Also tried, without rows here, and no better: three VAEs of different
+sizes, each of which generates one of the three samples; three samples, each the hardest of four.
 """
 
 from log import MOVES, Question, answer, with_mixup
@@ -18,7 +19,7 @@ from vaeaug.perturb import DEFAULT
 
 
 def hardest(of):
-    """Returns the stage that adds the child with the highest loss."""
+    """Returns the stage that adds the synthetic sample with the highest loss."""
     return Append(Synthetic(DEFAULT, replace=1.0, hardest_of=of), add=1)
 
 

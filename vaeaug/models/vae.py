@@ -28,6 +28,7 @@ FORMAT_1 = {"latent": "latent_dim", "classes": "num_classes", "body": "architect
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 
+@checks.renamed(latent="latent_dim", classes="num_classes", body="architecture")
 class VAE(nn.Module):
     r"""Creates a variational autoencoder.
 
