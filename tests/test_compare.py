@@ -21,7 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from vaeaug import Augmenter, InputError
 from vaeaug.bench import runs
-from vaeaug.bench.compare import augmenter_folder, compare, official_split, unsupported
+from vaeaug.bench.compare import augmenter_folder, compare, unsupported
+from vaeaug.bench.inputs import official_split
 from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.results import read
 from vaeaug.bench.settings import Settings
@@ -310,7 +311,9 @@ class OnlyLabels(ClassifierMixin, BaseEstimator):
 
 def test_scores_of_classifiers():
     own = [("pairs", SVC(decision_function_shape="ovo")), ("labels", OnlyLabels())]
-    results = {r.classifier: r for r in quick_compare("wine", classifiers=("mlp", "forest", "svc", *own), methods="none")}
+    results = {
+        r.classifier: r for r in quick_compare("wine", classifiers=("mlp", "forest", "svc", *own), methods="none")
+    }
     for name in ("mlp", "forest"):
         assert 0.5 < results[name].auc <= 1
         assert results[name].log_loss > 0
@@ -338,7 +341,11 @@ def test_unsupported_methods_have_a_reason():
 def test_methods_by_name_and_methods_of_your_own():
     own = Method("mine", (Unchanged(),), kind="control")
     results = quick_compare(classifiers="knn", methods=["none", own, "classical"])
-    assert [(r.method, r.kind) for r in results] == [("none", "baseline"), ("mine", "control"), ("classical", "baseline")]
+    assert [(r.method, r.kind) for r in results] == [
+        ("none", "baseline"),
+        ("mine", "control"),
+        ("classical", "baseline"),
+    ]
     assert [r.method for r in quick_compare(classifiers="knn", methods=own)] == ["mine"]
     assert [r.method for r in quick_compare(classifiers="knn", methods="none")] == ["none"]
 

@@ -140,7 +140,9 @@ def test_the_hardest_copy_has_a_higher_loss(augmenter, digits):
     assert losses(HardestOf(MOVES, 8), context, network).mean() > losses(MOVES, context, network).mean()
     hardest, any_sample = Synthetic(replace=1.0, hardest_of=8), Synthetic(replace=1.0)
     assert losses(hardest, context, network).mean() > losses(any_sample, context, network).mean()
-    with pytest.raises(InputError, match="expected a network for the hardest of k copies, got an estimator; leave this"):
+    with pytest.raises(
+        InputError, match="expected a network for the hardest of k copies, got an estimator; leave this"
+    ):
         HardestOf(MOVES).fit(context_of(digits, classifier="forest"))
 
 

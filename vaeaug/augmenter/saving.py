@@ -23,6 +23,7 @@ from vaeaug._version import __version__
 from vaeaug.augmenter import format_1
 from vaeaug.augmenter.model_card import model_card
 from vaeaug.data.samples import Samples, Scaling
+from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled
@@ -92,7 +93,7 @@ def load(
         if perturb is None:
             perturb = _perturbation(**settings["perturb"])
         if vae is None:
-            vae = _load_vae(folder / VAE_FILE, settings["vae"], settings["channels_last"])
+            vae = _load_vae(folder / VAE_FILE, settings)
         bank = _load_bank(folder / BANK_FILE, data)
         saved_filter, residual = settings["filter"], settings["residual"]
     except (KeyError, TypeError, AttributeError) as error:
@@ -138,7 +139,8 @@ def check_free(folder: Path) -> None:
 
 def _describe(state: AugmenterState) -> dict[str, Any]:
     samples, vae = state.bank.samples, state.vae
-    is_own_vae = type(vae) is not VAE
+    is_space = isinstance(vae, LinearSpace)
+    is_own_vae = type(vae) is not VAE and not is_space
     weights = [] if is_own_vae else list(vae.parameters())
     return {
         "format": KIND,
@@ -147,6 +149,7 @@ def _describe(state: AugmenterState) -> dict[str, Any]:
         # Nested, because huggingface_hub takes top-level keys with the names of a constructor's arguments for these.
         "augmenter": {
             "vae": type(vae).__name__ if is_own_vae else None,
+            "space": type(vae).__name__ if is_space else None,
             "channels_last": not all(weight.is_contiguous() for weight in weights),
             "perturb": _describe_perturbation(state.perturb),
             "filter": None if state.filter is None else type(state.filter).__name__,
@@ -203,12 +206,14 @@ def _perturbation(type: str, fields: dict[str, Any] | None) -> Perturbation:  # 
     return PERTURBATIONS[type](**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
 
 
-def _load_vae(path: Path, own_class: str | None, channels_last: bool) -> VAE:
-    if own_class is not None:
-        _refuse_unsaved("vae", own_class)
+def _load_vae(path: Path, settings: dict[str, Any]) -> VAE | LinearSpace:
+    if settings["vae"] is not None:
+        _refuse_unsaved("vae", settings["vae"])
+    if settings.get("space") is not None:
+        return LinearSpace.load(path)
     vae = VAE.load(path)
     # The memory format decides which kernels compute, and so the last bits of the samples.
-    return vae.to(memory_format=torch.channels_last) if channels_last else vae
+    return vae.to(memory_format=torch.channels_last) if settings["channels_last"] else vae
 
 
 def _refuse_unsaved(argument: str, class_name: str) -> NoReturn:

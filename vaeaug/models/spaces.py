@@ -6,13 +6,14 @@ They are the controls that show what the VAE adds, and a choice where it adds no
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from vaeaug.data.samples import Scaling
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, files
 
 
 class LinearSpace(nn.Module):
@@ -52,6 +53,29 @@ class LinearSpace(nn.Module):
                 f"a fitted {type(self).__name__}", "one before fit", "call fit(x), or Augmenter(vae=...).fit(data)"
             )
         return self.offset + self.gain * self._to_samples(z).unflatten(1, self.event_shape)
+
+    def save(self, path: str | Path) -> None:
+        """Writes a fitted space to one safetensors file; either the whole file is written or none."""
+        config = {"type": type(self).__name__, "event_shape": self.event_shape, "arguments": self._arguments()}
+        files.save_tensors(path, self.state_dict(), "space", config)
+
+    @staticmethod
+    def load(path: str | Path) -> LinearSpace:
+        """Reads what `save` wrote. Nothing in the file is executed.
+
+        Raises:
+            InputError: If the file is missing, truncated or foreign.
+        """
+        tensors, config = files.load_tensors(path, "space")
+        checks.check_choice(f"the space in '{path}'", config["type"], tuple(SPACES))
+        space = SPACES[config["type"]](**config["arguments"])
+        space.event_shape = tuple(config["event_shape"])
+        for name, tensor in tensors.items():
+            space.register_buffer(name, tensor)
+        return space
+
+    def _arguments(self) -> dict[str, int]:
+        return {}
 
     def _to_codes(self, u: Tensor) -> Tensor:
         return u
@@ -123,6 +147,9 @@ class PCA(LinearSpace):
         space.register_buffer("noise", torch.tensor(math.sqrt(max(float(pca.noise_variance_), 1e-12))))
         return space
 
+    def _arguments(self) -> dict[str, int]:
+        return {"n_components": self.n_components}
+
     def _to_codes(self, u: Tensor) -> Tensor:
         return (u - self.mean) @ self.axes.T
 
@@ -131,3 +158,6 @@ class PCA(LinearSpace):
 
     def _stddev(self) -> Tensor:
         return self.noise
+
+
+SPACES: dict[str, type[LinearSpace]] = {"Identity": Identity, "PCA": PCA}
