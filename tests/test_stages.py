@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from vaeaug import Extrapolate, InputError
 from vaeaug.bench import runs
 from vaeaug.bench.methods import Catalogue
+from vaeaug.bench.stages import context as context_module
 from vaeaug.bench.stages.base import Stage, target_count
 from vaeaug.bench.stages.baselines import (
     SMOTE,
@@ -20,13 +21,16 @@ from vaeaug.bench.stages.baselines import (
     ClassWeights,
     HardestOf,
     Mix,
+    PolicyAugmentation,
     RandomOversampling,
 )
-from vaeaug.bench.stages.controls import Identity, PCAInsteadOfVAE, PixelNoise
+from vaeaug.bench.stages.controls import IdentityInsteadOfVAE, PCAInsteadOfVAE, PixelNoise, Unchanged
 from vaeaug.bench.stages.method import Method
-from vaeaug.bench.stages.synthetic import AddSynthetic, Append, BalanceWithSynthetic, Synthetic
+from vaeaug.bench.stages.synthetic import AddSynthetic, Alternate, Append, BalanceWithSynthetic, Synthetic
+from vaeaug.bench.stages.unlabelled import WithUnlabelled
 from vaeaug.data import load, subset
 from vaeaug.data.classical import Classical
+from vaeaug.data.policies import RandomErasing
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -151,7 +155,7 @@ def test_the_output_of_a_stage_is_appended_with_its_targets(augmenter, digits):
     added = x[len(digits) :].view(3, *digits.x.shape)
     assert (added != digits.x).flatten(2).any(2).float().mean() > 0.9
     assert not torch.equal(added[0], added[1])
-    repeated, _ = Append(Identity(), 2).fit(context)(digits.x, t, 4)
+    repeated, _ = Append(Unchanged(), 2).fit(context)(digits.x, t, 4)
     assert torch.equal(repeated, digits.x.repeat(3, 1, 1, 1))
     # Copies for an estimator are added to the real samples anyway.
     x, _ = Append().fit(context_of(digits, augmenter, classifier="forest"))(digits.x, t, 4)
@@ -189,19 +193,57 @@ def test_pixel_noise_changes_as_much_as_the_vae(augmenter, digits):
     assert x.max() <= digits.x.max()
 
 
-def test_the_pca_control_returns_the_samples_at_scale_zero(digits):
+@pytest.mark.parametrize("control", [PCAInsteadOfVAE, IdentityInsteadOfVAE])
+def test_controls_with_another_space_return_the_samples_at_scale_zero(digits, control):
     context = context_of(digits)
-    unchanged, _ = PCAInsteadOfVAE(Extrapolate(0.0), replace=1.0).fit(context)(digits.x, one_hot(digits), 0)
+    unchanged, _ = control(Extrapolate(0.0), replace=1.0).fit(context)(digits.x, one_hot(digits), 0)
     assert torch.equal(unchanged, digits.x)
-    changed, _ = PCAInsteadOfVAE(Extrapolate(1.0), replace=1.0).fit(context)(digits.x, one_hot(digits), 0)
+    changed, _ = control(Extrapolate(1.0), replace=1.0).fit(context)(digits.x, one_hot(digits), 0)
     assert (changed != digits.x).flatten(1).any(1).all()
-    assert "augmenter" not in context.shared, "it needs no VAE"
+    assert "augmenter" not in context.shared, "they need no VAE"
 
 
-def test_the_identity_changes_nothing(digits):
-    x, t = Identity().fit(context_of(digits))(digits.x, one_hot(digits), 0)
+def test_the_identity_control_moves_along_the_difference_of_two_samples(digits):
+    few = subset(load("digits"), 2)
+    same_class = few.y[:, None] == few.y
+    other = few.x[(same_class & ~torch.eye(len(few), dtype=torch.bool)).long().argmax(1)]
+    changed, _ = IdentityInsteadOfVAE(Extrapolate(1.0), replace=1.0).fit(context_of(few))(few.x, one_hot(few), 0)
+    # With two samples per class, the other sample of its class is the only one to move away from.
+    moves = torch.nn.functional.cosine_similarity((changed - few.x).flatten(1), (few.x - other).flatten(1))
+    assert (moves > 0.5).all()
+    assert moves.mean() > 0.7, "up to clipping"
+
+
+def test_unchanged_changes_nothing(digits):
+    x, t = Unchanged().fit(context_of(digits))(digits.x, one_hot(digits), 0)
     assert x is digits.x
     assert torch.equal(t, one_hot(digits))
+
+
+def test_a_policy_augments_images(digits):
+    policy = RandomErasing()
+    stage = PolicyAugmentation(policy)
+    x, t = stage.fit(context_of(digits))(digits.x, one_hot(digits), 3)
+    assert torch.equal(x, policy.on(digits.x)(digits.x, 3))
+    assert torch.equal(t, one_hot(digits))
+    assert not Method("policy", (stage,)).supports("mlp", images=False)
+
+
+def test_two_stages_alternate_over_the_halves_of_a_batch(digits):
+    erased = ClassicalAugmentation(Classical(shift=0, cutout=1.0))
+    stage = Alternate(erased, ClassWeights())
+    context = context_of(subset(load("digits"), [9, 8, 7, 6, 5, 4, 3, 3, 2, 2]))
+    samples = context.samples
+    x, t = stage.fit(context)(samples.x, one_hot(samples), 3)
+    changed, weighted = (x != samples.x).flatten(1).any(1), (t != one_hot(samples)).any(1)
+    assert 0.4 < changed.float().mean() < 0.55, "a cutout around a corner changes less"
+    assert not (changed & weighted).any()
+    assert weighted.any()
+    assert torch.equal(samples.x, context.samples.x)
+    assert stage.weights_samples
+    assert Alternate(Unchanged(), Mix(cut=True)).images_only
+    assert Alternate(HardestOf(MOVES), Unchanged()).networks_only
+    assert Alternate(Unchanged(), WithUnlabelled(unlabelled_count=7)).unlabelled_count == 7
 
 
 def test_stages_of_a_method_run_in_order_with_seeds_of_their_own(digits):
@@ -220,11 +262,9 @@ def test_stages_of_a_method_run_in_order_with_seeds_of_their_own(digits):
 
 
 def test_the_methods_of_a_seed_share_one_augmenter(digits, monkeypatch):
-    from vaeaug.bench.stages import context
-
     fitted = []
-    fit_augmenter = context.fit_augmenter
-    monkeypatch.setattr(context, "fit_augmenter", lambda *args: fitted.append(args[1]) or fit_augmenter(*args))
+    fit_augmenter = context_module.fit_augmenter
+    monkeypatch.setattr(context_module, "fit_augmenter", lambda *args: fitted.append(args[1]) or fit_augmenter(*args))
     methods = ["none", "synthetic", "synthetic (covariance)", "pixel noise"]
     results = quick_compare(methods=methods, classifiers=("cnn", "knn"), seeds=[3, 4])
     assert fitted == [3, 4]

@@ -110,7 +110,7 @@ class Catalogue:
                 named |= {m.name: m for m in methods.values() if m.kind == "generator"}
                 continue
             if name not in methods:
-                similar = difflib.get_close_matches(str(name), methods, 3, 0.0)
+                similar = _similar_names(str(name), tuple(methods))
                 checks.refuse("the name of a method", repr(name), f"similar names: {'; '.join(similar)}")
             named[name] = methods[name]
         return tuple(named.values())
@@ -134,7 +134,7 @@ class Catalogue:
             Method(self._replacing_name + pool, (replacing,)),
             Method(f"classical + {self._replacing_name}{pool}", (replacing, self._classical)),
             Method(DEFAULT_MIXED + pool, (appending, self._classical, Mix())),
-            Method(REPLACING_MIXED + pool, (hardest, self._classical, Mix())),
+            Method(f"{self._hardest_name} + MixUp{pool}", (hardest, self._classical, Mix())),
             Method(ANY_CLASS + pool, (any_class, self._classical, Mix())),
         )
 
@@ -152,7 +152,12 @@ class Catalogue:
 
     @property
     def _replacing_name(self) -> str:
-        return f"synthetic ({type(self._replacing.perturb).__name__.lower()})"
+        return f"synthetic ({_scheme_name(self._replacing.perturb)})"
+
+    @property
+    def _hardest_name(self) -> str:
+        """`REPLACING`, by the name of the scheme."""
+        return f"classical + synthetic ({_scheme_name(self._replacing.perturb)}, hardest of 4)"
 
     def _baselines(self) -> tuple[Method, ...]:
         classical, mixup = self._classical, Mix()
@@ -211,7 +216,7 @@ class Catalogue:
     def _replacing_methods(self) -> tuple[Method, ...]:
         """Returns the methods that replace half of every batch with synthetic samples."""
         classical, mixup, weights = self._classical, Mix(), ClassWeights()
-        replacing, name = self._replacing, self._replacing_name
+        replacing, name, hardest_name = self._replacing, self._replacing_name, self._hardest_name
         hardest = replace(replacing, hardest_of=4)
         any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
         distilled = Distilled(classical=self._plain_classical)
@@ -220,23 +225,21 @@ class Catalogue:
             f"classical + {name}": (replacing, classical),
             f"classical + {name} + MixUp": (replacing, classical, mixup),
             f"classical + {name} + class weights": (replacing, classical, weights),
-            REPLACING: (hardest, classical),
-            REPLACING_MIXED: (hardest, classical, mixup),
-            f"{REPLACING_MIXED} + class weights": (hardest, classical, mixup, weights),
+            hardest_name: (hardest, classical),
+            f"{hardest_name} + MixUp": (hardest, classical, mixup),
+            f"{hardest_name} + MixUp + class weights": (hardest, classical, mixup, weights),
             ANY_CLASS: (any_class, classical, mixup),
             "classical + synthetic (distilled)": (distilled, classical),
             "classical + synthetic (distilled) + MixUp": (distilled, classical, mixup),
         }
-        # The scheme of `replacing` has its line above.
-        schemes = (
-            s
-            for s in (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
-            if s != replacing.perturb
-        )
-        stages |= {f"synthetic ({type(s).__name__.lower()})": (replace(replacing, perturb=s),) for s in schemes}
+        schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
+        others = {f"synthetic ({_scheme_name(s)})": (replace(replacing, perturb=s),) for s in schemes}
+        # The scheme of `replacing` has its line above, maybe with another scale.
+        stages |= {other: stages_ for other, stages_ in others.items() if other != name}
+        oversampled = (hardest, classical, mixup)
         return (
             *(Method(method, stages_) for method, stages_ in stages.items()),
-            Method(f"{REPLACING_MIXED} + random oversampling", (hardest, classical, mixup), RandomOversampling()),
+            Method(f"{hardest_name} + MixUp + random oversampling", oversampled, RandomOversampling()),
         )
 
     def _tuned(self) -> tuple[Method, ...]:
@@ -280,3 +283,13 @@ class Catalogue:
                 for name, generator in GENERATORS.items()
             ),
         )
+
+
+def _scheme_name(perturb: Perturbation) -> str:
+    return type(perturb).__name__.lower()
+
+
+def _similar_names(name: str, names: Sequence[str]) -> list[str]:
+    """Returns the three names that are most similar, in upper or lower case."""
+    by_lower = {other.lower(): other for other in names}
+    return [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, 3, 0.0)]

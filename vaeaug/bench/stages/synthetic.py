@@ -107,8 +107,8 @@ class Alternate(Stage):
     second: Stage
 
     def __post_init__(self) -> None:
-        for name in ("networks_only", "images_only", "weights_samples"):
-            object.__setattr__(self, name, getattr(self.first, name) or getattr(self.second, name))
+        for name in ("unlabelled_count", "networks_only", "images_only", "weights_samples"):
+            object.__setattr__(self, name, max(getattr(self.first, name), getattr(self.second, name)))
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         transforms = self.first.fit(context, network), self.second.fit(context, network)
