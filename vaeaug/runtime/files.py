@@ -25,6 +25,7 @@ from vaeaug.runtime.outputs import (
     contents,
     is_regular_file,
     never_replace,
+    refuse_os_error,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "load_tensors",
     "never_replace",
     "recover",
+    "refuse_os_error",
     "save_json",
     "save_tensors",
 ]

@@ -124,11 +124,12 @@ def claimed(
     overwrite: bool = False,
     inputs: Sequence[str | Path] = (),
     beside: Sequence[tuple[Path, Recognise]] = (),
+    terminable: bool = True,
 ) -> Iterator[tuple[Path, Path]]:
     """Checks an output, and keeps other writers away from it until the block ends.
 
     Yields the place to write, which is where a link points, and the working folder next to it. What a killed call left there
-    is repaired and removed. SIGTERM raises `signals.Terminated` inside the block.
+    is repaired and removed.
 
     Arguments:
         path: The file or folder to write. Missing folders above it are created, and removed again if they stay empty.
@@ -137,6 +138,7 @@ def claimed(
         overwrite: Whether a file of any kind may be replaced. Folders never are.
         inputs: What is read; the output may not be among it.
         beside: Other files that belong to the output, each with its own `may_replace`.
+        terminable: Whether SIGTERM raises `signals.Terminated` inside the block. Not around a `yield` to the caller.
 
     Raises:
         InputError: If something else is there, if nothing can be written there, or if another process is writing there.
@@ -145,7 +147,8 @@ def claimed(
         refuse("a path without null characters", repr(str(path)), "choose another path")
     target = Path(os.path.realpath(path) if Path(path).is_symlink() else os.path.abspath(path))  # noqa: PTH100 (no link)
     with ExitStack() as stack:
-        stack.enter_context(signals.terminable())
+        if terminable:
+            stack.enter_context(signals.terminable())
         try:
             stack.enter_context(_with_parents(target.parent))
             for other in (target, *(other for other, _ in beside)):

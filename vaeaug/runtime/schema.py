@@ -12,6 +12,7 @@ import math
 import re
 import types
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vaeaug.runtime.errors import refuse
@@ -83,12 +84,17 @@ def read_text(cls: type[T], row: Mapping[Any, Any], file: str, remedy: str) -> T
         InputError: As `read`.
     """
     place = Place(file, remedy)
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)  # type: ignore[arg-type] (a class is hashable)
     values = {
         name: _number(text, hints.get(name), place.field(str(name))) if isinstance(text, str) else text
         for name, text in row.items()
     }
     return _read_object(cls, values, place)
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
 
 
 def _number(text: str, hint: Any, place: Place) -> Any:
@@ -103,7 +109,7 @@ def _number(text: str, hint: Any, place: Place) -> Any:
 def _read_object(cls: type[T], content: Any, place: Place) -> T:
     if not isinstance(content, Mapping):
         place.refuse("an object with named fields", content)
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints(cls)  # type: ignore[arg-type] (a class is hashable)
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     unknown = [name for name in content if name not in fields]
     if unknown:

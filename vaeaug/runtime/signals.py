@@ -6,11 +6,16 @@ in the same way. Inside `deferred`, both wait until the caller asks for them.
 
 from __future__ import annotations
 
+import atexit
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+from weakref import WeakSet
+
+T = TypeVar("T")
+_unfinished: WeakSet[Generator[Any, None, None]] = WeakSet()
 
 TERMINATED = 128 + signal.SIGTERM  # what a shell reports of a process that SIGTERM has ended
 
@@ -101,3 +106,15 @@ def deferred(enabled: bool = True) -> Iterator[Interrupts]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def close_at_exit(results: Generator[T, None, None]) -> Generator[T, None, None]:
+    """Returns a generator that is closed before Python ends, even if somebody holds it until then, unfinished."""
+    _unfinished.add(results)
+    return results
+
+
+@atexit.register
+def _close_unfinished() -> None:
+    for results in list(_unfinished):
+        results.close()
