@@ -13,7 +13,7 @@ from vaeaug.perturb import Perturbation
 
 @dataclass(frozen=True)
 class Mine(Perturbation):
-    """A user's own."""
+    """A user's perturbation."""
 
     scale: float = 1.0
 
@@ -54,60 +54,67 @@ def test_using_and_subset_stay_on_the_hub(hub, shared):
 
 
 def test_hub_in_a_local_folder(hub, shared, tmp_path):
-    for _ in range(2):  # the second one replaces the first
+    for _ in range(2):  # the second call replaces the first folder
         assert shared.save_pretrained(tmp_path / "saved") is None
-    again = hub.HubAugmenter.from_pretrained(tmp_path / "saved")
-    assert isinstance(again, hub.HubAugmenter)
-    assert again.perturb == shared.perturb
-    assert same(shared, again)
+    loaded = hub.HubAugmenter.from_pretrained(tmp_path / "saved")
+    assert isinstance(loaded, hub.HubAugmenter)
+    assert loaded.perturb == shared.perturb
+    assert same(shared, loaded)
     assert same(shared, Augmenter.load(tmp_path / "saved"))
     assert sorted(p.name for p in (tmp_path / "saved").iterdir())[0] == "README.md"
 
 
-def test_hub_hands_parts_on(hub, shared, digits, tmp_path):
-    one = hub.HubAugmenter(own_vae(), perturb=Mine()).fit(digits)
-    one.save_pretrained(tmp_path / "saved")
-    again = hub.HubAugmenter.from_pretrained(tmp_path / "saved", vae=own_vae(), perturb=Mine())
-    assert same(one, again)
+def test_from_pretrained_accepts_parts_of_your_own(hub, shared, digits, tmp_path):
+    augmenter = hub.HubAugmenter(own_vae(), perturb=Mine()).fit(digits)
+    augmenter.save_pretrained(tmp_path / "saved")
+    loaded = hub.HubAugmenter.from_pretrained(tmp_path / "saved", vae=own_vae(), perturb=Mine())
+    assert same(augmenter, loaded)
 
 
-def test_hub_spares_foreign_folders(shared, tmp_path):
+def test_the_old_name_of_the_filter_is_refused(hub, shared, tmp_path):
+    shared.save_pretrained(tmp_path / "saved")
+    for make in (hub.HubAugmenter, lambda **old: hub.HubAugmenter.from_pretrained(tmp_path / "saved", **old)):
+        with pytest.raises(InputError, match="expected the argument filter, got keep=3; keep is now called filter"):
+            make(keep=3)
+
+
+def test_foreign_folders_are_never_overwritten(shared, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="which is of something else"):
         shared.save_pretrained(tmp_path)
     assert (tmp_path / "config.json").read_text() == "{}"
 
 
-def test_hub_out_of_the_cache(hub, shared, tmp_path):
-    """What a download leaves on disk is laid out here by hand; huggingface_hub finds it without the network."""
+def test_from_pretrained_reads_the_cache(hub, shared, tmp_path):
+    """The files of a download are written here by hand; huggingface_hub reads them without the network."""
     repo, commit = tmp_path / "models--me--digits", "0" * 40
     shared.save(repo / "snapshots" / commit)
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text(commit)
-    again = hub.HubAugmenter.from_pretrained("me/digits", cache_dir=tmp_path, local_files_only=True)
-    assert same(shared, again)
+    loaded = hub.HubAugmenter.from_pretrained("me/digits", cache_dir=tmp_path, local_files_only=True)
+    assert same(shared, loaded)
 
 
-def test_push_is_private_and_whole(shared, tmp_path, monkeypatch):
-    """The network is out of reach in tests: what stands at the other end takes notes instead."""
-    notes = {}
+def test_push_is_private_and_complete(shared, tmp_path, monkeypatch):
+    """Tests have no network: a stand-in for the Hub records the calls."""
+    calls = {}
 
     class Api:
         def __init__(self, token=None):
             pass
 
         def create_repo(self, repo_id, private, exist_ok):
-            notes.update(private=private)
+            calls.update(private=private)
             return type("Repo", (), {"repo_id": repo_id})
 
         def upload_folder(self, folder_path, repo_id, **_):
-            notes.update(repo=repo_id, augmenter=Augmenter.load(folder_path))
+            calls.update(repo=repo_id, augmenter=Augmenter.load(folder_path))
             return "url"
 
     monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
     assert shared.save_pretrained(tmp_path / "saved", push_to_hub=True, repo_id="me/digits") == "url"
-    assert (notes["private"], notes["repo"]) == (True, "me/digits")
-    assert same(shared, notes["augmenter"])
+    assert (calls["private"], calls["repo"]) == (True, "me/digits")
+    assert same(shared, calls["augmenter"])
 
 
 def test_the_model_card_is_one_for_the_hub(shared, tmp_path):

@@ -25,9 +25,9 @@ from vaeaug.plugins import imblearn
 from vaeaug.plugins.imblearn import VAEOverSampler
 
 X, Y = load_wine(return_X_y=True)
-# 40 of class 0, 20 of class 1, 12 of class 2, mixed.
-ROWS = np.random.RandomState(0).permutation(np.r_[0:40, 59:79, 130:142])
-X, Y = X[ROWS], Y[ROWS]
+# 40 of class 0, 20 of class 1, 12 of class 2, in random order.
+INDEX = np.random.RandomState(0).permutation(np.r_[0:40, 59:79, 130:142])
+X, Y = X[INDEX], Y[INDEX]
 DIGITS = load_digits()
 FEW = np.r_[np.flatnonzero(DIGITS.target == 3)[:20], np.flatnonzero(DIGITS.target == 8)[:9]]
 IMAGES, DIGIT = DIGITS.images[FEW], DIGITS.target[FEW]
@@ -51,7 +51,7 @@ def listed(decorator):
     imblearn_checks(
         [VAEOverSampler(steps=1, random_state=0)],
         expected_failed_checks=lambda _: {
-            "check_samplers_pandas_sparse": "sparse data is refused: children are dense, whatever their parents are"
+            "check_samplers_pandas_sparse": "sparse data is refused, because synthetic samples are dense"
         },
     )
 )
@@ -68,7 +68,7 @@ def test_scikit_learns_own_checks(estimator, check):
     "strategy",
     ["auto", "minority", "not minority", "not majority", "all", {2: 30, 1: 20}, lambda y: {0: 45, 2: 13}],
 )
-def test_every_sampling_strategy_gives_the_counts_of_its_peers(strategy):
+def test_every_sampling_strategy_gives_the_counts_of_imbalanced_learn(strategy):
     ours, theirs = sampler(sampling_strategy=strategy), RandomOverSampler(sampling_strategy=strategy)
     counts, expected = (Counter(s.fit_resample(X, Y)[1]) for s in (ours, theirs))
     assert counts == expected
@@ -82,7 +82,7 @@ def test_a_float_is_the_ratio_of_two_classes():
         sampler(sampling_strategy=0.5).fit_resample(X, Y)
 
 
-def test_originals_come_first_and_every_row_names_its_parent():
+def test_originals_come_first_and_every_sample_names_its_parent():
     ours = sampler()
     x, y = ours.fit_resample(X, Y)
     parents = ours.sample_indices_
@@ -91,17 +91,17 @@ def test_originals_come_first_and_every_row_names_its_parent():
     assert (y == Y[parents]).all()
     assert len(x) == len(y) == len(parents) == 120
     assert (single(x) != single(X[parents])).any(1)[len(X) :].all()
-    # At scale 0 a child is its parent.
+    # At scale 0 a synthetic sample equals its parent.
     still, _ = sampler(scale=0).fit_resample(X, Y)
     assert (single(still) == single(X[parents])).all()
-    # Parents come in turn: each of the 20 of class 1 once, each of the 12 of class 2 two or three times.
+    # Parents are used cyclically: each of the 20 of class 1 once, each of the 12 of class 2 two or three times.
     times = np.bincount(parents[len(X) :], minlength=len(X))
     assert set(times[Y == 0]) == {0}
     assert set(times[Y == 1]) == {1}
     assert set(times[Y == 2]) == {2, 3}
 
 
-def test_parents_keep_families_together():
+def test_parents_keep_synthetic_samples_in_the_fold_of_their_parent():
     ours = sampler()
     x, y = ours.fit_resample(X, Y)
     groups = np.arange(len(X))[ours.sample_indices_]
@@ -127,16 +127,16 @@ def test_parents_keep_families_together():
 )
 def test_samples_of_any_shape_and_type(x, event):
     ours = sampler(scale=0)
-    made, y = ours.fit_resample(x, DIGIT)
-    # Equal to the parents means that no axis was taken for another on the way.
-    assert (single(made) == single(x[ours.sample_indices_])).all()
-    assert made.dtype == x.dtype
+    still, y = ours.fit_resample(x, DIGIT)
+    # Equality with the parents means that no axes were confused.
+    assert (single(still) == single(x[ours.sample_indices_])).all()
+    assert still.dtype == x.dtype
     assert Counter(y) == {3: 20, 8: 20}
     assert ours.augmenter_.bank_.samples.event_shape == event
-    # A VAE of two steps has to be pushed to move a whole number.
+    # A VAE trained for two steps changes a whole number only at a large scale.
     moved, _ = sampler(scale=1e4).fit_resample(x, DIGIT)
     assert moved.dtype == x.dtype
-    assert (moved[len(x) :] != made[len(x) :]).any()
+    assert (moved[len(x) :] != still[len(x) :]).any()
     assert moved.min() >= x.min()
     assert moved.max() <= x.max()
 
@@ -144,8 +144,8 @@ def test_samples_of_any_shape_and_type(x, event):
 def test_the_largest_whole_number_survives():
     x = X.astype(np.int32)
     x[:, 3] = np.iinfo(np.int32).max
-    made, _ = sampler(scale=0).fit_resample(x, Y)
-    assert (made[:, 3] == x[0, 3]).all()
+    resampled, _ = sampler(scale=0).fit_resample(x, Y)
+    assert (resampled[:, 3] == x[0, 3]).all()
 
 
 def test_frames_in_frames_out():
@@ -157,21 +157,21 @@ def test_frames_in_frames_out():
     assert (x.dtypes == frame.dtypes).all()
     assert labels.name == "drink"
     assert set(Counter(labels).values()) == {40}
-    # Whole numbers are rounded, not cut off: where next to nothing changes, they are the parent's.
+    # Whole numbers are rounded, not truncated: after a tiny change they equal those of the parent.
     ours = sampler(scale=1e-4)
-    near, _ = ours.fit_resample(frame, y)
+    similar, _ = ours.fit_resample(frame, y)
     parents = frame.iloc[ours.sample_indices_].reset_index(drop=True)
-    assert near[["count", "flag"]].equals(parents[["count", "flag"]])
-    assert (near["a"] != parents["a"]).any()
+    assert similar[["count", "flag"]].equals(parents[["count", "flag"]])
+    assert (similar["a"] != parents["a"]).any()
 
 
-def test_rare_classes_borrow_from_the_others():
-    usual, named, own = (
+def test_small_classes_use_the_variation_of_the_others():
+    default, named, own_class = (
         sampler(**s).fit_resample(X, Y)[0]
         for s in ({}, {"perturb": Difference(pairs_from="shrunk")}, {"perturb": Difference()})
     )
-    np.testing.assert_array_equal(usual, named)
-    assert not np.array_equal(usual, own)
+    np.testing.assert_array_equal(default, named)
+    assert not np.array_equal(default, own_class)
 
 
 @pytest.mark.usefixtures("random_state_untouched")
@@ -192,14 +192,14 @@ def test_in_a_pipeline_under_cross_validation_and_search():
     assert cross_val_score(images, IMAGES, DIGIT, cv=3, error_score="raise").mean() > 0.8
 
 
-def test_balanced_data_is_left_alone():
+def test_balanced_data_is_unchanged():
     ours = sampler(steps=10**9)
     x, y = ours.fit_resample(X[Y == 0].repeat(2, 0), np.array([0, 1] * 40))
     assert len(x) == len(y) == 80
     assert ours.augmenter_ is None
 
 
-def test_a_class_of_one_sample_cannot_grow_but_may_be_there():
+def test_a_class_of_one_sample_cannot_grow_but_is_allowed():
     y = np.where(Y == 2, 0, Y).astype(object)
     y[y == 0], y[y == 1] = "many", "some"
     y[7] = "one"
@@ -210,7 +210,7 @@ def test_a_class_of_one_sample_cannot_grow_but_may_be_there():
     counts = Counter(sampler(sampling_strategy={"some": 30, "one": 1}).fit_resample(X, y)[1])
     assert counts["some"] == 30
     assert counts["one"] == 1
-    # The others may even be too few to be classes by themselves.
+    # The other class may have a single sample.
     few = np.where(np.arange(len(X)) == 7, 1, 0)
     assert Counter(sampler(sampling_strategy={0: 80}).fit_resample(X, few)[1]) == {0: 80, 1: 1}
 
@@ -238,7 +238,7 @@ def test_whole_float_labels_keep_their_type():
         (X, {"training": {"seed": 1}}, "expected training without checkpoint, seed or vae, got seed; every fit trains"),
     ],
 )
-def test_what_cannot_be_used(x, settings, message):
+def test_invalid_input(x, settings, message):
     with pytest.raises(ValueError, match=message):
         sampler(**settings).fit_resample(x, Y)
 
@@ -258,6 +258,13 @@ def test_categories_are_refused():
         sampler().fit_resample(pandas.DataFrame({"a": X[:, 0], "kind": pandas.Categorical(Y)}), Y)
 
 
+@pytest.mark.parametrize(("old", "new"), [("keep", "filter"), ("latent", "latent_dim")])
+def test_old_names_of_parameters_are_refused(old, new):
+    with pytest.raises(InputError, match=f"expected the argument {new}, got {old}=4; {old} is now called {new}"):
+        sampler(**{old: 4})
+    assert old not in sampler().get_params()
+
+
 def test_quiet_unless_asked(capsys):
     sampler().fit_resample(X, Y)
     assert capsys.readouterr() == ("", "")
@@ -274,9 +281,9 @@ def test_without_imbalanced_learn_the_error_names_the_extra(monkeypatch):
 
 
 def test_the_library_does_not_import_imbalanced_learn():
-    folder = Path(imblearn.__file__).parent
+    folder = Path(imblearn.__file__).parents[1]
     for file in folder.rglob("*.py"):
-        if file.name == "imblearn_plugin.py":
+        if file == Path(imblearn.__file__):
             continue
         for node in ast.parse(file.read_text()).body:
             names = [getattr(node, "module", "") or ""] + [alias.name for alias in getattr(node, "names", [])]

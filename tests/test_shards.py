@@ -34,7 +34,7 @@ def content(folder):
 
 
 @pytest.fixture(scope="module")
-def rows_augmenter():
+def tabular_augmenter():
     return Augmenter().fit("wine", steps=20, progress=False)
 
 
@@ -44,9 +44,9 @@ def whole(augmenter, tmp_path_factory):
     return folder, write(augmenter, folder)
 
 
-def test_tar_shards_hold_what_generate_gives_each_once(augmenter, whole):
+def test_tar_shards_hold_the_samples_of_generate_once_each(augmenter, whole):
     _, paths = whole
-    made = augmenter.generate(600, seed=3)
+    expected = augmenter.generate(600, seed=3)
     assert [path.name for path in paths] == [f"shard-00000{k}.tar" for k in range(3)]
     keys = []
     for path in paths:
@@ -61,44 +61,44 @@ def test_tar_shards_hold_what_generate_gives_each_once(augmenter, whole):
             for name in names[::3]:
                 i = int(name.split(".")[0])
                 pixels = np.array(Image.open(io.BytesIO(archive.extractfile(name).read())))
-                assert np.array_equal(pixels, (made.x[i, 0] * 255).round().byte().numpy())
+                assert np.array_equal(pixels, (expected.x[i, 0] * 255).round().byte().numpy())
                 record = json.load(archive.extractfile(name.replace("png", "json")))
-                assert record["parent"] == made.parent[i]
-                assert int(archive.extractfile(name.replace("png", "cls")).read()) == record["label"] == made.y[i]
+                assert record["parent"] == expected.parent[i]
+                assert int(archive.extractfile(name.replace("png", "cls")).read()) == record["label"] == expected.y[i]
     assert keys == list(range(600))
 
 
 READER = """
 import sys, webdataset
 dataset = webdataset.WebDataset(sys.argv[1:], shardshuffle=False, empty_check=False).decode("torchrgb")
-found = list(dataset.to_tuple("png", "cls", "json"))
-print([y for _, y, _ in found], tuple(found[7][0].shape), found[7][2]["confidence"], sep=";")
+samples = list(dataset.to_tuple("png", "cls", "json"))
+print([y for _, y, _ in samples], tuple(samples[7][0].shape), samples[7][2]["confidence"], sep=";")
 """
 
 
 def test_webdataset_reads_the_shards(augmenter, whole):
     pytest.importorskip("webdataset")
     # In another process: webdataset leaves files open, which is a warning, and so an error, here.
-    words = [sys.executable, "-c", READER, *map(str, whole[1])]
-    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", READER, *map(str, whole[1])]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert out.strip().split(";") == [str(augmenter.generate(600, seed=3).y.tolist()), "(3, 8, 8)", "1.0"]
 
 
 @pytest.mark.parametrize("kind", ["webdataset", "webdataset-npy", "npz", "images"])
-def test_any_number_of_processes_and_any_cut_give_the_same_bytes(augmenter, tmp_path, kind):
+def test_any_number_of_processes_and_any_interruption_give_the_same_bytes(augmenter, tmp_path, kind):
     for folder, size in (("one", 1), ("four", 4)):
         for rank in range(size):
             write(augmenter, tmp_path / folder, format=kind, world=_Unwaiting(rank, size))
     one = content(tmp_path / "one")
     assert one == content(tmp_path / "four")
-    (gone,) = [name for name in one if name.startswith("shard-000001")]
-    (tmp_path / "four" / gone).unlink()
-    left = tmp_path / "four" / f".{gone}-abc"
-    left.mkdir()
-    (left / gone).write_bytes(b"half of it")
+    (missing,) = [name for name in one if name.startswith("shard-000001")]
+    (tmp_path / "four" / missing).unlink()
+    unfinished = tmp_path / "four" / f".{missing}-abc"
+    unfinished.mkdir()
+    (unfinished / missing).write_bytes(b"half of it")
     write(augmenter, tmp_path / "four", format=kind)
     assert content(tmp_path / "four") == one
-    assert not left.exists()
+    assert not unfinished.exists()
 
 
 class _Unwaiting(World):
@@ -106,21 +106,21 @@ class _Unwaiting(World):
         pass
 
 
-def test_shards_that_are_there_are_not_made_again(augmenter, tmp_path, monkeypatch):
+def test_existing_shards_are_not_written_again(augmenter, tmp_path, monkeypatch):
     write(augmenter, tmp_path)
-    monkeypatch.setattr(Synthesizer, "generate", lambda *a: pytest.fail("made again"))
+    monkeypatch.setattr(Synthesizer, "generate", lambda *a: pytest.fail("generated again"))
     write(augmenter, tmp_path)
 
 
 def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
     alive = []
-    make = Synthesizer.generate
+    generate = Synthesizer.generate
 
     def counted(self, *args):
         assert sum(ref() is not None for ref in alive) <= 2
-        made = make(self, *args)
-        alive.append(weakref.ref(made.x))
-        return made
+        samples = generate(self, *args)
+        alive.append(weakref.ref(samples.x))
+        return samples
 
     monkeypatch.setattr(Synthesizer, "generate", counted)
     for kind in ("webdataset", "npz", "images"):
@@ -128,41 +128,41 @@ def test_one_chunk_at_a_time(augmenter, tmp_path, monkeypatch):
     assert len(alive) == 24
 
 
-def test_npz_shards_keep_every_bit(augmenter, tmp_path):
+def test_npz_shards_preserve_every_bit(augmenter, tmp_path):
     paths = write(augmenter, tmp_path, format="npz")
-    made = augmenter.generate(600, seed=3)
+    expected = augmenter.generate(600, seed=3)
     for k, path in enumerate(paths):
-        with np.load(path, allow_pickle=False) as found:
-            for name, value in made._asdict().items():
-                # The last chunk of `generate` is decoded in part, which may round otherwise.
-                assert np.allclose(found[name], value[200 * k : 200 * (k + 1)], atol=1e-6)
-                assert found[name].dtype == value.numpy().dtype
-            assert tuple(found["names"]) == augmenter.bank_.samples.names
-        assert load(path).counts == torch.bincount(made.y[200 * k : 200 * (k + 1)], minlength=10).tolist()
+        with np.load(path, allow_pickle=False) as arrays:
+            for name, value in expected._asdict().items():
+                # The last chunk of `generate` is decoded in part, which may round differently.
+                assert np.allclose(arrays[name], value[200 * k : 200 * (k + 1)], atol=1e-6)
+                assert arrays[name].dtype == value.numpy().dtype
+            assert tuple(arrays["names"]) == augmenter.bank_.samples.names
+        assert load(path).counts == torch.bincount(expected.y[200 * k : 200 * (k + 1)], minlength=10).tolist()
 
 
 def test_image_shards_load_as_one_folder(augmenter, tmp_path):
     write(augmenter, tmp_path, format="images", labels=[3, 8])
     assert load(tmp_path).counts == [300, 300]
     tables = [path.read_text().splitlines() for path in sorted(tmp_path.glob("*.csv"))]
-    listed = [row["file"] for table in tables for row in csv.DictReader(table)]
-    assert sorted(listed) == sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png"))
+    names = [line["file"] for table in tables for line in csv.DictReader(table)]
+    assert sorted(names) == sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*.png"))
 
 
-def test_rows_as_csv_and_tar_shards(rows_augmenter, tmp_path):
-    made = rows_augmenter.generate(300, seed=3)
-    paths = write(rows_augmenter, tmp_path / "csv", 300, format="csv")
-    assert torch.allclose(torch.cat([load(path).x for path in paths]), made.x, rtol=1e-5)
+def test_tabular_data_as_csv_and_tar_shards(tabular_augmenter, tmp_path):
+    expected = tabular_augmenter.generate(300, seed=3)
+    paths = write(tabular_augmenter, tmp_path / "csv", 300, format="csv")
+    assert torch.allclose(torch.cat([load(path).x for path in paths]), expected.x, rtol=1e-5)
     assert (tmp_path / "csv" / "shard-000001.parents.csv").is_file()
-    first, _ = write(rows_augmenter, tmp_path / "tar", 300)
-    with tarfile.open(first) as archive:
+    path, _ = write(tabular_augmenter, tmp_path / "tar", 300)
+    with tarfile.open(path) as archive:
         x = np.load(io.BytesIO(archive.extractfile("000000000005.npy").read()))
-    assert np.allclose(x, made.x[5], rtol=1e-5)
+    assert np.allclose(x, expected.x[5], rtol=1e-5)
 
 
-def test_rows_are_no_pictures(rows_augmenter, tmp_path):
-    with pytest.raises(InputError, match="got format 'images'; write rows to one of these"):
-        write(rows_augmenter, tmp_path, format="images")
+def test_tabular_data_cannot_be_written_as_images(tabular_augmenter, tmp_path):
+    with pytest.raises(InputError, match="got format 'images'; write tabular data to one of these"):
+        write(tabular_augmenter, tmp_path, format="images")
 
 
 def test_near_samples_with_their_files(augmenter, digits, tmp_path):
@@ -173,10 +173,11 @@ def test_near_samples_with_their_files(augmenter, digits, tmp_path):
     assert (record["parent"], record["parent_file"]) == (1, "b.png")
 
 
-def test_the_manifest_says_what_it_is(augmenter, whole):
-    there = json.loads((whole[0] / "manifest.json").read_text())
-    assert (there["seed"], there["samples"], there["shard_size"], there["shards"]) == (3, 600, 200, 3)
-    assert there["augmenter"] == shards.fingerprint(augmenter)
+def test_the_manifest_describes_the_shards(augmenter, whole):
+    manifest = json.loads((whole[0] / "manifest.json").read_text())
+    assert [manifest[key] for key in ("seed", "samples", "shard_size", "shards")] == [3, 600, 200, 3]
+    assert manifest["metadata"]["names"] == list(augmenter.bank_.samples.names)
+    assert manifest["augmenter"] == shards.fingerprint(augmenter)
     other = augmenter.using()
     bank = augmenter.bank_
     pseudo_labelled = PseudoLabelled(
@@ -223,17 +224,23 @@ def test_a_folder_of_something_else_is_refused(augmenter, tmp_path):
 
 def test_killed_and_resumed(augmenter, tmp_path):
     augmenter.save(tmp_path / "model")
-    words = ["-n", "3072", "--shard-size", "256", "--seed", "3", "-o", tmp_path / "o"]
+    options = ["-n", "3072", "--shard-size", "256", "--seed", "3", "-o", tmp_path / "o"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "vaeaug", "generate", tmp_path / "model", *words],
+        [sys.executable, "-m", "vaeaug", "generate", tmp_path / "model", *options],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=subprocess.DEVNULL,
     )
     while len(list((tmp_path / "o").glob("shard-*.tar"))) < 2 and running.poll() is None:
         time.sleep(0.002)
     running.send_signal(signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL, "killed before it was done"
+    assert running.wait() == -signal.SIGKILL, "killed before it was finished"
     assert 2 <= len(list((tmp_path / "o").glob("shard-*.tar"))) < 12
     write(Augmenter.load(tmp_path / "model"), tmp_path / "o", 3072, shard_size=256)
     write(augmenter, tmp_path / "whole", 3072, shard_size=256)
     assert content(tmp_path / "o") == content(tmp_path / "whole")
+
+
+def test_importing_vaeaug_is_enough():
+    script = "import vaeaug; print(vaeaug.export.shards.write.__name__, vaeaug.export.formats.save.__name__)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["write", "save"]

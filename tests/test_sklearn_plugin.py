@@ -1,5 +1,6 @@
 # ruff: noqa: N803 (X is what scikit-learn calls it)
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -30,21 +31,21 @@ IMAGES, DIGIT = DIGITS.images[:60], DIGITS.target[:60]
 
 
 def augmented(estimator=None, **settings):
-    # The one nearest neighbour keeps what it was fitted to in _fit_X and _y.
+    # KNeighborsClassifier stores its training set in _fit_X and _y.
     estimator = KNeighborsClassifier(1) if estimator is None else estimator
     return AugmentedClassifier(estimator, **{"steps": 2, "random_state": 0} | settings)
 
 
-class Weighed(GaussianNB):
-    """Keeps what it is given per sample."""
+class Recording(GaussianNB):
+    """Stores the arguments of fit."""
 
     def fit(self, X, y, sample_weight=None, cost=None):
         self.weight_, self.cost_, self.x_ = sample_weight, cost, X
         return super().fit(X, y, sample_weight=sample_weight)
 
 
-class Watching:
-    """A VAE of the user's own, the identity, which keeps the rows that it encodes."""
+class RecordingVAE:
+    """A user's VAE, the identity, which stores the samples that it encodes."""
 
     seen: list = []  # noqa: RUF012 (a clone is a deep copy, the class is shared)
 
@@ -59,7 +60,9 @@ class Watching:
 def expected_to_fail(estimator):
     if estimator.perturb is None:
         return {}
-    reason = "a sample of weight 2 has one share of the children, a sample that stands twice has two, of other noise"
+    reason = (
+        "a sample of weight 2 has as many synthetic samples as any other, a sample that occurs twice has twice as many"
+    )
     return {"check_sample_weight_equivalence_on_dense_data": reason}
 
 
@@ -82,7 +85,7 @@ def test_without_augmentation_the_result_is_the_estimators_own(settings):
     assert classifier.n_synthetic_ == 0
 
 
-def test_none_takes_whatever_the_estimator_takes():
+def test_none_accepts_whatever_the_estimator_accepts():
     words = [["a"], ["b"]] * 4
     from sklearn.preprocessing import OneHotEncoder
 
@@ -90,23 +93,23 @@ def test_none_takes_whatever_the_estimator_takes():
     assert (classifier.fit(words, ["a", "b"] * 4).predict(words) == ["a", "b"] * 4).all()
 
 
-@pytest.mark.parametrize(("add", "factor"), [(1, 1), (3, 3), (9, 9)])
-def test_the_expanded_set_is_the_real_one_and_its_children(add, factor):
+@pytest.mark.parametrize("add", [1, 3, 9])
+def test_the_larger_set_is_the_real_one_and_its_synthetic_samples(add):
     fitted = augmented(add=add, scale=0).fit(X, Y).estimator_
     assert (fitted._fit_X[: len(X)] == X).all()
-    assert (np.bincount(fitted._y) == (1 + factor) * np.bincount(Y)).all()
-    # At scale 0 a child is its parent, so every row must occur as often as every other, with its label.
-    rows, counts = np.unique(np.c_[fitted._fit_X.astype(np.float32), fitted._y], axis=0, return_counts=True)
-    assert len(rows) == len(X)
-    assert set(counts) == {1 + factor}
+    assert (np.bincount(fitted._y) == (1 + add) * np.bincount(Y)).all()
+    # At scale 0 a synthetic sample equals its parent, so all samples must occur equally often, with their labels.
+    samples, counts = np.unique(np.c_[fitted._fit_X.astype(np.float32), fitted._y], axis=0, return_counts=True)
+    assert len(samples) == len(X)
+    assert set(counts) == {1 + add}
 
 
-def test_children_are_new_rows_within_the_range_seen():
+def test_synthetic_samples_are_new_and_within_the_range_seen():
     fitted = augmented(add=3).fit(X, Y).estimator_
-    children = fitted._fit_X[len(X) :]
-    assert not (children[:, None] == X[None]).all(2).any()
-    assert (children >= X.min(0)).all()
-    assert (children <= X.max(0)).all()
+    synthetic = fitted._fit_X[len(X) :]
+    assert not (synthetic[:, None] == X[None]).all(2).any()
+    assert (synthetic >= X.min(0)).all()
+    assert (synthetic <= X.max(0)).all()
 
 
 def test_filter_and_plain_decode_are_passed_on():
@@ -114,16 +117,16 @@ def test_filter_and_plain_decode_are_passed_on():
     assert not (plain[:, None].astype(np.float32) == X[None].astype(np.float32)).all(2).any()
     with pytest.warns(UserWarning, match="the filter accepts less than 10% of the synthetic samples"):
         fitted = augmented(filter=Confident(lambda x: torch.zeros(len(x), 3), 1.0)).fit(X, Y).estimator_
-    # Each child was vetoed, and its parent stands in for it.
+    # Each synthetic sample was rejected and replaced by its parent.
     assert set(map(tuple, fitted._fit_X.astype(np.float32))) == set(map(tuple, X.astype(np.float32)))
 
 
 @pytest.mark.parametrize(
     ("x", "y", "scheme", "other"),
     [(X, Y, Interpolate(), Extrapolate()), (IMAGES, DIGIT, Extrapolate(), Interpolate())],
-    ids=["rows", "images"],
+    ids=["tabular", "images"],
 )
-def test_the_shape_of_a_sample_decides_how_children_are_drawn(x, y, scheme, other):
+def test_the_shape_of_a_sample_decides_the_perturbation(x, y, scheme, other):
     usual, named, different = (
         augmented(**s).fit(x, y).estimator_._fit_X for s in ({}, {"perturb": scheme}, {"perturb": other})
     )
@@ -162,25 +165,25 @@ def test_a_halving_random_search_chooses_the_scheme():
     assert by_steps.fit(X, Y).best_params_["scale"] in (0.5, 1.0)
 
 
-def test_nothing_but_the_rows_of_fit_reaches_the_vae():
+def test_only_the_samples_of_fit_reach_the_vae():
     weight = np.ones(len(X))
     weight[::4] = 0
     for train, test in KFold(3).split(X):
-        Watching.seen.clear()
-        classifier = augmented(vae=Watching(), steps=None).fit(X[train], Y[train], sample_weight=None)
-        encoded = len(Watching.seen)
+        RecordingVAE.seen.clear()
+        classifier = augmented(vae=RecordingVAE(), steps=None).fit(X[train], Y[train], sample_weight=None)
+        encoded = len(RecordingVAE.seen)
         classifier.score(X[test], Y[test])
-        assert len(Watching.seen) == encoded
-        assert (np.concatenate(Watching.seen) == X[train].astype(np.float32)).all()
-    Watching.seen.clear()
-    augmented(Weighed(), vae=Watching(), steps=None).fit(X, Y, sample_weight=weight)
-    assert (np.concatenate(Watching.seen) == X[weight > 0].astype(np.float32)).all()
+        assert len(RecordingVAE.seen) == encoded
+        assert (np.concatenate(RecordingVAE.seen) == X[train].astype(np.float32)).all()
+    RecordingVAE.seen.clear()
+    augmented(Recording(), vae=RecordingVAE(), steps=None).fit(X, Y, sample_weight=weight)
+    assert (np.concatenate(RecordingVAE.seen) == X[weight > 0].astype(np.float32)).all()
 
 
-def test_a_child_has_what_its_parent_has():
+def test_a_synthetic_sample_has_the_metadata_of_its_parent():
     weight, cost = np.arange(1.0, len(X) + 1), np.arange(len(X))
     weight[::4] = 0
-    classifier = augmented(Weighed(), scale=0, add=3)
+    classifier = augmented(Recording(), scale=0, add=3)
     fitted = classifier.fit(X, Y, sample_weight=list(weight), cost=cost).estimator_
     assert (fitted.cost_[: len(X)] == cost).all()
     assert (fitted.x_.astype(np.float32) == X[fitted.cost_].astype(np.float32)).all()
@@ -191,11 +194,11 @@ def test_metadata_is_routed():
     weight = np.ones(len(X))
     with config_context(enable_metadata_routing=True):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
-        asking = make_pipeline(scaler, Weighed().set_fit_request(sample_weight=True))
+        asking = make_pipeline(scaler, Recording().set_fit_request(sample_weight=True))
         fitted = augmented(asking).fit(X, Y, sample_weight=weight).estimator_
         assert fitted[-1].weight_.shape == (2 * len(X),)
         with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-            augmented(Weighed()).fit(X, Y, sample_weight=weight)
+            augmented(Recording()).fit(X, Y, sample_weight=weight)
 
 
 def test_it_can_be_boosted():
@@ -217,18 +220,18 @@ def test_frames_keep_names_types_and_whole_numbers():
     assert list(classifier.classes_) == ["x", "y", "z"]
     assert classifier.score(frame, y) == 1
 
-    class Keeping(KNeighborsClassifier):
+    class StoringFrame(KNeighborsClassifier):
         def fit(self, X, y):
             self.frame_ = X
             return super().fit(X, y)
 
-    seen = augmented(Keeping()).fit(frame, y).estimator_.frame_
-    assert len(seen) == 2 * len(X)
-    assert seen.iloc[: len(X)].equals(frame.reset_index(drop=True))
-    assert (seen.dtypes == frame.dtypes).all()
-    children = seen.iloc[len(X) :]
-    assert children["a"].mod(1).any()
-    assert children["flag"].nunique() == 2
+    larger = augmented(StoringFrame()).fit(frame, y).estimator_.frame_
+    assert len(larger) == 2 * len(X)
+    assert larger.iloc[: len(X)].equals(frame.reset_index(drop=True))
+    assert (larger.dtypes == frame.dtypes).all()
+    synthetic = larger.iloc[len(X) :]
+    assert synthetic["a"].mod(1).any()
+    assert synthetic["flag"].nunique() == 2
 
 
 def test_categories_are_refused():
@@ -240,19 +243,19 @@ def test_categories_are_refused():
         augmented().fit(frame, Y)
 
 
-def test_images_reach_the_estimator_as_rows_or_as_they_are():
+def test_images_reach_the_estimator_flattened_or_unchanged():
     classifier = augmented().fit(IMAGES, DIGIT)
     assert classifier.n_features_in_ == 64
     assert classifier.event_shape_ == (8, 8)
     assert (classifier.estimator_._fit_X[:60] == IMAGES.reshape(60, 64)).all()
     assert classifier.score(IMAGES, DIGIT) == 1
-    flat = make_pipeline(_Flat(), KNeighborsClassifier(1))
-    as_they_are = augmented(flat, flatten=False).fit(IMAGES, DIGIT)
-    assert as_they_are.estimator_[0].shape_ == (120, 8, 8)
-    assert (as_they_are.estimator_[1]._fit_X == classifier.estimator_._fit_X).all()
-    # The same pixels as rows are another, fully connected VAE.
-    rows = augmented().fit(IMAGES.reshape(60, 64), DIGIT).estimator_._fit_X
-    assert (rows != classifier.estimator_._fit_X).any()
+    flattening = make_pipeline(_Flat(), KNeighborsClassifier(1))
+    unchanged = augmented(flattening, flatten=False).fit(IMAGES, DIGIT)
+    assert unchanged.estimator_[0].shape_ == (120, 8, 8)
+    assert (unchanged.estimator_[1]._fit_X == classifier.estimator_._fit_X).all()
+    # The same pixels as tabular data are encoded by another, fully connected VAE.
+    tabular = augmented().fit(IMAGES.reshape(60, 64), DIGIT).estimator_._fit_X
+    assert (tabular != classifier.estimator_._fit_X).any()
 
 
 class _Flat(StandardScaler):
@@ -272,7 +275,7 @@ def test_another_shape_than_at_fit_is_refused():
         classifier.predict(IMAGES.reshape(60, 64))
 
 
-def test_methods_that_the_estimator_lacks_are_lacking():
+def test_the_classifier_has_only_the_methods_of_its_estimator():
     assert not hasattr(augmented(LinearSVC()), "predict_proba")
     assert hasattr(augmented(LinearSVC()), "decision_function")
     assert not hasattr(augmented(), "decision_function")
@@ -284,11 +287,11 @@ def test_methods_that_the_estimator_lacks_are_lacking():
     )
 
 
-def test_a_class_of_one_sample_is_copied():
+def test_a_class_of_one_sample_is_duplicated():
     y = np.where(np.arange(len(X)) == 5, 7, Y)
     fitted = augmented().fit(X, y).estimator_
-    alone = fitted._fit_X[fitted._y == 3]
-    assert (alone.astype(np.float32) == X[[5, 5]].astype(np.float32)).all()
+    members = fitted._fit_X[fitted._y == 3]
+    assert (members.astype(np.float32) == X[[5, 5]].astype(np.float32)).all()
 
 
 def test_pickle_and_clone():
@@ -296,8 +299,19 @@ def test_pickle_and_clone():
     again = pickle.loads(pickle.dumps(classifier))
     assert (again.predict(X) == classifier.predict(X)).all()
     assert clone(classifier).get_params()["training"] == {"beta": 2.0}
-    # What is deployed needs neither the VAE nor this library.
+    # The fitted estimator can be deployed without the VAE and without this library.
     assert b"vaeaug" not in pickle.dumps(classifier.estimator_)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("keep", "filter"), ("latent", "latent_dim"), ("ratio", "add = ratio / (1 - ratio)")],
+)
+def test_old_names_of_parameters_are_refused(old, new):
+    message = f"expected the argument {new}, got {old}=0.75; {old} is now called {new}"
+    with pytest.raises(InputError, match=re.escape(message)):
+        augmented(**{old: 0.75})
+    assert old not in augmented().get_params()
 
 
 def test_quiet_unless_asked(capsys):
@@ -314,18 +328,18 @@ def test_quiet_unless_asked(capsys):
         ({"add": -0.1}, "expected add to be a number from 0 up, got -0.1"),
         ({"perturb": "Posterior"}, "expected a perturbation or \"auto\", got 'Posterior'"),
         ({"scale": -1}, "expected scale to be a number from 0 to 1, got -1"),
-        ({"keep": 0.3}, "expected a filter or None as keep, got 0.3"),
+        ({"filter": 0.3}, "expected a filter or None, got 0.3"),
         ({"steps": 0}, "expected steps to be a whole number from 1 up, got 0"),
         ({"latent_dim": 0}, "expected latent_dim to be a whole number from 1 up, got 0"),
-        ({"vae": Watching()}, "expected no training arguments with a VAE of your own, got steps; leave them out"),
-        ({"training": 3}, "expected training as a dict of arguments of fit_vae, got 3; pass {'beta': 2.0}, say"),
+        ({"vae": RecordingVAE()}, "expected no training arguments with a VAE of your own, got steps; leave them out"),
+        ({"training": 3}, "expected training as a dict of arguments of fit_vae, got 3; for example {'beta': 2.0}"),
         (
             {"training": {"checkpoint": "a"}},
             "expected training without checkpoint, seed or vae, got checkpoint; every fit",
         ),
     ],
 )
-def test_settings_that_cannot_be_used(settings, message):
+def test_invalid_settings(settings, message):
     with pytest.raises(InputError, match=message):
         augmented(**settings).fit(X, Y)
 
@@ -345,6 +359,6 @@ def test_settings_that_cannot_be_used(settings, message):
         (np.where(X > 1000, np.nan, X), Y, {}, "Input X contains NaN"),
     ],
 )
-def test_data_that_cannot_be_used(x, y, settings, message):
+def test_invalid_data(x, y, settings, message):
     with pytest.raises(ValueError, match=message):
-        augmented(Weighed()).fit(x, y, **settings)
+        augmented(Recording()).fit(x, y, **settings)

@@ -34,7 +34,7 @@ MOVE = MOVES["fashion-mnist"]
 
 @dataclass(frozen=True)
 class Preserving(Perturbation):
-    """z' = m_y + a (z - m_y) + sqrt(1 - a^2) S^(1/2) eps: the codes of a class keep their spread."""
+    """z' = m_y + a (z - m_y) + sqrt(1 - a^2) S^(1/2) eps: the latent codes of a class keep their spread."""
 
     scale: float = 0.5
 
@@ -47,11 +47,11 @@ class Preserving(Perturbation):
 
 @dataclass(frozen=True)
 class During(Stage):
-    """Applies a stage in a part of the steps only.
+    """Applies a stage during a part of the steps only.
 
     Arguments:
-        stage: What to apply.
-        start, end: Shares of the steps.
+        stage: The stage.
+        start, end: The part of the steps, as fractions of all steps.
     """
 
     key: ClassVar[str] = "during"

@@ -33,12 +33,12 @@ MOVE = MOVES["fashion-mnist"]
 
 @dataclass(frozen=True)
 class Trained(Synthetic):
-    """Children of a VAE that is trained otherwise.
+    """Synthetic samples of a VAE that is trained with other settings.
 
     Arguments:
         settings: Arguments of `fit_vae`.
-        jitter: Trains it on so many classically augmented copies, input and target alike.
-        move: What augments them.
+        jitter: The number of classically augmented copies to train on as well, as input and as target.
+        move: The augmentation of these copies.
     """
 
     key: ClassVar[str] = "trained otherwise"

@@ -31,7 +31,7 @@ MOVE = MOVES["fashion-mnist"]
 
 @dataclass(frozen=True)
 class Rare(Synthetic):
-    """Replaces all samples of the classes below the mean count, and none of the others."""
+    """Replaces all samples of classes below the mean count, and no others."""
 
     key: ClassVar[str] = "rare classes"
 

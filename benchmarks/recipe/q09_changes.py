@@ -31,11 +31,11 @@ MOVE = MOVES["digits"]
 
 
 class Pairs(nn.Module):
-    """Encodes what changes from a to b, and applies it to others.
+    """Encodes the change from a to b, and applies it to other samples.
 
     Arguments:
-        size: Numbers in a sample.
-        latent: Numbers in a change.
+        size: The number of values of a sample.
+        latent: The dimension of the code of a change.
     """
 
     def __init__(self, size: int, latent: int, hidden: int = 128) -> None:
@@ -47,23 +47,23 @@ class Pairs(nn.Module):
         )
 
     def change(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns mean and log-deviation of the change's code."""
+        """Returns the mean and the log standard deviation of the code of a change."""
         mean, log = self.encoder(torch.cat([a, b], 1)).chunk(2, 1)
         return mean, log
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        """Returns x, changed."""
+        """Returns x with the change applied."""
         return (x + self.decoder(torch.cat([x, code], 1))).clamp(0, 1)
 
 
 def partners(y: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
-    """Returns for each label the place of a sample of that class in the pool."""
+    """Returns for each label the index of a random sample of that class in the pool."""
     alike = (y[:, None] == pool[None]).float()
     return torch.multinomial(alike, 1, generator=generator)[:, 0]
 
 
 def fit_pairs(samples: Samples, latent: int, beta: float, steps: int, seed: int) -> Pairs:
-    """Trains the two halves on pairs of one class."""
+    """Trains encoder and decoder on pairs of one class."""
     x, y = samples.x.flatten(1), samples.y
     with seeds.forked(seed, 0):
         pairs = Pairs(x.shape[1], latent)
@@ -87,12 +87,12 @@ def fit_pairs(samples: Samples, latent: int, beta: float, steps: int, seed: int)
 
 @dataclass(frozen=True)
 class Changes(Stage):
-    """Replaces a share of the batch by its samples with learned changes.
+    """Replaces a fraction of the batch by its samples with learned changes.
 
     Arguments:
-        latent, beta, steps: Of the training.
-        replace: The fraction.
-        hardest_of: As in `Synthetic`.
+        latent, beta, steps: The settings of `fit_pairs`.
+        replace: The fraction of the batch.
+        hardest_of: See `Synthetic`.
     """
 
     key: ClassVar[str] = "learned changes"

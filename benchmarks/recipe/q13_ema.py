@@ -27,11 +27,11 @@ from vaeaug.runtime import seeds
 
 @dataclass(frozen=True)
 class Averaged(Synthetic):
-    """Children by a VAE whose weights are averages over its training.
+    """Synthetic samples of a VAE whose weights are averages over its training.
 
     Arguments:
         perturb, replace, residual, hardest_of: See `Synthetic`.
-        decay: Of the moving average, per step.
+        decay: The decay of the moving average per step.
     """
 
     key: ClassVar[str] = "averaged weights"

@@ -23,7 +23,7 @@ BOTH = ("cnn", "forest")
 
 
 def pooled(perturb, teacher="forest"):
-    """Returns the stage that adds three children of every sample, with the pool to hand."""
+    """Returns the stage that adds three synthetic samples per real one, with the pool."""
     return Append(WithUnlabelled(perturb, replace=1.0, unlabelled_count=POOL, teacher=teacher))
 
 

@@ -19,7 +19,7 @@ from vaeaug.perturb import DEFAULT
 
 
 def hardest(of):
-    """Returns the stage that adds the child with the highest loss."""
+    """Returns the stage that adds the synthetic sample with the highest loss."""
     return Append(Synthetic(DEFAULT, replace=1.0, hardest_of=of), add=1)
 
 

@@ -2,6 +2,10 @@
 
 Small CNN, 20 images per class, six development seeds. Every method ends with MixUp. *RandAugment 9* has torchvision's default
 magnitude; *elastic* and *erasing* come after the tuned flips and shifts.
+
+Conclusion: RandAugment with MixUp is the baseline to beat: 1.9 points above flips, shifts and MixUp at magnitude 3, and 1.7
+to 1.8 at 5 to 9, so the magnitude hardly matters until 12. TrivialAugment gains 1.1, random erasing 0.6. Elastic deformation
+of this strength does harm. Magnitude 3 is the library's *RandAugment* from here on. Other sizes and sets were not tried.
 """
 
 from log import MOVES, Question, answer

@@ -56,7 +56,8 @@ CLASSICAL = {
     "digits": Classical(shift=0.125, rotate=15, zoom=0.1),
 }
 
-RAND_AUGMENT = PolicyAugmentation(RandAugment())
+# The magnitude was chosen on development seeds: benchmarks/recipe/q20_policies.py.
+RAND_AUGMENT = PolicyAugmentation(RandAugment(magnitude=3))
 TRIVIAL_AUGMENT = PolicyAugmentation(TrivialAugmentWide())
 ERASING = PolicyAugmentation(RandomErasing())
 ELASTIC = PolicyAugmentation(Elastic())
@@ -117,7 +118,8 @@ class Catalogue:
     @property
     def all(self) -> tuple[Method, ...]:
         """All methods, including those whose package is not installed."""
-        return (*self._baselines(), *self._ours(), *self._controls(), *self._generators())
+        ours = (*self._appending(), *self._replacing_methods(), *self._tuned())
+        return (*self._baselines(), *ours, *self._controls(), *self._generators())
 
     def with_unlabelled(self, count: int) -> tuple[Method, ...]:
         """Returns the methods whose VAE also has this number of unlabelled samples; none for 0."""
@@ -175,7 +177,7 @@ class Catalogue:
         }
         oversampling = RandomOversampling()
         return (
-            *(Method(name, parts, kind="baseline") for name, parts in stages.items()),
+            *(Method(name, stages_, kind="baseline") for name, stages_ in stages.items()),
             Method("random oversampling", (), oversampling, "baseline"),
             Method("classical + random oversampling", (classical,), oversampling, "baseline"),
             Method("classical + MixUp + random oversampling", (classical, mixup), oversampling, "baseline"),
@@ -183,25 +185,37 @@ class Catalogue:
             Method("SMOTE (10x)", (), SMOTE(factor=10), "baseline"),
         )
 
-    def _ours(self) -> tuple[Method, ...]:
-        classical, mixup, weights = self._classical, Mix(), ClassWeights()
-        plain, perturb = self._plain_classical, self.perturb or DEFAULT
-        replacing, name = self._replacing, self._replacing_name
-        hardest = replace(replacing, hardest_of=4)
-        any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
+    def _appending(self) -> tuple[Method, ...]:
+        """Returns the methods that add synthetic samples to every batch, or to the rare classes."""
+        classical, mixup, perturb = self._classical, Mix(), self.perturb or DEFAULT
         synthetic = Synthetic(perturb, replace=1.0)
         appended, one_hardest = Append(synthetic), Append(replace(synthetic, hardest_of=4), add=1)
-        distilled = Distilled(classical=plain)
-        schemes = (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
         stages = {
             "synthetic": (appended,),
             DEFAULT_METHOD: (appended, classical),
             DEFAULT_MIXED: (appended, classical, mixup),
             HARDEST: (one_hardest, classical),
             HARDEST_MIXED: (one_hardest, classical, mixup),
-            f"{DEFAULT_MIXED} + class weights": (appended, classical, mixup, weights),
+            f"{DEFAULT_MIXED} + class weights": (appended, classical, mixup, ClassWeights()),
             "RandAugment + synthetic": (appended, RAND_AUGMENT),
             "RandAugment + synthetic + MixUp": (appended, RAND_AUGMENT, mixup),
+        }
+        balancing = BalanceWithSynthetic(perturb)
+        return (
+            *(Method(name, stages_) for name, stages_ in stages.items()),
+            Method(f"{DEFAULT_METHOD} + random oversampling", (appended, classical), RandomOversampling()),
+            Method("synthetic oversampling", (), balancing),
+            Method("classical + synthetic oversampling", (classical,), balancing),
+        )
+
+    def _replacing_methods(self) -> tuple[Method, ...]:
+        """Returns the methods that replace half of every batch with synthetic samples."""
+        classical, mixup, weights = self._classical, Mix(), ClassWeights()
+        replacing, name = self._replacing, self._replacing_name
+        hardest = replace(replacing, hardest_of=4)
+        any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
+        distilled = Distilled(classical=self._plain_classical)
+        stages = {
             name: (replacing,),
             f"classical + {name}": (replacing, classical),
             f"classical + {name} + MixUp": (replacing, classical, mixup),
@@ -214,19 +228,20 @@ class Catalogue:
             "classical + synthetic (distilled) + MixUp": (distilled, classical, mixup),
         }
         # The scheme of `replacing` has its line above.
-        stages |= {
-            f"synthetic ({type(scheme).__name__.lower()})": (replace(replacing, perturb=scheme),)
-            for scheme in schemes
-            if scheme != replacing.perturb
-        }
-        oversampling, balancing = RandomOversampling(), BalanceWithSynthetic(perturb)
-        tuned, tuned_classical = TunedAugmentation(), TunedAugmentation(plain)
+        schemes = (
+            s
+            for s in (Posterior(2.0), Covariance(), Interpolate(), Extrapolate(), Difference())
+            if s != replacing.perturb
+        )
+        stages |= {f"synthetic ({type(s).__name__.lower()})": (replace(replacing, perturb=s),) for s in schemes}
         return (
-            *(Method(method, parts) for method, parts in stages.items()),
-            Method(f"{DEFAULT_METHOD} + random oversampling", (appended, classical), oversampling),
-            Method(f"{REPLACING_MIXED} + random oversampling", (hardest, classical, mixup), oversampling),
-            Method("synthetic oversampling", (), balancing),
-            Method("classical + synthetic oversampling", (classical,), balancing),
+            *(Method(method, stages_) for method, stages_ in stages.items()),
+            Method(f"{REPLACING_MIXED} + random oversampling", (hardest, classical, mixup), RandomOversampling()),
+        )
+
+    def _tuned(self) -> tuple[Method, ...]:
+        tuned, tuned_classical = TunedAugmentation(), TunedAugmentation(self._plain_classical)
+        return (
             Method("tuned", (tuned,), tuned),
             Method("classical + tuned", (tuned_classical,), tuned_classical),
         )
@@ -255,7 +270,7 @@ class Catalogue:
             "classical + synthetic (PCA)": (pca, classical),
             "duplicates": (Unchanged(),),
         }
-        return tuple(Method(name, parts, kind="control") for name, parts in stages.items())
+        return tuple(Method(name, stages_, kind="control") for name, stages_ in stages.items())
 
     def _generators(self) -> tuple[Method, ...]:
         return (

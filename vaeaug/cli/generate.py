@@ -119,7 +119,7 @@ def _save(augmenter: Augmenter, output: Path, n: int, seed: int, start: NearSamp
     from vaeaug.export import formats, shards
 
     with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
-        chunks = shards.between(augmenter.chunks(seed, start.x, start.y), 0, n, bar)
+        chunks = shards.generate_range(augmenter.chunks(seed, start.x, start.y), 0, n, bar)
         formats.save(chunks, output, formats.Metadata.of(augmenter.bank_, start.files), n)
 
 

@@ -91,6 +91,7 @@ def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
     return stack_images(xs) if is_pil_image(x) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
 
 
+@checks.renamed(label="label_column")
 def load(
     source: str | Path, *, train: bool = True, label_column: str | None = None, size: int | None = None
 ) -> Samples:

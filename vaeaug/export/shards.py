@@ -1,7 +1,7 @@
-"""Samples by the million: shards that are whole or absent, written by any number of processes, in constant memory.
+"""Writes samples by the million: shards that are complete or absent, written by any number of processes in constant memory.
 
-Shard k holds samples `k * shard_size` to `(k + 1) * shard_size` of a seed, whoever writes it and whenever, because sample i
-depends on (seed, i) alone. So a job that was killed makes the shards that are not there, and nothing else is kept of it.
+Shard k holds samples `k * shard_size` to `(k + 1) * shard_size` of a seed, whichever process writes it, because sample i
+depends only on (seed, i). A restarted job only writes the missing shards; there is no other state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,21 +23,32 @@ from tqdm.auto import tqdm
 from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
 from vaeaug.augmenter.parents import as_samples_like
-from vaeaug.export import formats
+from vaeaug.export import formats, tar
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 MANIFEST = "manifest.json"
-KIND = "vaeaug-shards"
+MANIFEST_FORMAT = "vaeaug-shards"
 SHARD_SIZE = 40 * CHUNK
-FORMATS: dict[str, tuple[str, Callable[[formats.WriteJob, Path], None]]] = {
-    "webdataset": (".tar", formats.tar),
-    "webdataset-npy": (".tar", formats.exact_tar),
-    "npz": (".npz", formats.npz),
-    "csv": (".csv", formats.rows),
-    "images": (".csv", formats.images),
+
+Writer = Callable[[formats.WriteJob, Path], None]
+
+FORMATS: dict[str, tuple[str, Writer]] = {
+    "webdataset": (".tar", tar.write_tar),
+    "webdataset-npy": (".tar", tar.write_exact_tar),
+    "npz": (".npz", formats.write_npz),
+    "csv": (".csv", formats.write_csv),
+    "images": (".csv", formats.write_images),
 }
+
+
+class _Shard(NamedTuple):
+    """The file of samples `start` to `stop`."""
+
+    path: Path
+    start: int
+    stop: int
 
 
 def write(
@@ -54,29 +65,29 @@ def write(
     progress: bool = True,
     world: World = SINGLE_PROCESS,
 ) -> list[Path]:
-    """Writes n synthetic samples to shards; called again after it was cut off, it writes those that are missing.
+    """Writes n synthetic samples to shards; a second call after an interruption only writes the missing shards.
 
     Arguments:
         augmenter: A fitted augmenter.
-        folder: A new or empty folder, or one where this very call was cut off. It gets a `manifest.json` with the seed, the
-            augmenter's hash, and so on.
-        n: How many samples.
-        seed: The same seed gives the same bytes.
-        shard_size: Samples per shard. Whole chunks are decoded, so a multiple of 256 wastes nothing.
-        format: `webdataset` writes `.tar` shards with `.png` (rows: `.npy`), `.cls` and `.json` of each sample,
-            `webdataset-npy` the same with `.npy` for images, too; `npz` and, for rows, `csv` what `vaeaug.data.load` reads;
-            `images` a folder of images per class, and one `.csv` of provenance per shard.
-        near, labels: As `Augmenter.generate` takes them.
-        files: The files of `near`; those of the bank are known where it was read from a folder.
-        progress: Whether to show a bar.
-        world: Which of how many processes this one is: process r writes the shards k with k % size = r.
+        folder: A new or empty folder, or the folder of an interrupted call with the same arguments. It gets a
+            `manifest.json` with the seed, the augmenter's hash, and so on.
+        n: The number of samples.
+        seed: The seed; the same seed gives the same bytes.
+        shard_size: The number of samples per shard. Samples are decoded in chunks of 256, so a multiple of it wastes no work.
+        format: `webdataset` writes `.tar` shards with a `.png` (tabular data: `.npy`), `.cls` and `.json` per sample, and
+            `webdataset-npy` the same with `.npy` for images as well; `npz` and, for tabular data, `csv` write files that
+            `vaeaug.data.load` reads; `images` writes one folder of images per class, and one `.csv` of parents per shard.
+        near, labels: See `Augmenter.generate`.
+        files: The file of each sample of `near`; the files of the bank are known if it was read from a folder.
+        progress: Whether to show a progress bar.
+        world: The rank and number of processes: process r writes the shards k with k % size = r.
 
     Returns:
         The paths of all shards.
 
     Raises:
-        InputError: If the folder holds anything else, such as the shards of other settings.
-        NotFittedError: Before `fit`.
+        InputError: If an argument is invalid, or the folder holds anything else, such as the shards of other settings.
+        NotFittedError: If the augmenter is not fitted.
 
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
@@ -90,115 +101,138 @@ def write(
     checks.check_number("n", n, 1, whole=True)
     checks.check_number("shard_size", shard_size, 1, whole=True)
     checks.check_number("seed", seed, 0, whole=True)
-    checks.check_choice("format", format, tuple(FORMATS))
-    folder, about = Path(folder), formats.Metadata.of(augmenter.bank_, files if near is not None else None)
-    shape = augmenter.bank_.samples.event_shape
-    _check_format(format, shape)
+    _check_format(format, augmenter.bank_.samples.event_shape)
     suffix, writer = FORMATS[format]
+    metadata = formats.Metadata.of(augmenter.bank_, files if near is not None else None)
     near = None if near is None else as_samples_like(near, augmenter.bank_)
-    make = augmenter.chunks(seed, near, labels)
-    settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
-    settings |= {
-        "library": __version__,
-        "augmenter": fingerprint(augmenter),
-        "labels": _digest(labels),
-        "near": _digest(near),
-    }
-    paths = [folder / f"shard-{k:06d}{suffix}" for k in range(-(-n // shard_size))]
+    generate_chunk = augmenter.chunks(seed, near, labels)
+    shards = [
+        _Shard(Path(folder) / f"shard-{k:06d}{suffix}", k * shard_size, min(n, (k + 1) * shard_size))
+        for k in range(-(-n // shard_size))
+    ]
     if world.is_main:
-        _claim(folder, settings, about, paths)
+        settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
+        settings |= {"library": __version__, "augmenter": fingerprint(augmenter)}
+        settings |= {"labels": _hash(labels), "near": _hash(near)}
+        _write_or_check_manifest(Path(folder) / MANIFEST, settings, metadata, shards)
     world.wait()
-    mine = range(world.rank, len(paths), world.size)
-    sizes = [min(n, (k + 1) * shard_size) - k * shard_size for k in range(len(paths))]
-    there = sum(sizes[k] for k in mine if paths[k].exists())
-    bar = tqdm(
-        total=sum(sizes[k] for k in mine),
-        initial=there,
-        desc=f"generating, process 1 of {world.size}" if world.size > 1 else "generating",
-        disable=not progress or not world.is_main,
-        unit="sample",
-        leave=False,
-    )
-    with closing(bar):
-        for k in mine:
-            if not paths[k].exists():
-                parts = between(make, k * shard_size, k * shard_size + sizes[k], bar)
-                _shard(
-                    writer, formats.WriteJob(parts, about, k * shard_size, sizes[k], folder, paths[k].stem), paths[k]
-                )
+    own_shards = shards[world.rank :: world.size]
+    with closing(_progress_bar(own_shards, progress, world)) as bar:
+        for shard in own_shards:
+            if not shard.path.exists():
+                chunks = generate_range(generate_chunk, shard.start, shard.stop, bar)
+                _write_shard(shard, chunks, metadata, writer)
     world.wait()
-    return paths
+    return [shard.path for shard in shards]
 
 
-def between(make: Callable[[int], Generated], first: int, last: int, bar: Any = None) -> Iterator[Generated]:
-    """Yields samples `first` to `last` of the chunks that `make` makes, a chunk at a time."""
-    for chunk in range(first // CHUNK, -(-last // CHUNK)):
-        start = chunk * CHUNK
-        part = make(chunk).rows(slice(max(first, start) - start, min(last, start + CHUNK) - start))
-        yield part
+def generate_range(
+    generate_chunk: Callable[[int], Generated], start: int, stop: int, bar: Any = None
+) -> Iterator[Generated]:
+    """Yields samples `start` to `stop`, a chunk at a time.
+
+    Arguments:
+        generate_chunk: A function from the index of a chunk to its samples, as `Augmenter.chunks` returns it.
+        start, stop: The range of samples.
+        bar: A progress bar to update.
+    """
+    for chunk_index in range(start // CHUNK, -(-stop // CHUNK)):
+        offset = chunk_index * CHUNK
+        in_range = slice(max(start, offset) - offset, min(stop, offset + CHUNK) - offset)
+        samples = generate_chunk(chunk_index).rows(in_range)
+        yield samples
         if bar is not None:
-            bar.update(len(part.y))
+            bar.update(len(samples.y))
 
 
 def fingerprint(augmenter: Augmenter) -> str:
-    """Returns a hash of all that an augmenter's samples depend on, but for what a filter of the user's own does."""
+    """Returns a hash of everything that an augmenter's samples depend on, except for the behaviour of its filter."""
     bank = augmenter.bank_
-    found = hashlib.sha256()
-    parts = (augmenter.perturb, type(augmenter.filter).__name__, augmenter.residual, bank.samples.names, bank.scaling)
-    found.update(repr(parts).encode())
+    sha256 = hashlib.sha256()
+    settings = (
+        augmenter.perturb,
+        type(augmenter.filter).__name__,
+        augmenter.residual,
+        bank.samples.names,
+        bank.scaling,
+    )
+    sha256.update(repr(settings).encode())
     state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
     pseudo = bank.pseudo_labelled
     tensors |= {} if pseudo is None else {f"pseudo_labelled.{k}": v for k, v in vars(pseudo).items() if k[0] != "_"}
     for name, value in sorted({**{f"vae.{k}": v for k, v in state.items()}, **tensors}.items()):
-        found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        found.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
+        sha256.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        sha256.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return sha256.hexdigest()
 
 
-def _check_format(name: str, shape: tuple[int, ...]) -> None:
+def _check_format(name: str, event_shape: tuple[int, ...]) -> None:
+    checks.check_choice("format", name, tuple(FORMATS))
     if name == "images":
-        formats.check_images(shape, "format 'images'")
-    if name == "csv" and len(shape) != 1:
-        checks.refuse("another format than csv for images", "csv", "pass format='webdataset', say")
+        formats.check_images(event_shape, "format 'images'")
+    if name == "csv" and len(event_shape) != 1:
+        checks.refuse("another format than csv for images", "csv", "for example format='webdataset'")
 
 
-def _shard(writer: Callable[[formats.WriteJob, Path], None], plan: formats.WriteJob, path: Path) -> None:
-    for left in plan.home.glob(f".{path.stem}.*-*"):
-        # What a killed process was writing.
-        shutil.rmtree(left, ignore_errors=True)
-    with files.atomic_write(path) as new:
-        writer(plan, new)
+def _progress_bar(shards: list[_Shard], progress: bool, world: World) -> Any:
+    """Returns a bar over the samples of these shards, of which those in existing files are done."""
+    return tqdm(
+        total=sum(shard.stop - shard.start for shard in shards),
+        initial=sum(shard.stop - shard.start for shard in shards if shard.path.exists()),
+        desc=f"generating, process 1 of {world.size}" if world.size > 1 else "generating",
+        disable=not progress or not world.is_main,
+        unit="sample",
+        leave=False,
+    )
+
+
+def _write_shard(shard: _Shard, chunks: Iterator[Generated], metadata: formats.Metadata, writer: Writer) -> None:
+    folder, stem = shard.path.parent, shard.path.stem
+    _remove_unfinished(folder, f".{stem}.*-*")
+    with files.atomic_write(shard.path) as new:
+        writer(formats.WriteJob(chunks, metadata, shard.start, shard.stop - shard.start, folder, stem), new)
         formats.flush(new)
 
 
-def _claim(folder: Path, settings: dict[str, Any], about: formats.Metadata, paths: list[Path]) -> None:
-    """Writes the manifest, or checks that the one that is there is the same."""
-    file = folder / MANIFEST
-    if not file.exists():
-        for left in folder.glob(f".{MANIFEST}-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        files.check_free(folder)
-        known = {"shards": len(paths), "first": paths[0].name, "last": paths[-1].name}
-        head = {"format": KIND, "version": files.FORMAT, **settings, **known}
-        files.save_json(file, head | {"about": asdict(about)})
+def _write_or_check_manifest(
+    path: Path, settings: dict[str, Any], metadata: formats.Metadata, shards: list[_Shard]
+) -> None:
+    """Writes the manifest, or checks that an existing one has the same settings."""
+    if path.exists():
+        _check_manifest(path, settings)
         return
+    _remove_unfinished(path.parent, f".{path.name}-*")
+    files.check_free(path.parent)
+    content = {"format": MANIFEST_FORMAT, "version": files.FORMAT, **settings, "shards": len(shards)}
+    content |= {"first": shards[0].path.name, "last": shards[-1].path.name, "metadata": asdict(metadata)}
+    files.save_json(path, content)
+
+
+def _check_manifest(path: Path, settings: dict[str, Any]) -> None:
+    folder = path.parent
     try:
-        there = json.loads(file.read_text(encoding="utf-8"))
-        same = there["format"] == KIND
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        is_ours = manifest["format"] == MANIFEST_FORMAT
     except (OSError, ValueError, KeyError, TypeError):
-        same = False
-    if not same:
+        is_ours = False
+    if not is_ours:
         checks.refuse("a new or empty output folder", f"'{folder}', which has other files", "choose another folder")
     for name, value in settings.items():
-        if there.get(name) != value:
-            expected = f"{name} {there.get(name)!r}, with which '{folder}' was begun"
-            checks.refuse(expected, repr(value), "choose another folder, or pass what it was begun with")
+        if manifest.get(name) != value:
+            expected = f"{name} {manifest.get(name)!r}, with which '{folder}' was begun"
+            checks.refuse(expected, repr(value), "choose another folder, or pass the settings of the first call")
 
 
-def _digest(given: Any) -> str | None:
-    if given is None:
+def _remove_unfinished(folder: Path, pattern: str) -> None:
+    """Removes the temporary files of a killed process."""
+    for temporary in folder.glob(pattern):
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _hash(values: Any) -> str | None:
+    if values is None:
         return None
-    array = given.cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
-    head = f"{array.shape} {array.dtype} ".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+    array = values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    header = f"{array.shape} {array.dtype} ".encode()
+    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -54,6 +54,14 @@ class FitSettings(NamedTuple):
         return self.beta * min(1.0, (step + 1) / (self.beta_warmup * self.steps)) if self.beta_warmup else self.beta
 
 
+@checks.renamed(
+    latent="latent_dim",
+    classes="num_classes",
+    body="architecture",
+    batch="batch_size",
+    noise="input_noise",
+    warmup="beta_warmup",
+)
 def fit_vae(
     data: Any,
     y: Any = None,

@@ -28,6 +28,7 @@ from vaeaug.runtime import checks, files, seeds
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 
+@checks.renamed(latent="latent_dim", classes="num_classes", body="architecture")
 class VAE(nn.Module):
     r"""Creates a variational autoencoder.
 

@@ -1,4 +1,4 @@
-"""Augmenters on the Hugging Face Hub; needs the extra `hub`."""
+"""Augmenters on the Hugging Face Hub; requires the extra `hub`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ except ImportError as error:
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.augmenter.saving import FILES
+from vaeaug.runtime import checks
 
 
 class HubAugmenter(Augmenter, ModelHubMixin):
     """Creates an augmenter that huggingface_hub can share: `save_pretrained`, `push_to_hub`, `from_pretrained`.
 
-    The folder is that of `save`, so `Augmenter.load` reads it, too, and `from_pretrained` takes what `load` takes: `vae`,
-    `perturb` and `filter`. **It holds the real training samples**, so `push_to_hub` makes a private repository by default.
+    The folder is that of `save`, so `Augmenter.load` reads it as well, and `from_pretrained` has the arguments of `load`:
+    `vae`, `perturb` and `filter`. **It holds the real training samples**, so `push_to_hub` creates a private repository by
+    default.
 
     Example:
         >>> augmenter = HubAugmenter().fit("digits", steps=20, progress=False)
@@ -34,21 +36,21 @@ class HubAugmenter(Augmenter, ModelHubMixin):
         model_card_kwargs: Any = None,
         push_to_hub: bool = False,
         repo_id: str | None = None,
-        **pushing: Any,
+        **push_arguments: Any,
     ) -> str | None:
-        """Writes what `save` writes, and pushes it if told so; the folder has its own config and model card."""
-        # The mixin's own method deletes config.json before anything looks whose folder it is.
+        """Writes the folder of `save`, with its own config and model card, and pushes it to the Hub if `push_to_hub`."""
+        # The mixin's own method deletes config.json before anything checks that the folder is an augmenter's.
         self.save(save_directory)
-        return self.push_to_hub(repo_id or Path(save_directory).name, **pushing) if push_to_hub else None
+        return self.push_to_hub(repo_id or Path(save_directory).name, **push_arguments) if push_to_hub else None
 
-    def push_to_hub(self, repo_id: str, *, private: bool | None = True, **pushing: Any) -> str:
-        """Uploads what `save` writes; a repository that is there already stays as public as it is."""
-        return super().push_to_hub(repo_id, private=private, **pushing)
+    def push_to_hub(self, repo_id: str, *, private: bool | None = True, **push_arguments: Any) -> str:
+        """Uploads the folder of `save`; an existing repository keeps its visibility."""
+        return super().push_to_hub(repo_id, private=private, **push_arguments)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **given: Any) -> Any:
-        parts = {name: given.pop(name) for name in ("vae", "perturb", "filter") if name in given}
-        folder = (
-            model_id if Path(model_id).is_dir() else snapshot_download(model_id, allow_patterns=list(FILES), **given)
-        )
+    @checks.renamed(keep="filter")
+    def _from_pretrained(cls, *, model_id: str, **arguments: Any) -> Any:
+        parts = {name: arguments.pop(name) for name in ("vae", "perturb", "filter") if name in arguments}
+        is_local = Path(model_id).is_dir()
+        folder = model_id if is_local else snapshot_download(model_id, allow_patterns=list(FILES), **arguments)
         return cls.load(folder, **parts)

@@ -1,4 +1,4 @@
-"""At home in imbalanced-learn: an over-sampler whose new samples come out of a VAE. No sampling logic of its own."""
+"""An over-sampler for imbalanced-learn that generates samples with a VAE."""
 
 # ruff: noqa: N802, N803 (names of scikit-learn and imbalanced-learn)
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
-from vaeaug.plugins.resampling import grow, whole_numbers
+from vaeaug.plugins.resampling import resample, whole_numbers
 from vaeaug.runtime import checks
 
 try:
@@ -21,36 +21,33 @@ except ImportError as error:
     raise ImportError("VAEOverSampler needs imbalanced-learn; run: pip install 'vaeaug[imblearn]'") from error
 
 
+@checks.renamed(keep="filter", latent="latent_dim")
 class VAEOverSampler(BaseOverSampler):
-    """Creates an over-sampler that balances classes with children of their own samples.
+    """Creates an over-sampler that balances classes with synthetic samples.
 
-    `fit_resample` trains a VAE on all the samples and grows the classes that `sampling_strategy` names. The real samples come
-    first, unchanged, then the children, class after class; the samples of a class become parents in turn.
+    `fit_resample` trains a VAE on all samples and generates samples of the classes that `sampling_strategy` selects. The
+    output starts with the real samples, unchanged, followed by the synthetic ones, class after class; the samples of a class
+    are parents cyclically.
 
     Arguments:
         sampling_strategy: As everywhere in imbalanced-learn: `auto`, `minority`, `not minority`, `not majority`, `all`; a
             float (the ratio of minority to majority after resampling, two classes only); a dict from class to its count
             after resampling; or a function from y to such a dict.
         random_state: An int, a RandomState, or None for numpy's global one.
-        perturb: How to draw children; see `vaeaug.perturb`. By default rare classes borrow from the others how samples vary;
-            "auto" is what `AugmentedClassifier` does.
-        scale: Takes the place of the perturbation's own scale, so that a search can reach it.
-        filter: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as indices into the sorted classes.
-            It must not have seen samples that the resampled data is judged on.
-        residual: Whether to add the decoded change to the parent; False gives the plain decode.
-        vae: A trained VAE of your own, used as it is. It must not have seen samples that the resampled data is judged on. By
-            default `fit_resample` trains one.
-        latent_dim, steps: Of the VAE's training; by default as `fit_vae` has them.
-        training: More arguments of `fit_vae`, a dict.
-        verbose: Whether to show a bar while the VAE trains.
+        perturb: The perturbation that generates samples (see `vaeaug.perturb`); by default small classes also use the
+            variation of the other classes. "auto" is the default of `AugmentedClassifier`.
+        filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into the sorted classes.
+        scale, residual, vae, latent_dim, steps, training, verbose: See `AugmentedClassifier`. Neither a `vae` nor a `filter`
+            may have seen samples on which a classifier of the resampled data is evaluated.
 
-    X holds numbers: rows, a pandas frame, images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` from 8x8 up, or samples of any
-    other shape, which the VAE sees as flat rows. Children keep its dtype: in whole-number columns they are whole. Sparse
-    data is refused, because children are dense.
+    X holds numbers: tabular data, a pandas data frame, images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more,
+    or samples of any other shape, which the VAE sees flattened. Synthetic samples have its dtype: they are whole numbers in
+    columns of whole numbers. Sparse data is refused, because synthetic samples are dense.
 
-    After `fit_resample`: `sampling_strategy_`, how many children each class was given; `sample_indices_`, for every row the
-    place of its parent in X (a real sample is its own), so that `groups[sampler.sample_indices_]` keeps families together in
-    a later cross-validation; `augmenter_`, or None where nothing had to grow; `n_features_in_`, `feature_names_in_`.
+    After `fit_resample`: `sampling_strategy_`, the number of synthetic samples of each class; `sample_indices_`, the index in
+    X of the parent of every sample (a real sample is its own), so that `groups[sampler.sample_indices_]` keeps parents and
+    their synthetic samples in the same fold of a later cross-validation; `augmenter_`, or None if no class had to grow;
+    `n_features_in_`, `feature_names_in_`.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -85,19 +82,19 @@ class VAEOverSampler(BaseOverSampler):
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
-        numbers, labels = validate_data(self, X, labels, allow_nd=True)
-        self._whole = whole_numbers(X, numbers)
-        return numbers, labels, one_vs_all
+        values, labels = validate_data(self, X, labels, allow_nd=True)
+        self._whole = whole_numbers(X, values)
+        return values, labels, one_vs_all
 
     def _fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         for label, count in self.sampling_strategy_.items():
             if count and np.count_nonzero(y == label) < 2:
                 remedy = "leave it out of sampling_strategy, or add samples of it"
                 checks.refuse("at least 2 samples of every class that is to grow", f"1 of class {label!s}", remedy)
-        made = grow(self, X, y, self.sampling_strategy_, self._whole)
-        self.sample_indices_ = np.concatenate([np.arange(len(X)), made.parents])
-        self.augmenter_ = made.augmenter
-        return np.concatenate([X, made.x]), y[self.sample_indices_]
+        synthetic = resample(self, X, y, self.sampling_strategy_, self._whole)
+        self.sample_indices_ = np.concatenate([np.arange(len(X)), synthetic.parents])
+        self.augmenter_ = synthetic.augmenter
+        return np.concatenate([X, synthetic.x]), y[self.sample_indices_]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""At home in scikit-learn: a classifier that augments inside `fit` and nowhere else. No sampling logic of its own."""
+"""A scikit-learn classifier that augments inside `fit` and nowhere else."""
 
 # ruff: noqa: N803, N806 (X is what scikit-learn calls it)
 from __future__ import annotations
@@ -17,49 +17,55 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation
-from vaeaug.plugins.resampling import AUTO, grow, whole_numbers
+from vaeaug.plugins.resampling import AUTO, resample, whole_numbers
 from vaeaug.runtime import checks
 
 
-def _delegated(name: str) -> Callable[[Any], bool]:
-    def there(classifier: AugmentedClassifier) -> bool:
+def _estimator_has(name: str) -> Callable[[Any], bool]:
+    def check(classifier: AugmentedClassifier) -> bool:
         getattr(getattr(classifier, "estimator_", classifier.estimator), name)
         return True
 
-    return there
+    return check
 
 
+# ratio was the fraction of synthetic samples in the larger set, add is their number per real sample.
+@checks.renamed(keep="filter", latent="latent_dim", ratio="add = ratio / (1 - ratio)")
 class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Creates a classifier that is trained on real and synthetic samples.
 
-    `fit` trains a VAE and its bank on the rows it is given, adds their children, and fits a clone of `estimator`; predictions
-    are the clone's own. So in cross-validation no fold sees another one's rows. Put the search outside,
-    `GridSearchCV(AugmentedClassifier(...))`: a search, a calibration or early stopping inside `estimator` would be judged
-    on children of the rows it was trained on.
+    `fit` trains a VAE on the samples it receives, generates synthetic samples from them, and fits a clone of `estimator` to
+    both; predictions are those of the clone. So in cross-validation no fold sees samples of another one. Put a search
+    outside, `GridSearchCV(AugmentedClassifier(...))`: a search, a calibration or early stopping inside `estimator` would be
+    validated on synthetic copies of its own training samples.
 
     Arguments:
         estimator: The classifier.
-        perturb: How to draw children (see `vaeaug.perturb`); "auto" takes `Extrapolate()` for images and `Interpolate()` for
-            rows, where children beyond their class can do harm; None adds none, and gives `estimator`'s own result.
-        scale: Takes the place of the perturbation's own scale, so that a search can reach it; with "auto" in 0..1 for rows.
-        add: Synthetic samples per real one, 0 or more; a fraction works, too. Every class grows by the same factor.
-        filter: A filter that vetoes children (see `vaeaug.filters.base`); it sees labels as places in `classes_`. It must not
-            have seen samples that this classifier is judged on.
-        residual: Whether to add the decoded change to the parent; False gives the plain decode.
-        vae: A trained VAE of your own, used as it is. It must not have seen samples that this classifier is judged on. By
+        perturb: The perturbation that generates samples (see `vaeaug.perturb`); "auto" is `Extrapolate()` for images and
+            `Interpolate()` for tabular data, where samples outside their class can do harm; None adds no samples and gives
+            the result of `estimator` itself.
+        scale: The scale of the perturbation, in place of its own, so that a search can reach it; for tabular data with
+            "auto" in 0..1.
+        add: The number of synthetic samples per real one, 0 or more; a fraction is valid. Every class grows by the same
+            factor, so class proportions stay the same.
+        filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into `classes_`. It must
+            not have seen samples on which this classifier is evaluated.
+        residual: Whether to add the decoded change to the parent; False gives the plain decoder output.
+        vae: A trained VAE, which is used unchanged. It must not have seen samples on which this classifier is evaluated. By
             default `fit` trains one.
-        latent_dim, steps: Of the VAE's training; by default as `fit_vae` has them.
-        training: More arguments of `fit_vae`, a dict.
-        flatten: Whether `estimator` gets samples of more than one axis (images) as flat rows, as scikit-learn's own
-            estimators want them; False passes them on as they are.
-        verbose: Whether to show a bar while the VAE trains.
-        random_state: An int, a RandomState, or None for numpy's global one. `estimator` keeps its own.
+        latent_dim, steps: Arguments of `fit_vae`, with its defaults.
+        training: Further arguments of `fit_vae`, a dict.
+        flatten: Whether `estimator` receives samples with more than one axis (images) flattened to `(N, features)`, as
+            scikit-learn's own estimators require.
+        verbose: Whether to show a progress bar while the VAE trains.
+        random_state: An int, a RandomState, or None for numpy's global one. `estimator` has its own.
 
-    X holds numbers: rows, a pandas frame, or images (see `grow`). Children keep its dtype: in whole-number columns they are
-    whole. A class of one sample grows, too, though what moves along its own class, as Interpolate does, can only copy it.
+    X holds numbers: tabular data, a pandas data frame, or images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or
+    more. Synthetic samples have its dtype: they are whole numbers in columns of whole numbers. A class with a single sample
+    grows as well, but within-class perturbations such as Interpolate can only duplicate it.
 
-    After `fit`: `estimator_`, the fitted clone, which holds nothing of the VAE; `classes_`, `n_features_in_`,
-    `feature_names_in_`; `event_shape_`, the shape of one sample; and `n_synthetic_`, how many children were added.
+    After `fit`: `estimator_`, the fitted clone, which does not depend on the VAE; `classes_`, `n_features_in_`,
+    `feature_names_in_`; `event_shape_`, the shape of one sample; and `n_synthetic_`, the number of synthetic samples.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -94,54 +100,56 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.flatten, self.verbose, self.random_state = flatten, verbose, random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> AugmentedClassifier:
-        """Fits the classifier to the samples and their children.
+        """Fits the classifier to the samples and to synthetic samples of them.
 
         Arguments:
             X: Samples, `(N, features)` or `(N, *event)`.
             y: Labels, `(N,)`.
-            sample_weight: Passed on to `estimator`; a child has its parent's weight, and samples of weight zero have no part
-                in the augmentation. The VAE does not weigh.
-            fit_params: Passed on to `estimator` (by scikit-learn's metadata routing where it is enabled). What has one value
-                per sample is lengthened: a child has its parent's value.
+            sample_weight: Weights `(N,)`, passed on to `estimator`; a synthetic sample has the weight of its parent, and
+                samples of weight zero take no part in the augmentation. The VAE ignores weights.
+            fit_params: Arguments passed on to `estimator` (by scikit-learn's metadata routing if it is enabled). For values
+                with one entry per sample, a synthetic sample has the value of its parent.
 
         Raises:
-            InputError: If a parameter or the data cannot be used.
+            InputError: If a parameter or the data is invalid.
         """
         if not is_classifier(self.estimator):
-            checks.refuse("a classifier as estimator", type(self.estimator).__name__, "pass LogisticRegression(), say")
+            checks.refuse(
+                "a classifier as estimator", type(self.estimator).__name__, "for example LogisticRegression()"
+            )
         checks.check_number("add", self.add, 0)
-        params = self._routed(fit_params if sample_weight is None else fit_params | {"sample_weight": sample_weight})
-        X = self._rows(X, reset=True)
+        params = self._route(fit_params if sample_weight is None else fit_params | {"sample_weight": sample_weight})
+        X = self._estimator_input(X, reset=True)
         if self.perturb is None:
             validate_data(self, X, skip_check_array=True)
             self.n_synthetic_ = 0
         else:
-            X, y, params = self._augmented(X, y, sample_weight, params)
+            X, y, params = self._augment(X, y, sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         self.classes_ = self.estimator_.classes_
         return self
 
     def predict(self, X: Any) -> Any:
-        """Returns what the fitted estimator does."""
-        return self._fitted().predict(self._rows(X))
+        """Returns the class of each sample, `(N,)`, as predicted by `estimator_`."""
+        return self._check_fitted().predict(self._estimator_input(X))
 
-    @available_if(_delegated("predict_proba"))
+    @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
-        """Returns what the fitted estimator does."""
-        return self._fitted().predict_proba(self._rows(X))
+        """Returns the class probabilities `(N, K)` of `estimator_`."""
+        return self._check_fitted().predict_proba(self._estimator_input(X))
 
-    @available_if(_delegated("predict_log_proba"))
+    @available_if(_estimator_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> Any:
-        """Returns what the fitted estimator does."""
-        return self._fitted().predict_log_proba(self._rows(X))
+        """Returns the logarithms `(N, K)` of the class probabilities of `estimator_`."""
+        return self._check_fitted().predict_log_proba(self._estimator_input(X))
 
-    @available_if(_delegated("decision_function"))
+    @available_if(_estimator_has("decision_function"))
     def decision_function(self, X: Any) -> Any:
-        """Returns what the fitted estimator does."""
-        return self._fitted().decision_function(self._rows(X))
+        """Returns the decision values of `estimator_`, `(N,)` or `(N, K)`."""
+        return self._check_fitted().decision_function(self._estimator_input(X))
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Returns the routing of `fit`: everything goes to `estimator`."""
+        """Returns the metadata routing of `fit`: all metadata goes to `estimator`."""
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
@@ -154,11 +162,12 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
         return tags
 
-    def _fitted(self) -> Any:
+    def _check_fitted(self) -> Any:
         check_is_fitted(self, "estimator_")
         return self.estimator_
 
-    def _rows(self, X: Any, *, reset: bool = False) -> Any:
+    def _estimator_input(self, X: Any, *, reset: bool = False) -> Any:
+        """Returns X in the shape that `estimator` expects, and checks, or with `reset` stores, the shape of a sample."""
         shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
         if reset:
             self.event_shape_ = shape[1:]
@@ -167,42 +176,44 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             checks.refuse(f"samples of shape (N, {event})", shape, "pass them in the shape seen at fit")
         return np.asarray(X).reshape(len(X), -1) if self.flatten and len(shape) > 2 else X
 
-    def _routed(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _route(self, params: dict[str, Any]) -> dict[str, Any]:
         if not get_config()["enable_metadata_routing"]:
             return params
         return dict(process_routing(self, "fit", **params)["estimator"]["fit"])
 
-    def _augmented(self, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> tuple[Any, np.ndarray, dict[str, Any]]:
-        """Returns X, y and the parameters of `fit` with the children after the real samples."""
-        numbers, y = validate_data(self, X, y, allow_nd=True)
+    def _augment(self, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> tuple[Any, np.ndarray, dict[str, Any]]:
+        """Returns X, y and the parameters of `fit` with the synthetic samples after the real ones."""
+        values, y = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(y)
-        used = _used(weight, len(y))
-        labels, counts = np.unique(y[used], return_counts=True)
-        wanted = {label: round(count * self.add) for label, count in zip(labels, counts, strict=True)}
-        events = numbers.reshape(-1, *self.event_shape_)[used]
-        made = grow(self, events, y[used], wanted, whole_numbers(X, numbers))
-        self.n_synthetic_ = len(made.x)
-        order = np.concatenate([np.arange(len(y)), used[made.parents]])
-        lengthened = {name: _lengthened(value, order, len(y)) for name, value in params.items()}
-        return _appended(X, numbers, made.x.reshape(-1, *numbers.shape[1:])), y[order], lengthened
+        weighted = _nonzero(weight, len(y))
+        labels, counts = np.unique(y[weighted], return_counts=True)
+        n_per_class = {label: round(count * self.add) for label, count in zip(labels, counts, strict=True)}
+        events = values.reshape(-1, *self.event_shape_)[weighted]
+        synthetic = resample(self, events, y[weighted], n_per_class, whole_numbers(X, values))
+        self.n_synthetic_ = len(synthetic.x)
+        # For every sample of the longer set, the index of the real sample whose label and metadata it has.
+        index = np.concatenate([np.arange(len(y)), weighted[synthetic.parents]])
+        longer_params = {name: _per_sample(value, index, len(y)) for name, value in params.items()}
+        return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], longer_params
 
 
-def _appended(X: Any, numbers: np.ndarray, made: np.ndarray) -> Any:
-    """Returns X with the children after it: a pandas frame where it is one, else an array."""
+def _append(X: Any, values: np.ndarray, synthetic: np.ndarray) -> Any:
+    """Returns X with synthetic samples at its end: a pandas data frame if X is one, else an array."""
     if not hasattr(X, "iloc"):
-        return np.concatenate([numbers, made])
+        return np.concatenate([values, synthetic])
     import pandas
 
-    return pandas.concat([X, pandas.DataFrame(made, columns=X.columns).astype(X.dtypes)], ignore_index=True)
+    return pandas.concat([X, pandas.DataFrame(synthetic, columns=X.columns).astype(X.dtypes)], ignore_index=True)
 
 
-def _lengthened(value: Any, order: np.ndarray, size: int) -> Any:
+def _per_sample(value: Any, index: np.ndarray, size: int) -> Any:
+    """Returns the entries at `index` of a value with one entry per sample, and any other value unchanged."""
     values = np.asarray(value)
-    return values[order] if values.shape[:1] == (size,) else value
+    return values[index] if values.shape[:1] == (size,) else value
 
 
-def _used(weight: Any, size: int) -> np.ndarray:
-    """Returns the places of the samples that have a weight."""
+def _nonzero(weight: Any, size: int) -> np.ndarray:
+    """Returns the indices of the samples with a weight other than 0."""
     if weight is None:
         return np.arange(size)
     weight = np.asarray(weight)

@@ -1,18 +1,18 @@
-"""Where the samples and the labels are in a batch of any form, and how other samples take their place.
+"""Finds the samples and the labels in a batch of any form, and replaces or repeats its fields.
 
-The labels are found as torchvision's `MixUp` finds them; the samples are known by the shape that the augmenter saw at fit.
-Nothing here knows what the samples are replaced by.
+A batch is a tree of tuples, lists and mappings. Labels are found as torchvision's `MixUp` finds them, samples by the shape
+that the augmenter saw at fit. This module knows nothing about synthetic samples.
 """
 
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torchvision import tv_tensors
 
 from vaeaug.runtime import checks
 
@@ -20,12 +20,12 @@ Getter = Callable[[Any], Any]
 
 
 def check_getters(labels_getter: Any, images_getter: Any) -> None:
-    """Checks the two arguments by which a user may say where labels and images are."""
+    """Checks the two functions by which a user may locate the labels and the samples."""
     if labels_getter != "default" and not callable(labels_getter):
-        remedy = "pass lambda batch: batch['y'], say"
+        remedy = "for example lambda batch: batch['y']"
         checks.refuse("labels_getter to be 'default' or a function of the batch", repr(labels_getter), remedy)
     if images_getter is not None and not callable(images_getter):
-        remedy = "pass lambda batch: batch['x'], say"
+        remedy = "for example lambda batch: batch['x']"
         checks.refuse("images_getter to be a function of the batch", repr(images_getter), remedy)
 
 
@@ -34,130 +34,111 @@ def find_labels(batch: Any, getter: str | Getter = "default") -> Any:
 
     Arguments:
         batch: A tuple, list or mapping.
-        getter: `default`: the second item of a tuple or list; in a mapping (or where the second item is one) the key
-            `labels`, else one with `label` in it, else one of `target`, `targets` and `y`. Or a function of the batch.
+        getter: A function of the batch, or `default`: the second field of a tuple or list; in a mapping (or if the second
+            field is a mapping) the key `labels`, else a key that contains `label`, else `target`, `targets` or `y`.
 
     Raises:
-        InputError: If there are none.
+        InputError: If the batch has no labels.
     """
     if callable(getter):
-        found = getter(batch)
+        labels = getter(batch)
     elif isinstance(batch, Sequence) and len(batch) > 1:
-        found = _by_key(batch[1]) if isinstance(batch[1], Mapping) else batch[1]
+        labels = _labels_of_mapping(batch[1]) if isinstance(batch[1], Mapping) else batch[1]
     else:
-        found = _by_key(batch) if isinstance(batch, Mapping) else None
-    if found is None:
-        remedy = "let the loader yield (images, labels), or say where the labels are with labels_getter"
+        labels = _labels_of_mapping(batch) if isinstance(batch, Mapping) else None
+    if labels is None:
+        remedy = "let the loader yield (images, labels), or locate the labels with labels_getter"
         checks.refuse("labels in the batch", describe(batch), remedy)
-    return found
+    return labels
 
 
-def find_images(batch: Any, event_shape: Sequence[int], getter: Getter | None = None, *, lone: bool = False) -> Any:
+def find_images(batch: Any, event_shape: Sequence[int], getter: Getter | None = None, *, is_item: bool = False) -> Any:
     """Returns the samples of a batch, a tensor or array `(B, *event)`.
 
     Arguments:
         batch: A tuple, list or mapping.
         event_shape: The shape of one sample.
-        getter: A function of the batch; by default the first tensor of the right shape.
-        lone: Whether the batch is a single item, with one sample `(*event)` in it.
+        getter: A function of the batch; by default the first tensor or array of the right shape is taken.
+        is_item: Whether `batch` is a single item of a dataset, with one sample `(*event)`.
 
     Raises:
-        InputError: If nothing there has the right shape.
+        InputError: If nothing in the batch has the right shape.
     """
-    leaves = list(_leaves(batch)) if getter is None else [getter(batch)]
-    for leaf in leaves:
-        if isinstance(leaf, Tensor | np.ndarray):
-            shape = tuple(leaf.shape) if lone else tuple(leaf.shape[1:])
-            if shape == tuple(event_shape) and leaf.ndim == len(event_shape) + (not lone):
-                return leaf
-    expected = ", ".join(map(str, event_shape))
-    wanted = f"a sample of shape ({expected}) in the item" if lone else f"samples of shape (B, {expected}) in the batch"
-    remedy = "bring them to the shape seen at fit as tensors, or fit an augmenter on samples like these"
-    checks.refuse(wanted, describe(batch if getter is None else leaves[0]), remedy)
+    candidates = list(_nodes(batch)) if getter is None else [getter(batch)]
+    for candidate in candidates:
+        if isinstance(candidate, Tensor | np.ndarray):
+            shape = tuple(candidate.shape) if is_item else tuple(candidate.shape[1:])
+            if shape == tuple(event_shape) and candidate.ndim == len(event_shape) + (not is_item):
+                return candidate
+    event = ", ".join(map(str, event_shape))
+    expected = f"a sample of shape ({event}) in the item" if is_item else f"samples of shape (B, {event}) in the batch"
+    remedy = "convert them to tensors of the shape seen at fit, or fit an augmenter on samples like these"
+    checks.refuse(expected, describe(batch if getter is None else candidates[0]), remedy)
 
 
 def replace_leaf(batch: Any, old: Any, new: Any) -> Any:
-    """Returns a batch of the same form with `new` where `old` was; all other parts are the very same objects.
+    """Returns a batch of the same form with `new` in place of the object `old`; all other fields are the same objects.
 
     Raises:
-        InputError: If `old` is not a part of the batch.
+        InputError: If `old` is not a field of the batch.
     """
-    out = _replace_leaf(batch, old, new)
-    if out is batch:
-        _not_a_part(batch)
+    out = _map_nodes(batch, lambda node: new if node is old else node)
+    _check_replaced(batch, out, [new])
     return out
 
 
-def repeat_batch(batch: Any, size: int, times: int, instead: Mapping[int, Any]) -> Any:
-    """Returns a batch of the same form in which every part with one entry per sample stands so many times, end to end.
+def repeat_batch(batch: Any, size: int, times: int, longer: Sequence[tuple[Any, Any]]) -> Any:
+    """Returns a batch of the same form in which every field with one entry per sample is repeated end to end.
+
+    Tensors and arrays `(B, ...)` are repeated, and so are lists and tuples with one entry per sample. A list or tuple that
+    holds the images or labels, or only fields with one entry per sample, counts as a container of fields.
 
     Arguments:
         batch: A tuple, list or mapping.
-        size: Its number of samples B: tensors and arrays `(B, ...)`, and lists with one entry per sample, are repeated.
-        times: How often.
-        instead: From the `id` of a part to what stands in its place.
+        size: The number of samples B.
+        times: The number of repetitions.
+        longer: Pairs of a field, at least the images, and the longer field to use instead of its repetition.
 
     Raises:
-        InputError: If something in `instead` is not a part of the batch.
+        InputError: If a field in `longer` is not a field of the batch.
     """
-    met: set[int] = set()
 
-    def part(one: Any, inside: bool = True) -> Any:
-        if id(one) in instead:
-            met.add(id(one))
-            return instead[id(one)]
-        if isinstance(one, MutableMapping):
-            longer = copy.copy(one)
-            longer.update({key: part(value) for key, value in one.items()})
-            return longer
-        if isinstance(one, tuple | list):
-            if (
-                inside
-                and not hasattr(one, "_fields")
-                and len(one) == size
-                and not all(_entries(p) == size for p in one)
-            ):
-                return one * times  # one entry per sample: names, numbers, mappings, ...
-            parts = [part(value) for value in one]
-            return type(one)(*parts) if hasattr(one, "_fields") else type(one)(parts)
-        if _entries(one) != size:
-            return one
-        if isinstance(one, np.ndarray):
-            return np.concatenate([one] * times)
-        out = one.repeat(times, *[1] * (one.ndim - 1))
-        return tv_tensors.wrap(out, like=one) if isinstance(one, tv_tensors.TVTensor) else out
+    def lengthen(node: Any) -> Any:
+        for old, new in longer:
+            if node is old:
+                return new
+        is_container = any(_contains(node, old) for old, _ in longer)
+        return node if is_container or not _has_entry_per_sample(node, size) else _repeat(node, times)
 
-    out = part(batch, inside=False)
-    if met != set(instead):
-        _not_a_part(batch)
+    out = _map_nodes(batch, lengthen)
+    _check_replaced(batch, out, [new for _, new in longer])
     return out
 
 
-def _entries(part: Any) -> int | None:
-    """Returns how many entries a part of a batch has; None for what has none, or is no sequence."""
-    if isinstance(part, Tensor | np.ndarray):
-        return len(part) if part.ndim else None
-    return len(part) if isinstance(part, tuple | list) else None
-
-
-def _not_a_part(batch: Any) -> None:
-    remedy = "let images_getter return one of the batch's own tensors, not a copy"
-    checks.refuse("images that are a part of the batch", describe(batch), remedy)
+def as_type_of(x: Tensor, original: Any) -> Any:
+    """Returns a tensor as what `original` is: an array, an image of torchvision's `tv_tensors`, or a tensor."""
+    if isinstance(original, np.ndarray):
+        return x.numpy()
+    # torchvision is not imported for this: a batch can only hold its tensors if somebody has imported it.
+    tv_tensors = sys.modules.get("torchvision.tv_tensors")
+    if tv_tensors is not None and isinstance(original, tv_tensors.TVTensor):
+        return tv_tensors.wrap(x, like=original)
+    return x
 
 
 def describe(batch: Any) -> str:
-    """Returns the form of a batch in words, for error messages."""
+    """Returns the form of a batch as text, for error messages."""
     if isinstance(batch, Tensor | np.ndarray):
         return f"{type(batch).__name__}{tuple(batch.shape)}"
     if isinstance(batch, Mapping):
         return "{" + ", ".join(f"{key!r}: {describe(value)}" for key, value in batch.items()) + "}"
     if isinstance(batch, tuple | list):
-        shown = ", ".join(describe(part) for part in batch[:4]) + (", ..." if len(batch) > 4 else "")
-        return f"({shown})" if isinstance(batch, tuple) else f"[{shown}]"
+        fields = ", ".join(describe(field) for field in batch[:4]) + (", ..." if len(batch) > 4 else "")
+        return f"({fields})" if isinstance(batch, tuple) else f"[{fields}]"
     return type(batch).__name__
 
 
-def _by_key(batch: Mapping[Any, Any]) -> Any:
+def _labels_of_mapping(batch: Mapping[Any, Any]) -> Any:
     keys = {key.lower(): key for key in batch if isinstance(key, str)}
     likely = [
         *(k for k in keys if k == "labels"),
@@ -167,26 +148,63 @@ def _by_key(batch: Mapping[Any, Any]) -> Any:
     return batch[keys[likely[0]]] if likely else None
 
 
-def _leaves(batch: Any) -> Iterator[Any]:
+def _nodes(batch: Any) -> Iterator[Any]:
+    """Yields a batch and everything in it, containers before their content."""
+    yield batch
     if isinstance(batch, tuple | list | Mapping):
-        for part in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _leaves(part)
-    else:
-        yield batch
+        for field in batch.values() if isinstance(batch, Mapping) else batch:
+            yield from _nodes(field)
 
 
-def _replace_leaf(batch: Any, old: Any, new: Any) -> Any:
-    if batch is old:
-        return new
+def _contains(batch: Any, field: Any) -> bool:
+    return any(node is field for node in _nodes(batch))
+
+
+def _check_replaced(batch: Any, out: Any, new_fields: Sequence[Any]) -> None:
+    if not all(_contains(out, field) for field in new_fields):
+        remedy = "let images_getter return one of the batch's own tensors, not a copy"
+        checks.refuse("images that are a field of the batch", describe(batch), remedy)
+
+
+def _map_nodes(batch: Any, change: Callable[[Any], Any]) -> Any:
+    """Returns a batch with `change` applied to its nodes, from the outside in.
+
+    A node for which `change` returns another object is replaced; one for which it returns the node itself is searched
+    further. Containers without a change are the same objects as before.
+    """
+    changed = change(batch)
+    if changed is not batch:
+        return changed
     if isinstance(batch, tuple | list):
-        parts = [_replace_leaf(part, old, new) for part in batch]
-        if all(a is b for a, b in zip(parts, batch, strict=True)):
+        fields = [_map_nodes(field, change) for field in batch]
+        if all(new is old for new, old in zip(fields, batch, strict=True)):
             return batch
-        return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+        return type(batch)(*fields) if hasattr(batch, "_fields") else type(batch)(fields)
     if isinstance(batch, MutableMapping):
-        changed = {k: part for k, v in batch.items() if (part := _replace_leaf(v, old, new)) is not v}
-        if changed:
-            # A copy keeps what a mapping may carry beside its items, as torch's own collation does.
+        new_fields = {key: new for key, old in batch.items() if (new := _map_nodes(old, change)) is not old}
+        if new_fields:
+            # A copy preserves the other attributes of a mapping, as torch's own collation does.
             batch = copy.copy(batch)
-            batch.update(changed)
+            batch.update(new_fields)
     return batch
+
+
+def _length(field: Any) -> int | None:
+    """Returns the number of entries of a field, or None if it is a scalar or no sequence."""
+    if isinstance(field, Tensor | np.ndarray):
+        return len(field) if field.ndim else None
+    return len(field) if isinstance(field, tuple | list) else None
+
+
+def _has_entry_per_sample(field: Any, size: int) -> bool:
+    if isinstance(field, tuple | list) and (hasattr(field, "_fields") or all(_length(f) == size for f in field)):
+        return False  # a container of fields
+    return _length(field) == size
+
+
+def _repeat(field: Any, times: int) -> Any:
+    if isinstance(field, tuple | list):
+        return field * times
+    if isinstance(field, np.ndarray):
+        return np.concatenate([field] * times)
+    return as_type_of(field.repeat(times, *[1] * (field.ndim - 1)), field)

@@ -1,4 +1,4 @@
-"""Map-style datasets: one of synthetic samples alone, one in which children stand for some of the real samples."""
+"""Map-style datasets: one of synthetic samples alone, one that replaces some real samples by synthetic ones."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from vaeaug.augmenter.parents import label_list
 from vaeaug.plugins.torch.replacement import Replacement, check_augmenter, check_worker
 from vaeaug.runtime import checks, seeds
 
-KEPT = 2**28  # bytes of decoded chunks that one SyntheticDataset keeps at most
+MAX_CACHE_BYTES = 2**28  # of decoded chunks, per SyntheticDataset and process
 
 Transform = Callable[[Any], Any]
 
 
 class SyntheticDataset(Dataset[tuple[Any, Any]]):
-    """Creates a map-style dataset of synthetic `(x, y)`: what `augmenter.generate(length, labels=labels, seed=seed)` gives.
+    """Creates a map-style dataset of synthetic `(x, y)`, as from `augmenter.generate(length, labels=labels, seed=seed)`.
 
-    Item i is the same in every worker, process, order and batch size. Items are decoded a chunk of 256 at a time and kept
-    up to 256 MB, in every worker by itself. They come in random order already, so a loader over more than that need not
-    shuffle, and is fastest if it does not.
+    Item i is the same in every worker, process, order and batch size. Items are decoded in chunks of 256, and every worker
+    caches up to 256 MB of chunks. Items are in random order already: a loader over more than 256 MB need not shuffle, and is
+    fastest if it does not.
 
     Arguments:
         augmenter: A fitted augmenter.
-        length: How many samples, 1 or more.
-        seed: The same seed gives the same samples.
-        labels: The classes wanted, in turn, by number or name; by default the real samples are the parents, each equally
+        length: The number of samples, 1 or more.
+        seed: The seed; the same seed gives the same samples.
+        labels: The classes to generate, cyclically, as numbers or names; by default every real sample is a parent equally
             often.
-        transform: Applied to x, a float tensor `(*event)` in the range seen at fit.
-        target_transform: Applied to y, an int; `torch.tensor` where the dataset is joined with one of tensors.
+        transform: A function applied to x, a float tensor `(*event)` in the range seen at fit.
+        target_transform: A function applied to y, an int; for example `torch.tensor`, to concatenate this dataset with one
+            whose labels are tensors.
 
     Raises:
-        InputError: If `length`, `seed` or `labels` cannot be used.
-        NotFittedError: If the augmenter was not fitted.
+        InputError: If `length`, `seed` or `labels` are invalid.
+        NotFittedError: If the augmenter is not fitted.
 
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
@@ -71,51 +72,49 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        place = operator.index(index)
-        if not -self.length <= place < self.length:
-            raise IndexError(f"expected an index below {self.length}, got {place}")
-        chunk, place = divmod(place % self.length, CHUNK)
-        xs, ys = self._chunk(chunk)
-        # A copy: the chunk is read again, and a view would drag all of it along to other processes.
-        x, y = xs[place].clone(), int(ys[place])
+        index = operator.index(index)
+        if not -self.length <= index < self.length:
+            raise IndexError(f"expected an index below {self.length}, got {index}")
+        chunk_index, offset = divmod(index % self.length, CHUNK)
+        samples, labels = self._chunk(chunk_index)
+        # A copy: the chunk is read again, and pickling a view for another process would send all of the chunk.
+        x, y = samples[offset].clone(), int(labels[offset])
         return self.transform(x) if self.transform else x, self.target_transform(y) if self.target_transform else y
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_chunks": {}}
 
     def _chunk(self, index: int) -> tuple[Tensor, Tensor]:
-        kept = self._chunks.pop(index, None)
-        if kept is None:
+        chunk = self._chunks.pop(index, None)
+        if chunk is None:
             check_worker(self.augmenter)
-            made = self.augmenter.chunk(index, self.seed, self.labels)
-            kept = made.x, made.y
-            while self._chunks and (len(self._chunks) + 1) * made.x.nbytes > KEPT:
+            generated = self.augmenter.chunk(index, self.seed, self.labels)
+            chunk = generated.x, generated.y
+            while self._chunks and (len(self._chunks) + 1) * generated.x.nbytes > MAX_CACHE_BYTES:
                 del self._chunks[next(iter(self._chunks))]
-        # The chunk asked for last stands last, so that the first is the one to go.
-        self._chunks[index] = kept
-        return kept
+        # The dict is ordered by last use, so that the chunk unused for longest is deleted.
+        self._chunks[index] = chunk
+        return chunk
 
 
+@checks.renamed(ratio="replace")
 class AugmentedDataset(Dataset[Any]):
-    """Creates a map-style dataset in which an item is replaced, with probability `replace`, by a child of that same item.
+    """Creates a map-style dataset in which each item is replaced, with probability `replace`, by a synthetic one.
 
-    Length, labels and all else of an item stay. Each item has its own noise, whatever the order and the batch; whole batches
-    are faster through `AugmentedLoader`. Reference for the rule: Trabucco et al., "Effective data augmentation with diffusion
-    models", 2023, https://arxiv.org/abs/2302.07944
+    The item itself is the parent. Its label and all other fields stay, and so does the length. Each item has its own noise,
+    whatever the order and the batch. For whole batches `AugmentedLoader` is faster. Reference: Trabucco et al., "Effective
+    data augmentation with diffusion models", 2023, https://arxiv.org/abs/2302.07944
 
     Arguments:
         dataset: A map-style dataset of tuples, lists or mappings with a sample `(*event)` and its label.
         augmenter: A fitted augmenter.
         replace: The probability, in 0..1.
-        seed: With the epoch (see `set_epoch`) and the index it decides everything random.
-        normalize: `(mean, std)` as `v2.Normalize` was given them, or a pair of functions (to the range seen at fit, back),
-            where the dataset's samples are not in the range seen at fit.
-        labels_getter, images_getter: Functions from an item to its label and its sample, where the default does not find
-            them: the second part or the key `label`, and the first tensor of the right shape.
+        seed: The seed; together with the epoch (see `set_epoch`) and the index it determines everything random.
+        normalize, labels_getter, images_getter: See `AugmentedLoader`; the getters receive an item instead of a batch.
 
     Raises:
-        InputError: If a setting cannot be used; at an item, if it has no label or no sample of the shape seen at fit.
-        NotFittedError: If the augmenter was not fitted.
+        InputError: If a setting is invalid; at an item, if it has no label or no sample of the shape seen at fit.
+        NotFittedError: If the augmenter is not fitted.
 
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
@@ -150,7 +149,7 @@ class AugmentedDataset(Dataset[Any]):
         checks.check_number("replace", replace, 0, 1)
         checks.check_number("seed", seed, 0, whole=True)
         self.dataset, self.augmenter, self.replace, self.seed = dataset, augmenter, replace, seed
-        # In shared memory: workers that live on from epoch to epoch read it, too.
+        # In shared memory, because persistent workers read it in later epochs.
         self._epoch = torch.zeros((), dtype=torch.long).share_memory_()
 
     def __len__(self) -> int:
@@ -160,10 +159,9 @@ class AugmentedDataset(Dataset[Any]):
         item = self.dataset[index]
         if self.replace == 0:
             return item
-        place = operator.index(index) % len(self)
-        seed = seeds.derive(self.seed, self.epoch, place)
-        drawn = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
-        return self._replacement.augment_item(item, seeds.derive(seed, 1)) if drawn < self.replace else item
+        seed = seeds.derive(self.seed, self.epoch, operator.index(index) % len(self))
+        uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
+        return self._replacement.augment_item(item, seeds.derive(seed, 1)) if uniform < self.replace else item
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -171,10 +169,10 @@ class AugmentedDataset(Dataset[Any]):
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next items belong to."""
+        """The epoch of the next items."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Sets the epoch: another one, another draw. Call it before each epoch; workers, even persistent ones, follow."""
+        """Sets the epoch, and with it the noise. Call it before each epoch; it reaches all workers, even persistent ones."""
         checks.check_number("epoch", epoch, 0, whole=True)
         self._epoch.fill_(epoch)

@@ -1,4 +1,4 @@
-"""Any loader, augmented after collation."""
+"""A wrapper of any loader that augments its batches after collation."""
 
 from __future__ import annotations
 
@@ -9,49 +9,53 @@ from torch import nn
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.filters.base import Teacher
-from vaeaug.plugins.torch.replacement import ADD, Replacement, check_add_or_replace
+from vaeaug.plugins.torch.replacement import Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
 
 
+@checks.renamed(ratio="replace", beside="add", worst_of="hardest_of", classifier="network")
 class AugmentedLoader:
-    """Wraps a loader: children of the samples of a batch join it, or take the places of some of them.
+    """Wraps a loader: adds synthetic samples to every batch, or replaces some of its samples by synthetic ones.
 
-    By default three children of each sample stand behind the samples, with their labels: a batch is four times as large
-    (Hoffer et al., "Augment your batch", 2020, https://arxiv.org/abs/1901.09335). docs/results.md has what that brings and
-    costs. With `replace`, a share of the samples is replaced instead, and the size stays.
+    By default three synthetic samples of each real one are added at the end of the batch, with its label: a batch is four
+    times as large (Hoffer et al., "Augment your batch", 2020, https://arxiv.org/abs/1901.09335). docs/results.md lists the
+    gains and the cost. With `replace`, a fraction of the samples is replaced instead, and the size stays the same.
 
-    The children are made after collation, in the process that iterates, on the device of the VAE; they come back in the
-    dtype and on the device of the batch. Number and order of the batches stay; all other fields are repeated along with the
-    samples, or stay where samples are replaced. Batches without a child are the loader's own objects. Attributes that are not
-    listed here, such as `batch_size` (without the children), `dataset` and `sampler`, are the wrapped loader's.
+    Synthetic samples are generated after collation, in the process that iterates, on the device of the VAE; they have the
+    dtype and the device of the batch. Number and order of the batches stay the same. All other fields are repeated along with
+    the samples, or unchanged if samples are replaced. Batches without synthetic samples are the loader's own objects.
+    Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset` and `sampler`, are those
+    of the wrapped loader.
 
     Arguments:
         loader: A DataLoader, or any iterable of batches: tuples, lists or mappings with samples `(B, *event)` and labels
-            `(B,)`. MixUp and CutMix come after it.
+            `(B,)`. MixUp and CutMix must come after it.
         augmenter: A fitted augmenter.
-        replace: The share to replace, in 0..1 (see `replace_some`), or a function from the progress of training, in 0..1.
-        epochs: With a function as `replace`, the number of epochs: progress is (epoch + batch / batches) / epochs; for a
-            loader without a length it moves once an epoch.
-        seed: With the epoch and the number of the batch it decides everything random. Give each rank its own.
-        normalize: `(mean, std)` as `v2.Normalize` was given them, or a pair of functions (to the range seen at fit, back),
-            where the loader's samples are not in the range seen at fit.
-        hardest_of: Of so many children of a sample, 2 or more, the one on which `network` has the highest cross-entropy is
-            kept (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 where there is a classifier.
-        network: The network that is being trained: an nn.Module from samples as the loader yields them to logits
-            `(B, K)`. It is asked in eval mode, without gradients, and left as it was. With `replace=0.5` and MixUp this is
-            the recipe that docs/results.md calls *worst of 4*, with `add=1` what it calls *joined by one, worst of 4*.
-        labels_getter: A function from the batch to its labels; by default MixUp's rule: the second part of a tuple or list,
-            or the key `labels` (or with `label` in it, or `target`, `targets`, `y`) of a mapping.
+        replace: The fraction of the samples to replace, in 0..1 (see `replace_some`), or a function that returns it for the
+            progress of training, in 0..1.
+        epochs: The number of epochs, required with a function as `replace`: progress is
+            (epoch + batch / batches) / epochs. For a loader without a length it changes once per epoch.
+        seed: The seed; together with the epoch and the index of the batch it determines everything random. Pass a different
+            one to each rank.
+        normalize: The `(mean, std)` that `v2.Normalize` was given, or a pair of functions (to the range seen at fit, and
+            back), if the loader's samples are not in the range seen at fit.
+        hardest_of: The number of candidates, 2 or more, of which the one with the highest cross-entropy under `network` is
+            used as synthetic sample (Gong et al., "MaxUp", 2021, https://arxiv.org/abs/2002.09024); by default 4 with a
+            network, which was as good as 8 on development seeds.
+        network: The network in training: an nn.Module from samples as the loader yields them to logits `(B, K)`. It is
+            called in eval mode, without gradients, and left unchanged.
+        labels_getter: A function from the batch to its labels; by default MixUp's rule: the second field of a tuple or list,
+            or the key `labels` (or a key that contains `label`, or `target`, `targets` or `y`) of a mapping.
         images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
-        teacher: Gives soft labels, such as `vaeaug.CrossFitted`: labels are floats `(B, K)` then (of the longer batch, where
-            children join), as after MixUp, one-hot for real samples and the teacher's for children. Soft labels cannot be
-            mixed again.
-        add: Children of each sample that join the batch; by default 3 where there is no `replace`.
+        teacher: A source of soft labels, such as `vaeaug.CrossFitted`. The labels of a batch then are floats `(B, K)`, as
+            after MixUp: one-hot for real samples and the teacher's for synthetic ones. Soft labels cannot be mixed again.
+        add: The number of synthetic samples per sample to add; by default 3 unless `replace` is given, because more brought
+            no gain on development seeds.
 
     Raises:
-        InputError: If a setting cannot be used or would have no effect; while iterating, if a batch has no labels, soft
-            labels, or no samples of the shape and range seen at fit.
-        NotFittedError: If the augmenter was not fitted.
+        InputError: If a setting is invalid or would have no effect; while iterating, if a batch has no labels, soft labels,
+            or no samples of the shape and range seen at fit.
+        NotFittedError: If the augmenter is not fitted.
 
     Example:
         >>> from torch.utils.data import DataLoader, TensorDataset
@@ -85,8 +89,7 @@ class AugmentedLoader:
         if not hasattr(loader, "__iter__"):
             remedy = "pass DataLoader(dataset, batch_size=...), or use AugmentedDataset"
             checks.refuse("a DataLoader or another iterable of batches", type(loader).__name__, remedy)
-        check_add_or_replace(replace, add)
-        add = ADD if replace is None and add is None else add
+        add = check_add_or_replace(replace, add)
         self._replacement = Replacement(
             augmenter, normalize, hardest_of, network, labels_getter, images_getter, teacher, add
         )
@@ -103,46 +106,47 @@ class AugmentedLoader:
         return len(self.loader)
 
     def __getattr__(self, name: str) -> Any:
-        # Reached for what this object lacks; without a loader it is still being unpickled or copied.
+        # Called for attributes that this object lacks; without a loader it is being unpickled or copied.
         if name.startswith("__") or "loader" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.loader, name)
 
     def __repr__(self) -> str:
-        way = f"replace={self.replace!r}" if self.add is None else f"add={self.add}"
-        return f"AugmentedLoader({self.loader!r}, {self.augmenter!r}, {way}, seed={self.seed})"
+        mode = f"replace={self.replace!r}" if self.add is None else f"add={self.add}"
+        return f"AugmentedLoader({self.loader!r}, {self.augmenter!r}, {mode}, seed={self.seed})"
 
     def set_epoch(self, epoch: int) -> None:
-        """Sets the epoch of the next iteration; the ones after it count up from there, as they do from 0 without this call.
+        """Sets the epoch of the next iteration; without this call, iterations count up from 0.
 
-        It is handed on to the wrapped loader, or to what in it has a `set_epoch`: a distributed sampler, an AugmentedDataset.
-        Counting up by itself changes nothing in the wrapped loader.
+        The epoch is passed on to the wrapped loader, or to the parts of it that have a `set_epoch`: a distributed sampler, an
+        AugmentedDataset. Counting up does not change the wrapped loader.
         """
         checks.check_number("epoch", epoch, 0, whole=True)
         self.epoch = epoch
-        for part in _with_epochs(self.loader):
-            part.set_epoch(epoch)
+        for target in _with_set_epoch(self.loader):
+            target.set_epoch(epoch)
 
     def _batches(self, batches: Iterator[Any]) -> Iterator[Any]:
-        # Counted with the first batch: hosts such as Lightning also make iterators that they never draw from.
+        # The epoch counts up at the first batch, because hosts such as Lightning create iterators that they never use.
         epoch, self.epoch = self.epoch, self.epoch + 1
-        size = _length(self.loader) if callable(self.replace) else None
-        for number, batch in enumerate(batches):
-            replace = self._ratio(epoch, number, size)
-            if replace == 0 and callable(self.replace):
-                # Seen now, a batch that cannot be used does not end a training whose schedule starts at 0 halfway.
+        length = _length(self.loader) if callable(self.replace) else None
+        for index, batch in enumerate(batches):
+            fraction = self._fraction(epoch, index, length)
+            if fraction == 0 and callable(self.replace):
+                # An unusable batch is refused now, and not in the middle of a training whose schedule starts at 0.
                 self._replacement.split_batch(batch)
-            yield self._replacement(batch, replace, seeds.derive(self.seed, epoch, number))
+            yield self._replacement(batch, fraction, seeds.derive(self.seed, epoch, index))
 
-    def _ratio(self, epoch: int, number: int, size: int | None) -> float:
+    def _fraction(self, epoch: int, index: int, length: int | None) -> float:
+        """Returns the fraction of the samples of a batch to replace, by its index in the epoch."""
         if self.replace is None:
             return 1.0
         if not callable(self.replace) or self.epochs is None:
             return self.replace  # type: ignore[return-value]
-        progress = min(1.0, (epoch + (number / size if size else 0)) / self.epochs)
-        replace = self.replace(progress)
-        checks.check_number(f"ratio({progress:.3g})", replace, 0, 1)
-        return replace
+        progress = min(1.0, (epoch + (index / length if length else 0)) / self.epochs)
+        fraction = self.replace(progress)
+        checks.check_number(f"replace({progress:.3g})", fraction, 0, 1)
+        return fraction
 
 
 def _check_schedule(replace: Any, epochs: Any) -> None:
@@ -150,11 +154,13 @@ def _check_schedule(replace: Any, epochs: Any) -> None:
         if replace is not None:
             checks.check_number("replace", replace, 0, 1)
         if epochs is not None:
-            remedy = "pass a function of progress as ratio, or leave epochs out"
-            checks.refuse("epochs only with a function as ratio", f"replace={replace!r} and epochs={epochs!r}", remedy)
+            remedy = "pass a function of progress as replace, or leave epochs out"
+            checks.refuse(
+                "epochs only with a function as replace", f"replace={replace!r} and epochs={epochs!r}", remedy
+            )
     elif epochs is None:
-        remedy = "pass epochs=20, say: progress goes from 0 to 1 in that time"
-        checks.refuse("epochs with a function as ratio", "none", remedy)
+        remedy = "for example epochs=20, in which progress goes from 0 to 1"
+        checks.refuse("epochs with a function as replace", "none", remedy)
     else:
         checks.check_number("epochs", epochs, 1, whole=True)
 
@@ -166,10 +172,11 @@ def _length(loader: Any) -> int | None:
         return None
 
 
-def _with_epochs(loader: Any) -> list[Any]:
+def _with_set_epoch(loader: Any) -> list[Any]:
+    """Returns the loader itself, or the different objects in it, that have a `set_epoch`."""
     if hasattr(loader, "set_epoch"):
         return [loader]
     batch_sampler = getattr(loader, "batch_sampler", None)
-    parts = (getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None))
-    found = {id(part): part for part in (*parts, getattr(loader, "dataset", None)) if hasattr(part, "set_epoch")}
-    return list(found.values())
+    members = [getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
+    members.append(getattr(loader, "dataset", None))
+    return list({id(member): member for member in members if hasattr(member, "set_epoch")}.values())

@@ -1,4 +1,4 @@
-"""Between the range of a loader's images and that of the data seen at fit."""
+"""Maps samples between the range of a loader and the range of the data seen at fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vaeaug.runtime import checks
 
 
 class Range(ABC):
-    """Abstract: maps samples `(B, *event)` to the range seen at fit, and back."""
+    """Abstract: maps samples `(B, *event)` between the loader's range and the range seen at fit."""
 
     @abstractmethod
     def denormalize(self, x: Tensor) -> Tensor:
@@ -28,10 +28,10 @@ class Range(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Affine(Range):
-    """What `torchvision.transforms.v2.Normalize(mean, std)` does: x = (u - mean) / std, for u in the range seen at fit.
+    """The range of `torchvision.transforms.v2.Normalize(mean, std)`: x = (u - mean) / std, for u in the range seen at fit.
 
     Arguments:
-        mean, std: One number each, or one per channel (rows: per feature).
+        mean, std: One number each, or one per channel (tabular data: per feature).
         event_shape: The shape of one sample.
     """
 
@@ -46,8 +46,10 @@ class Affine(Range):
 
     def denormalize(self, x: Tensor) -> Tensor:
         if not x.is_floating_point():
-            kind = str(x.dtype).removeprefix("torch.")
-            checks.refuse("normalised images as floats", kind, "leave normalize out for images that are not normalised")
+            dtype = str(x.dtype).removeprefix("torch.")
+            checks.refuse(
+                "normalized images as floats", dtype, "leave normalize out for images that are not normalized"
+            )
         return x * self._vector("std").to(x) + self._vector("mean").to(x)
 
     def normalize(self, x: Tensor) -> Tensor:
@@ -67,31 +69,33 @@ class Affine(Range):
 
 @dataclass(frozen=True, eq=False)
 class CustomRange(Range):
-    """Any pair of functions, each from samples `(B, *event)` to samples `(B, *event)`.
+    """A pair of functions, each from samples `(B, *event)` to samples `(B, *event)`.
 
     Arguments:
-        to_fit, back: To the range seen at fit, and back.
+        to_fit: The function to the range seen at fit.
+        from_fit: Its inverse.
     """
 
     to_fit: Callable[[Tensor], Tensor]
-    back: Callable[[Tensor], Tensor]
+    from_fit: Callable[[Tensor], Tensor]
 
     def denormalize(self, x: Tensor) -> Tensor:
-        return self._alike(self.to_fit(x), x)
+        return _check_shape(self.to_fit(x), x)
 
     def normalize(self, x: Tensor) -> Tensor:
-        return self._alike(self.back(x), x)
-
-    def _alike(self, out: Any, x: Tensor) -> Tensor:
-        if not isinstance(out, Tensor) or out.shape != x.shape:
-            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-            remedy = "pass functions that map a batch elementwise"
-            checks.refuse(f"the functions of normalize to keep the shape {tuple(x.shape)}", got, remedy)
-        return out
+        return _check_shape(self.from_fit(x), x)
 
 
 def as_range(normalize: Any, event_shape: Sequence[int]) -> Range | None:
-    """Returns what a user's `normalize` means: nothing, `(mean, std)`, or `(to the range seen at fit, back)`."""
+    """Returns the range that a user's `normalize` describes; None stays None.
+
+    Arguments:
+        normalize: None, `(mean, std)`, or a pair of functions (to the range seen at fit, and back).
+        event_shape: The shape of one sample.
+
+    Raises:
+        InputError: If `normalize` is anything else.
+    """
     if normalize is None:
         return None
     if isinstance(normalize, tuple | list) and len(normalize) == 2:
@@ -101,4 +105,12 @@ def as_range(normalize: Any, event_shape: Sequence[int]) -> Range | None:
         if not callable(a) and not callable(b):
             return Affine(a, b, tuple(event_shape))
     expected = "normalize to be (mean, std) or a pair of functions (to the range seen at fit, back)"
-    checks.refuse(expected, repr(normalize), "pass ((0.5,), (0.5,)), say")
+    checks.refuse(expected, repr(normalize), "for example ((0.5,), (0.5,))")
+
+
+def _check_shape(out: Any, x: Tensor) -> Tensor:
+    if not isinstance(out, Tensor) or out.shape != x.shape:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        remedy = "pass functions that map a batch elementwise"
+        checks.refuse(f"the functions of normalize to preserve the shape {tuple(x.shape)}", got, remedy)
+    return out

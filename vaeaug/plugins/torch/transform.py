@@ -9,32 +9,33 @@ from torch.utils.data import get_worker_info
 from torchvision.transforms import v2
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.plugins.torch.replacement import ADD, Replacement, check_add_or_replace
+from vaeaug.plugins.torch.replacement import Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
 
 
+@checks.renamed(ratio="replace", beside="add", worst_of="hardest_of", classifier="network")
 class VAEAugment(v2.Transform):
-    """Replaces a share of the samples of a batch by children of these same samples, or adds children to it.
+    """Adds synthetic samples to a batch, or replaces some of its samples by synthetic ones.
 
-    It is called as `v2.MixUp` is, `VAEAugment(augmenter)(images, labels)`, or with a batch of any form. In a `v2.Compose` it
-    stands before MixUp and CutMix, because it needs whole labels.
+    It is called like `v2.MixUp`: `VAEAugment(augmenter)(images, labels)`, or with a batch of any form. In a `v2.Compose` it
+    must come before MixUp and CutMix, because it needs class labels, not soft ones.
 
-    Call number n of an instance draws from (seed, n), so a run repeats itself and the global random state is neither read nor
-    changed. In a `collate_fn` that workers run, the seed that the loader gave the worker counts as well: else two workers
-    would draw alike.
+    Call n of an instance is seeded by (seed, n), so a run is reproducible, and the global random state is neither read nor
+    changed. In a `collate_fn` that workers run, the loader's seed of the worker counts as well; otherwise all workers would
+    draw the same noise.
 
     Arguments:
         augmenter: A fitted augmenter.
-        replace: The share, in 0..1 (see `replace_some`); by default 0.5 where there is no `add`.
-        seed: Of everything random.
-        add: So many children of each sample join the batch instead; 3 is what `AugmentedLoader` does by default.
-        normalize, worst_of, classifier, labels_getter, images_getter: As in `AugmentedLoader`. The getters are given the
-            inputs as they came: the tuple `(images, labels)`, or the one batch.
+        replace: The fraction of the samples to replace, in 0..1; by default synthetic samples are added.
+        seed: The seed of everything random.
+        add: The number of synthetic samples per sample to add; by default 3 unless `replace` is given.
+        normalize, hardest_of, network, labels_getter, images_getter: See `AugmentedLoader`. The getters receive the inputs as
+            they were passed: the tuple `(images, labels)`, or the one batch.
 
     Raises:
-        InputError: If a setting cannot be used or would have no effect; at a call, if the batch has no labels, soft labels,
-            or no samples of the shape and range seen at fit.
-        NotFittedError: If the augmenter was not fitted.
+        InputError: If a setting is invalid or would have no effect; at a call, if the batch has no labels, soft labels, or no
+            samples of the shape and range seen at fit.
+        NotFittedError: If the augmenter is not fitted.
 
     Example:
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
@@ -58,9 +59,8 @@ class VAEAugment(v2.Transform):
         images_getter: Any = None,
     ) -> None:
         super().__init__()
-        # Held by an object that is no module: else the classifier would move, train and save along with the transform.
-        check_add_or_replace(replace, add)
-        add = ADD if replace is None and add is None else add
+        add = check_add_or_replace(replace, add)
+        # Held by an object that is no module: otherwise the network would move, train and be saved with the transform.
         self._replacement = Replacement(
             augmenter, normalize, hardest_of, network, labels_getter, images_getter, add=add
         )
@@ -71,9 +71,9 @@ class VAEAugment(v2.Transform):
         self._calls = 0
 
     def forward(self, *inputs: Any) -> Any:
-        """Returns the inputs in the form in which they came, with children in it."""
+        """Returns the inputs, with synthetic samples, in the form in which they were passed."""
         batch = inputs if len(inputs) > 1 else inputs[0]
         worker = get_worker_info()
-        place = (0, self._calls) if worker is None else (1, worker.seed, self._calls)
+        stream = (0, self._calls) if worker is None else (1, worker.seed, self._calls)
         self._calls += 1
-        return self._replacement(batch, 1.0 if self.replace is None else self.replace, seeds.derive(self.seed, *place))
+        return self._replacement(batch, 1.0 if self.replace is None else self.replace, seeds.derive(self.seed, *stream))
