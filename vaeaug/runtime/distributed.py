@@ -111,16 +111,16 @@ def process_group(
         InputError: If the environment names several processes, but not how to reach them.
         ProcessLost: If another process did not come, died, or has not answered for ten minutes.
     """
-    rank, size = (0, 1) if dist.is_initialized() else _rank_and_size()
-    if size == 1:
-        yield World(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else SINGLE_PROCESS
+    size = _from_environment("WORLD_SIZE", 1, LARGEST_WORLD, default="1")
+    if size == 1 or dist.is_initialized():
+        yield SINGLE_PROCESS if size == 1 else World(dist.get_rank(), dist.get_world_size())
         return
     cuda = device.startswith("cuda")
     if cuda and torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        local_rank = _from_environment("LOCAL_RANK", 0, LARGEST_WORLD, default="0")
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
     try:
-        with _reported(report, rank, size):
-            dist.init_process_group("nccl" if cuda and training else "gloo", timeout=TIMEOUT)
+        _connect("nccl" if cuda and training else "gloo", size, report)
         yield World(dist.get_rank(), dist.get_world_size())
     except checks.InputError:
         raise
@@ -128,7 +128,7 @@ def process_group(
         if not _is_connection_error(error):
             raise
         raise ProcessLost(
-            f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {rank}; "
+            f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {_rank()}; "
             f"look above for the first one that failed, then run the same command again: it resumes"
         ) from error
     finally:
@@ -136,42 +136,40 @@ def process_group(
             dist.destroy_process_group()
 
 
-def _rank_and_size() -> tuple[int, int]:
-    """Returns the rank of this process and the number of processes as the environment has them, checked."""
-    size = _from_environment("WORLD_SIZE", 1, LARGEST_WORLD, "1")
-    if size == 1:
-        return 0, 1
-    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]
-    if missing:
-        got = f"WORLD_SIZE={size} without {' and '.join(missing)} in the environment"
-        checks.refuse("torchrun's variables, or none of them", got, "unset WORLD_SIZE, or start with torchrun")
-    _from_environment("MASTER_PORT", 1, 65535)
-    return _from_environment("RANK", 0, size - 1), size
-
-
-def _from_environment(name: str, low: int, high: int, default: str = "") -> int:
-    text = os.environ.get(name) or default
-    if not text.strip().isdecimal() or not low <= int(text) <= high:
-        remedy = "unset WORLD_SIZE, or start with torchrun"
-        checks.refuse(f"{name} in the environment to be a whole number from {low} to {high}", repr(text), remedy)
-    return int(text)
-
-
-@contextmanager
-def _reported(report: Callable[[str], None] | None, rank: int, size: int) -> Iterator[None]:
-    """Reports in one line that the block is still waiting after a few seconds."""
-    address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+def _connect(backend: str, size: int, report: Callable[[str], None] | None) -> None:
+    """Waits for the other processes, at the address in the environment."""
+    _from_environment("RANK", 0, size - 1, default="0")
+    _from_environment("MASTER_PORT", 1, 65535, default="29500")
+    address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
     text = (
-        f"process {rank} of WORLD_SIZE={size} is waiting for the others at {address}, for at most "
+        f"process {os.environ.get('RANK')} of WORLD_SIZE={size} is waiting for the others at {address}, for at most "
         f"{TIMEOUT.seconds // 60} minutes; if there are none, unset WORLD_SIZE, or start with torchrun"
     )
     timer = threading.Timer(REPORT_SECONDS, report or (lambda _: None), [text])
     timer.daemon = True
     timer.start()
     try:
-        yield
+        dist.init_process_group(backend, timeout=TIMEOUT)
+    except ValueError as error:
+        got = f"WORLD_SIZE={size} alone ({error})"
+        checks.refuse("all variables of torchrun, or none", got, "unset WORLD_SIZE, or start with torchrun")
     finally:
         timer.cancel()
+
+
+def _rank() -> int:
+    try:
+        return dist.get_rank()
+    except (ValueError, RuntimeError):  # never connected
+        return int(os.environ.get("RANK", "0"))
+
+
+def _from_environment(name: str, low: int, high: int, default: str) -> int:
+    text = (os.environ.get(name) or default).strip()
+    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
+        remedy = "unset WORLD_SIZE, or start with torchrun"
+        checks.refuse(f"{name} in the environment to be a whole number from {low} to {high}", repr(text), remedy)
+    return int(text)
 
 
 def _is_connection_error(error: BaseException) -> bool:

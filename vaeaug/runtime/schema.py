@@ -84,7 +84,7 @@ def read_text(cls: type[T], row: Mapping[Any, Any], file: str, remedy: str) -> T
         InputError: As `read`.
     """
     place = Place(file, remedy)
-    hints = _hints(cls)  # type: ignore[arg-type] (a class is hashable)
+    hints = _hints(cls)  # type: ignore[arg-type]
     values = {
         name: _number(text, hints.get(name), place.field(str(name))) if isinstance(text, str) else text
         for name, text in row.items()
@@ -109,7 +109,7 @@ def _number(text: str, hint: Any, place: Place) -> Any:
 def _read_object(cls: type[T], content: Any, place: Place) -> T:
     if not isinstance(content, Mapping):
         place.refuse("an object with named fields", content)
-    hints = _hints(cls)  # type: ignore[arg-type] (a class is hashable)
+    hints = _hints(cls)  # type: ignore[arg-type]
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     unknown = [name for name in content if name not in fields]
     if unknown:
