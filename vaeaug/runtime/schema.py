@@ -32,45 +32,52 @@ class Between(NamedTuple):
 MAY_BE_NAN = object()  # an annotation of a float
 
 
-class Place(NamedTuple):
-    """Where a value was found, for the message.
+class Mismatch(ValueError):
+    """Raised where content does not fit; says which field, what was expected and what is there.
 
     Arguments:
-        file: The file, and what it is.
-        remedy: What the user can do about it.
         name: The path of the field, such as `data.counts[0]`.
+        expected: What it should have been.
+        got: What it is.
     """
 
-    file: str
-    remedy: str
+    def __init__(self, name: str, expected: str, got: str) -> None:
+        super().__init__(f"{name}: expected {expected}, got {got}")
+        self.name, self.expected, self.got = name, expected, got
+
+
+class Place(NamedTuple):
+    """The path of a field in the content, such as `data.counts[0]`."""
+
     name: str = ""
 
     def field(self, name: str) -> Place:
-        return self._replace(name=f"{self.name}.{name}" if self.name else name)
+        return Place(f"{self.name}.{name}" if self.name else name)
 
     def item(self, index: int) -> Place:
-        return self._replace(name=f"{self.name}[{index}]")
+        return Place(f"{self.name}[{index}]")
 
     def refuse(self, expected: str, value: Any) -> NoReturn:
         text = repr(value)
-        text = text if len(text) <= 60 else f"{text[:57]}..."
-        refuse(f"{self.name or 'the content'} to be {expected} in {self.file}", text, self.remedy)
+        raise Mismatch(self.name or "the content", expected, text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def read(cls: type[T], content: Any, file: str, remedy: str) -> T:
     """Returns an instance of a dataclass made from parsed JSON.
 
     Arguments:
-        cls: The dataclass. Its fields may be int, float, bool, str, None, Any, literals, tuples, lists, dicts of text,
-            unions of these, and other such dataclasses.
+        cls: The dataclass; see `parse`.
         content: What was read.
-        file: What was read, for the message, such as `'model/config.json'`.
+        file: What was read, for the message, such as `'model/vae.safetensors'`.
         remedy: What the user can do about a file that does not fit.
 
     Raises:
         InputError: If a field is missing, unknown, of another type or out of range.
     """
-    return _read_object(cls, content, Place(file, remedy))
+    try:
+        return parse(cls, content)
+    except Mismatch as error:
+        refuse(f"{error.name} to be {error.expected} in {file}", error.got, remedy)
 
 
 def read_text(cls: type[T], row: Mapping[Any, Any], file: str, remedy: str) -> T:
@@ -83,13 +90,26 @@ def read_text(cls: type[T], row: Mapping[Any, Any], file: str, remedy: str) -> T
     Raises:
         InputError: As `read`.
     """
-    place = Place(file, remedy)
     hints = _hints(cls)  # type: ignore[arg-type]
-    values = {
-        name: _number(text, hints.get(name), place.field(str(name))) if isinstance(text, str) else text
-        for name, text in row.items()
-    }
-    return _read_object(cls, values, place)
+    try:
+        values = {name: _number(text, hints.get(name), Place(name)) for name, text in row.items()}
+        return parse(cls, values)
+    except Mismatch as error:
+        refuse(f"{error.name} to be {error.expected} in {file}", error.got, remedy)
+
+
+def parse(cls: type[T], content: Any) -> T:
+    """Returns an instance of a dataclass made from parsed JSON.
+
+    Arguments:
+        cls: The dataclass. Its fields may be int, float, bool, str, None, Any, literals, tuples, lists, dicts of text,
+            unions of these, and other such dataclasses.
+        content: What was read.
+
+    Raises:
+        Mismatch: If a field is missing, unknown, of another type or out of range.
+    """
+    return _read_object(cls, content, Place())
 
 
 @cache
@@ -113,10 +133,10 @@ def _read_object(cls: type[T], content: Any, place: Place) -> T:
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     unknown = [name for name in content if name not in fields]
     if unknown:
-        place.refuse(f"an object of the fields {', '.join(fields)}", f"{unknown[0]} besides")
+        place.refuse(f"an object without a field {unknown[0]!r}", list(content))
     missing = [name for name, f in fields.items() if name not in content and _is_required(f)]
     if missing:
-        place.refuse(f"an object of the fields {', '.join(fields)}", f"one without {missing[0]}")
+        place.refuse(f"an object with a field {missing[0]!r}", list(content))
     return cls(**{name: read_value(hints[name], value, place.field(name)) for name, value in content.items()})
 
 
@@ -173,7 +193,7 @@ def _read_union(hints: tuple[Any, ...], value: Any, place: Place) -> Any:
     for hint in others[:-1]:
         try:
             return read_value(hint, value, place)
-        except ValueError:
+        except Mismatch:
             continue
     return read_value(others[-1], value, place)
 
