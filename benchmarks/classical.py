@@ -130,5 +130,5 @@ if __name__ == "__main__":
     kept = {}
     for name in SEARCHES:
         kept[name] = search(name)
-        files.save_json(WINNERS, kept)
+        files.save_json(WINNERS, kept, overwrite=True)
     print(json.dumps({name: found["moves"] for name, found in kept.items()}))

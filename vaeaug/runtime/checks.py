@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.runtime.errors import InputError, check_choice, check_number, refuse, renamed
+from vaeaug.runtime.errors import InputError, check_choice, check_number, check_utf8, refuse, renamed
 
 __all__ = [
     "InputError",
@@ -86,23 +86,6 @@ def describe_class(label: int, names: Sequence[str] = ()) -> str:
 def _has_names(names: Sequence[str]) -> bool:
     """Returns whether the names are more than the numbers of the classes."""
     return any(name != str(i) for i, name in enumerate(names))
-
-
-def check_utf8(name: str, texts: Sequence[str]) -> None:
-    """Checks that texts can be written to files: names of files in another encoding than UTF-8 cannot.
-
-    Arguments:
-        name: What the texts are, for the message.
-        texts: The texts.
-
-    Raises:
-        InputError: If one cannot be written.
-    """
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            refuse(f"{name} in UTF-8", ascii(text), "rename it, for example the folder that it comes from")
 
 
 def check_finite(name: str, x: Tensor) -> None:

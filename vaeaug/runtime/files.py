@@ -39,6 +39,7 @@ __all__ = [
     "claimed",
     "contents",
     "is_json_with",
+    "is_marked",
     "is_regular_file",
     "is_tensors_of",
     "load_tensors",
@@ -186,6 +187,16 @@ def save_tensors(
         new.write_bytes(struct.pack("<Q", len(header)) + header)
         with new.open("ab") as file:
             file.write(memoryview(content)[8 + size :])
+
+
+def is_marked(marker: bytes) -> Recognise:
+    """Returns a function that recognises files with these bytes near their beginning."""
+
+    def recognise(path: Path) -> bool:
+        with path.open("rb") as file:
+            return marker in file.read(1000)
+
+    return recognise
 
 
 def is_tensors_of(kind: str) -> Recognise:
