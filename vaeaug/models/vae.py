@@ -23,7 +23,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from vaeaug.data.samples import Scaling
 from vaeaug.models import vae_config
 from vaeaug.models.networks import ARCHITECTURES, Architecture
-from vaeaug.runtime import checks, files, seeds
+from vaeaug.runtime import checks, files, limits, seeds
 
 LIKELIHOODS = ("gaussian", "bernoulli")
 
@@ -75,6 +75,7 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         checks.check_number("latent_dim", latent_dim, 1, whole=True)
+        limits.check_memory("latent codes of this dimension", 8 * latent_dim, "pass a smaller latent_dim (--latent)")
         checks.check_choice("likelihood", likelihood, LIKELIHOODS)
         architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
         if isinstance(architecture, str):
