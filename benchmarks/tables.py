@@ -13,7 +13,8 @@ import readme
 import results_page
 from results_page import IMAGES_TUNED, RESULTS, SEARCHED, TABULAR_TUNED, results_of
 
-from vaeaug.bench.compare import compare, official_split
+from vaeaug.bench.compare import compare
+from vaeaug.bench.inputs import official_split
 from vaeaug.bench.methods import (
     ANY_CLASS,
     DEFAULT_METHOD,

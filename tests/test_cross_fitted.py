@@ -200,11 +200,11 @@ def test_a_network_is_asked_in_eval_mode_and_judges_better_than_chance(digits):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"folds": 0}, "expected folds to be a whole number from 1 up, got 0; pass folds=1, say"),
-        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; pass repeats=1, say"),
+        ({"folds": 0}, "expected folds to be a whole number from 1 up, got 0; for example folds=1"),
+        ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; for example repeats=1"),
         ({"step": 3}, "expected a setting of the teachers' training to be one of steps, .*, got 'step'; choose one of"),
-        ({"threshold": 2}, "expected threshold to be a number from 0 to 1, got 2; pass threshold=0, say"),
-        ({"weight": -1}, "expected weight to be a number from 0 to 1, got -1; pass weight=0, say"),
+        ({"threshold": 2}, "expected threshold to be a number from 0 to 1, got 2; for example threshold=0"),
+        ({"weight": -1}, "expected weight to be a number from 0 to 1, got -1; for example weight=0"),
         ({"temperature": 0.5}, "expected a setting of the teachers' training to be one of .*, got 'temperature'"),
         ({"classifier": "tree"}, "expected classifier to be one of cnn, mlp, .*, got 'tree'; choose one of them"),
         ({"classifier": LinearSVC()}, r"expected an nn.Module, an estimator .*, got LinearSVC; .* SVC\(probability"),
@@ -259,7 +259,7 @@ def test_soft_labels_do_not_depend_on_the_form_and_the_range_of_the_batch(augmen
 
 def test_a_loader_refuses_a_filter_that_is_no_teacher(augmenter):
     with pytest.raises(
-        InputError, match=r"expected a teacher, got Confident; pass vaeaug.CrossFitted.fit\(data\), say"
+        InputError, match=r"expected a teacher, got Confident; for example vaeaug.CrossFitted.fit\(data\)"
     ):
         AugmentedLoader([], augmenter, teacher=Confident(nn.Flatten()))
 

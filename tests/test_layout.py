@@ -30,6 +30,7 @@ BENCH_ORDER = (
     ("runs",),
     ("tuning",),
     ("methods",),
+    ("inputs",),
     ("compare",),
     ("report",),
 )

@@ -89,15 +89,15 @@ def test_any_number_of_processes_and_any_interruption_give_the_same_bytes(augmen
     for folder, size in (("one", 1), ("four", 4)):
         for rank in range(size):
             write(augmenter, tmp_path / folder, format=kind, world=_Unwaiting(rank, size))
-    one = content(tmp_path / "one")
-    assert one == content(tmp_path / "four")
-    (missing,) = [name for name in one if name.startswith("shard-000001")]
+    reference = content(tmp_path / "one")
+    assert reference == content(tmp_path / "four")
+    (missing,) = [name for name in reference if name.startswith("shard-000001")]
     (tmp_path / "four" / missing).unlink()
     unfinished = tmp_path / "four" / f".{missing}-abc"
     unfinished.mkdir()
     (unfinished / missing).write_bytes(b"half of it")
     write(augmenter, tmp_path / "four", format=kind)
-    assert content(tmp_path / "four") == one
+    assert content(tmp_path / "four") == reference
     assert not unfinished.exists()
 
 

@@ -40,7 +40,7 @@ from vaeaug.models.classifiers import small_cnn
 from vaeaug.models.codec import CHUNK
 from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment, datasets, replace_some
 
-# Python 3.12 warns of every fork beside threads; torch's own threads are among them.
+# Python 3.12 warns about every fork in a process with threads, and torch has threads.
 pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\).*:DeprecationWarning")
 
 DIGITS = as_samples("digits")
@@ -115,7 +115,7 @@ def still(augmenter) -> Augmenter:
 
 
 @pytest.fixture
-def own() -> Augmenter:
+def with_own_vae() -> Augmenter:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Augmenter(OwnVAE()).fit(DIGITS)
@@ -261,10 +261,10 @@ def test_added_samples_are_the_hardest_of_k_and_have_the_teachers_labels(augment
     assert torch.allclose(t[150:], teachers.soft(x[150:], Y.repeat(2), X.repeat(2, 1, 1, 1)), atol=1e-6)
 
 
-def test_all_synthetic_samples_of_a_parent_share_one_encoding(own):
-    own.vae_.calls.clear()
-    list(AugmentedLoader([(X[:75] * 0.5, Y[:75])], own, hardest_of=4, network=cnn()))
-    assert own.vae_.calls["encoded"] == 75
+def test_all_synthetic_samples_of_a_parent_share_one_encoding(with_own_vae):
+    with_own_vae.vae_.calls.clear()
+    list(AugmentedLoader([(X[:75] * 0.5, Y[:75])], with_own_vae, hardest_of=4, network=cnn()))
+    assert with_own_vae.vae_.calls["encoded"] == 75
 
 
 def test_added_samples_have_the_range_and_dtype_of_the_batch(augmenter):
@@ -322,22 +322,27 @@ def test_items_are_the_same_in_every_worker_order_and_batch(augmenter, workers):
     assert torch.equal(samples, torch.stack([dataset[i][0] for i in order]))
 
 
-def test_a_chunk_is_decoded_once_and_not_pickled(own, monkeypatch):
-    own.chunk(0, 0)  # the bank is indexed at first use
-    dataset = SyntheticDataset(own, 2 * CHUNK, seed=1)
+def test_a_chunk_is_decoded_once_and_not_pickled(with_own_vae, monkeypatch):
+    with_own_vae.chunk(0, 0)  # the bank is indexed at first use
+    dataset = SyntheticDataset(with_own_vae, 2 * CHUNK, seed=1)
     size = len(pickle.dumps(dataset))
-    own.vae_.calls.clear()
+    with_own_vae.vae_.calls.clear()
     for i in torch.randperm(len(dataset), generator=torch.Generator()):
         dataset[i][0].zero_()  # changes of an item do not reach the cache
-    assert own.vae_.calls == {"decode_calls": 4, "decoded": 4 * CHUNK}  # two chunks: the codes before and after
+    assert with_own_vae.vae_.calls == {
+        "decode_calls": 4,
+        "decoded": 4 * CHUNK,
+    }  # two chunks: the codes before and after
     assert not torch.equal(dataset[0][0], torch.zeros(1, 8, 8))
     assert abs(len(pickle.dumps(dataset)) - size) < 100
     monkeypatch.setattr(datasets, "MAX_CACHE_BYTES", 3 * 256 * CHUNK)
-    dataset = SyntheticDataset(own, 8 * CHUNK)
-    own.vae_.calls.clear()
+    dataset = SyntheticDataset(with_own_vae, 8 * CHUNK)
+    with_own_vae.vae_.calls.clear()
     for chunk in (0, 1, 2, 0, 1, 3, 0, 1, 2):
         dataset[chunk * CHUNK]
-    assert own.vae_.calls["decode_calls"] == 2 * 5  # chunk 2, unused for longest, was dropped for 3 and decoded again
+    assert (
+        with_own_vae.vae_.calls["decode_calls"] == 2 * 5
+    )  # chunk 2, unused for longest, was dropped and decoded again
 
 
 def test_transforms_match_it_to_real_data(augmenter):
@@ -498,13 +503,13 @@ def test_single_samples_are_replaced_as_often_as_asked():
     assert 250 < torch.cat(replaced).sum() < 350
 
 
-def test_only_the_replaced_are_encoded(own):
-    own.vae_.calls.clear()
-    list(AugmentedLoader(plain(), own, replace=0.2))
-    assert own.vae_.calls == {"encode_calls": 3, "encoded": 30, "decode_calls": 6, "decoded": 60}
-    own.vae_.calls.clear()
-    list(AugmentedLoader(plain(), own, replace=0.0))
-    assert not own.vae_.calls
+def test_only_the_replaced_are_encoded(with_own_vae):
+    with_own_vae.vae_.calls.clear()
+    list(AugmentedLoader(plain(), with_own_vae, replace=0.2))
+    assert with_own_vae.vae_.calls == {"encode_calls": 3, "encoded": 30, "decode_calls": 6, "decoded": 60}
+    with_own_vae.vae_.calls.clear()
+    list(AugmentedLoader(plain(), with_own_vae, replace=0.0))
+    assert not with_own_vae.vae_.calls
 
 
 def test_each_epoch_and_batch_has_its_own_noise(augmenter):
@@ -609,10 +614,10 @@ def test_a_network_alone_means_the_hardest_of_four(augmenter):
     assert same(loaded(augmenter, network=network)[0], loaded(augmenter, hardest_of=4, network=network)[0])
 
 
-def test_the_k_candidates_share_one_encoding(own):
-    own.vae_.calls.clear()
-    list(AugmentedLoader(plain(), own, replace=0.5, hardest_of=3, network=cnn()))
-    assert (own.vae_.calls["encode_calls"], own.vae_.calls["encoded"]) == (3, 75)
+def test_the_k_candidates_share_one_encoding(with_own_vae):
+    with_own_vae.vae_.calls.clear()
+    list(AugmentedLoader(plain(), with_own_vae, replace=0.5, hardest_of=3, network=cnn()))
+    assert (with_own_vae.vae_.calls["encode_calls"], with_own_vae.vae_.calls["encoded"]) == (3, 75)
 
 
 @pytest.mark.parametrize("persistent", [False, True])
@@ -664,11 +669,11 @@ def test_it_composes_with_mixup(augmenter, still, mix):
 
 
 def test_each_call_has_its_own_noise(augmenter):
-    one, other = VAEAugment(augmenter, replace=0.5, seed=4), VAEAugment(augmenter, replace=0.5, seed=4)
-    first, second = one(X, Y), one(X, Y)
+    transform, twin = VAEAugment(augmenter, replace=0.5, seed=4), VAEAugment(augmenter, replace=0.5, seed=4)
+    first, second = transform(X, Y), transform(X, Y)
     assert not same(first, second)
-    assert same(other(X, Y), first)
-    assert same(pickle.loads(pickle.dumps(other))(X, Y), second)
+    assert same(twin(X, Y), first)
+    assert same(pickle.loads(pickle.dumps(twin))(X, Y), second)
     assert not same(VAEAugment(augmenter, replace=0.5, seed=5)(X, Y), first)
 
 
@@ -706,15 +711,19 @@ def test_the_global_random_state_is_not_read(augmenter):
     assert same(samples(), before)
 
 
-def test_a_users_vae_is_unchanged(own):
-    vae = own.vae_.train()
+def test_a_users_vae_is_unchanged(with_own_vae):
+    vae = with_own_vae.vae_.train()
     vae.encoder[2].eval()
     vae.encoder[3].weight.requires_grad_(False)
     modes = [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()]
     weights = copy.deepcopy(dict(vae.state_dict()))
     where = [p.data_ptr() for p in vae.parameters()]
-    _ = SyntheticDataset(own, 10)[3], AugmentedDataset(REAL, own, 1.0)[3], VAEAugment(own)(X, Y)
-    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), own, replace=0.5))
+    _ = (
+        SyntheticDataset(with_own_vae, 10)[3],
+        AugmentedDataset(REAL, with_own_vae, 1.0)[3],
+        VAEAugment(with_own_vae)(X, Y),
+    )
+    list(AugmentedLoader(DataLoader(REAL, 50, num_workers=1), with_own_vae, replace=0.5))
     assert [(m.training, [p.requires_grad for p in m.parameters()]) for m in vae.modules()] == modes
     assert same(dict(vae.state_dict()), weights)
     assert [p.data_ptr() for p in vae.parameters()] == where
@@ -878,8 +887,8 @@ REFUSED = {
         lambda a: AugmentedDataset([(X[0], torch.full((10,), 0.1))], a, 1.0)[0],
         "got soft labels of shape (1, 10)",
     ),
-    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "7, 8, 9, got 'cat'; name them, or give"),
-    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "7, 8, 9, got 'cat'; name them, or give"),
+    "strings": (lambda a: loaded(a, batches=[(X, ("cat",) * 150)]), "7, 8, 9, got 'cat'; pass class names or"),
+    "string": (lambda a: AugmentedDataset([(X[0], "cat")], a, 1.0)[0], "7, 8, 9, got 'cat'; pass class names or"),
     "unseen class": (lambda a: VAEAugment(a)(X, Y + 1), "expected labels in 0..9, got labels from 1 to 10"),
 }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vaeaug.data.classical import Classical
     from vaeaug.filters import Confident, CrossFitted
     from vaeaug.models.fitting import fit_vae
+    from vaeaug.models.spaces import PCA, Identity
     from vaeaug.models.vae import VAE
     from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
     from vaeaug.plugins.imblearn import VAEOverSampler
@@ -38,8 +39,10 @@ _HOMES = {
     "Diverged": "runtime.errors",
     "Extrapolate": "perturb",
     "Generated": "augmenter",
+    "Identity": "models.spaces",
     "InputError": "runtime.errors",
     "Interpolate": "perturb",
+    "PCA": "models.spaces",
     "Posterior": "perturb",
     "Prior": "perturb",
     "SyntheticDataset": "plugins.torch",
@@ -53,6 +56,7 @@ _HOMES = {
 _FOLDERS = ("augmenter", "bench", "cli", "data", "export", "filters", "models", "perturb", "plugins", "runtime")
 
 __all__ = [
+    "PCA",
     "VAE",
     "AugmentedClassifier",
     "AugmentedDataset",
@@ -66,6 +70,7 @@ __all__ = [
     "Diverged",
     "Extrapolate",
     "Generated",
+    "Identity",
     "InputError",
     "Interpolate",
     "Posterior",

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaeaug.bench.compare import compare, official_split
+from vaeaug.bench.compare import compare
+from vaeaug.bench.inputs import official_split
 from vaeaug.bench.methods import CLASSICAL
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.page import describe_regime

@@ -30,10 +30,11 @@ from vaeaug.augmenter.residuals import ResidualCache
 from vaeaug.augmenter.unlabelled import concatenate_unlabelled, fit_teacher, match_pseudo_labels
 from vaeaug.data import streaming
 from vaeaug.data.loading import as_samples
-from vaeaug.data.samples import Scaling
+from vaeaug.data.samples import Samples, Scaling
 from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import fit_vae
+from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
@@ -131,7 +132,11 @@ class Augmenter:
             )
             data = concatenate_unlabelled(samples, unlabelled)
             scaling = Scaling.fit(data.x)
-        vae = fit_vae(data, seed=seed, **training) if self.vae is None else self.vae
+        vae = self.vae
+        if vae is None:
+            vae = fit_vae(data, seed=seed, **training)
+        elif isinstance(vae, LinearSpace):
+            vae = vae.fit(data.x if isinstance(data, Samples) else samples.x)
         self._set_fitted(vae, encode_bank(vae, samples, scaling))
         if unlabelled is not None:
             cross_fitted = fit_teacher(self.bank_, teacher, self, seed)

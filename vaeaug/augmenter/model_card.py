@@ -65,7 +65,7 @@ def model_card(config: dict[str, Any]) -> str:
         counts="\n".join(f"| {_escape(name)} | {count} |" for name, count in classes),
         event_shape=" x ".join(map(str, data["event_shape"])),
         latent_dim=data["latent_dim"],
-        vae=settings["vae"] or "vaeaug.VAE",
+        vae=settings["vae"] or f"vaeaug.{settings.get('space') or 'VAE'}",
         perturb=f"{perturb}({field_list})",
         decoding="the decoded change, added to the real sample" if settings["residual"] else "the plain decoded code",
         library=config["library"],

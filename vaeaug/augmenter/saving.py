@@ -22,6 +22,7 @@ from vaeaug._version import __version__
 from vaeaug.augmenter import format_1, saved_bank
 from vaeaug.augmenter.model_card import model_card
 from vaeaug.augmenter.saved_bank import SavedData
+from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
@@ -51,6 +52,7 @@ class SavedSettings:
     perturb: SavedPerturbation
     filter: str | None
     residual: bool
+    space: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def load(
     except (KeyError, TypeError, AttributeError, schema.Mismatch) as error:
         checks.refuse(EXPECTED, f"'{folder}' with invalid content ({error!r})", REMEDY)
     if vae is None:
-        vae = _load_vae(folder / VAE_FILE, settings.vae, settings.channels_last)
+        vae = _load_vae(folder / VAE_FILE, settings)
     bank = saved_bank.load(folder / BANK_FILE, config.data)
     if isinstance(vae, VAE):
         checks.check_event_shape("samples in the bank", bank.samples.x, vae.event_shape)
@@ -173,7 +175,8 @@ def is_ours(folder: Path) -> bool:
 
 def _describe(state: AugmenterState) -> dict[str, Any]:
     samples, vae = state.bank.samples, state.vae
-    is_own_vae = type(vae) is not VAE
+    is_space = isinstance(vae, LinearSpace)
+    is_own_vae = type(vae) is not VAE and not is_space
     weights = [] if is_own_vae else list(vae.parameters())
     return {
         "format": KIND,
@@ -182,6 +185,7 @@ def _describe(state: AugmenterState) -> dict[str, Any]:
         # Nested, because huggingface_hub takes top-level keys with the names of a constructor's arguments for these.
         "augmenter": {
             "vae": type(vae).__name__ if is_own_vae else None,
+            "space": type(vae).__name__ if is_space else None,
             "channels_last": not all(weight.is_contiguous() for weight in weights),
             "perturb": _describe_perturbation(state.perturb),
             "filter": None if state.filter is None else type(state.filter).__name__,
@@ -232,12 +236,14 @@ def _perturbation(type: str, fields: dict[str, Any] | None) -> Perturbation:  # 
     return schema.parse(PERTURBATIONS[type], fields)
 
 
-def _load_vae(path: Path, own_class: str | None, channels_last: bool) -> VAE:
-    if own_class is not None:
-        _refuse_unsaved("vae", own_class)
+def _load_vae(path: Path, settings: SavedSettings) -> VAE | LinearSpace:
+    if settings.vae is not None:
+        _refuse_unsaved("vae", settings.vae)
+    if settings.space is not None:
+        return LinearSpace.load(path)
     vae = VAE.load(path)
     # The memory format decides which kernels compute, and so the last bits of the samples.
-    return vae.to(memory_format=torch.channels_last) if channels_last else vae
+    return vae.to(memory_format=torch.channels_last) if settings.channels_last else vae
 
 
 def _refuse_unsaved(argument: str, class_name: str) -> NoReturn:

@@ -9,31 +9,26 @@ import itertools
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm.auto import tqdm
 
-from vaeaug.bench import regimes, runs
+from vaeaug.bench import inputs, regimes, runs
+from vaeaug.bench.inputs import RegimeLike
 from vaeaug.bench.keys import digest, setup_digest
 from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.results import Result, append, read
 from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
-from vaeaug.data.loading import as_samples, load
 from vaeaug.data.samples import Samples
-from vaeaug.data.splits import split
-from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
+from vaeaug.models.classifiers import Classifier, as_classifier
 from vaeaug.runtime import checks, files, signals
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import check_picklable, map_in_processes
-
-MAX_SEEDS = 100_000
-RegimeLike = int | str | Sequence[int]
 
 
 @renamed(classifier="classifiers", arm="methods", rows="results", keep="save_augmenter_to", jobs="n_jobs")
@@ -83,15 +78,15 @@ def compare(
         InputError: Before any work starts, for data, names or numbers that cannot be used.
     """
     name = name or (Path(data).stem if isinstance(data, str | Path) else "data")
-    train_data, test_data = _train_and_test(data, y, test)
+    train_data, test_data = inputs.train_and_test_data(data, y, test)
     images = train_data.x.ndim == 4
-    checked = _check_classifiers(classifiers, train_data)
-    _check_counts(train_data, per_class, halved=test is None and not _has_official_split(data))
+    checked = inputs.check_classifiers(classifiers, train_data)
+    inputs.check_counts(train_data, per_class, halved=test is None and not inputs.has_official_split(data))
     checks.check_number("n_jobs", n_jobs, 1, whole=True)
     checks.check_number("unlabelled", unlabelled, 0, whole=True)
     catalogue = Catalogue(name, images=images)
-    selected = (*_as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled))
-    _check_unlabelled(selected, train_data, per_class)
+    selected = inputs.check_methods((*inputs.as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled)))
+    inputs.check_unlabelled(selected, train_data, per_class)
     conditions = tuple((c, m) for c, m in itertools.product(checked, selected) if m.supports(c, images))
     if not conditions:
         checks.refuse(
@@ -107,123 +102,18 @@ def compare(
     path = Path(results) if results else None
     if path is not None:
         files.check_writable(path)
-    return signals.close_at_exit(_run_all(plan, _as_seeds(seeds), path, n_jobs, progress))
+    return signals.close_at_exit(_run_all(plan, inputs.as_seeds(seeds), path, n_jobs, progress))
 
 
 def unsupported(classifiers: Any, methods: Sequence[Method], images: bool) -> list[tuple[str, str, str]]:
     """Returns what `compare` leaves out: classifier, method and reason."""
-    pairs = itertools.product(map(as_classifier, _as_list(classifiers)), methods)
+    pairs = itertools.product(map(as_classifier, inputs.classifier_list(classifiers)), methods)
     return [(c.name, m.name, reason) for c, m in pairs if (reason := m.unsupported_reason(c, images))]
-
-
-def official_split(data: Any) -> tuple[Samples, Samples]:
-    """Returns the data to train on and to judge on: the official parts of Fashion-MNIST, else halves."""
-    if _has_official_split(data):
-        return load(data), load(data, train=False)
-    return split(as_samples(data), 0.5)
 
 
 def augmenter_folder(folder: str | Path, subset_digest: str, settings: Settings) -> Path:
     """Returns where `compare` saves the augmenter of the training subset with this hash, for `Augmenter.load`."""
     return Path(folder) / f"augmenter-{subset_digest}-{digest(repr(settings.vae).encode())[:6]}"
-
-
-def _train_and_test(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]:
-    if y is not None:
-        if isinstance(data, Samples | str | Path):
-            checks.refuse("X with y, or labelled data alone", f"{type(data).__name__} with y", "leave y out")
-        data = (data, y)
-    elif hasattr(data, "shape"):
-        checks.refuse("labels", f"an array of shape {tuple(data.shape)} alone", "pass compare(X, y)")
-    if test is None:
-        return official_split(data)
-    train_data, test_data = as_samples(data), as_samples(test)
-    checks.check_event_shape("test", test_data.x, train_data.event_shape)
-    test_data = _match_labels(test_data, train_data.names)
-    checks.check_labels(test_data.y, len(train_data.names))
-    return train_data, test_data
-
-
-def _match_labels(test: Samples, names: tuple[str, ...]) -> Samples:
-    """Returns the test data with the class numbers of the training data; the test data may lack some classes."""
-    if test.names == names:
-        return test
-    if set(test.names) <= set(names):
-        number = torch.tensor([names.index(name) for name in test.names])
-        return replace(test, y=number[test.y], names=names)
-    if test.names == tuple(map(str, range(len(test.names)))):
-        # Numbers instead of names.
-        checks.check_labels(test.y, len(names))
-        return replace(test, names=names)
-    unknown = ", ".join(sorted(set(test.names) - set(names)))
-    checks.refuse(f"test data of the classes {', '.join(names)}", unknown, "name its classes as those of the data")
-
-
-def _as_methods(methods: Sequence[Method | str] | None, catalogue: Catalogue) -> tuple[Method, ...]:
-    if methods is None:
-        return catalogue.standard
-    if isinstance(methods, str | Method):
-        methods = [methods]
-    return tuple(
-        m for method in methods for m in ([method] if isinstance(method, Method) else catalogue.named([method]))
-    )
-
-
-def _check_classifiers(classifiers: Any, train_data: Samples) -> tuple[Classifier, ...]:
-    checked = tuple(map(as_classifier, _as_list(classifiers)))
-    names = [classifier.name for classifier in checked]
-    if len(set(names)) < len(names):
-        checks.refuse("classifiers of different names", names, "pass pairs (name, classifier)")
-    for classifier in checked:
-        if classifier.images_only and train_data.x.ndim == 2:
-            remedy = "choose mlp, forest, svc, logistic, knn or boosting"
-            checks.refuse("a classifier for tabular data", classifier.name, remedy)
-        check_logits(classifier, train_data.x[:2], len(train_data.names))
-    return checked
-
-
-def _as_list(classifiers: Any) -> list[Any]:
-    if isinstance(classifiers, tuple) and len(classifiers) == 2:
-        name, spec = classifiers
-        # A tuple like ("cnn", estimator) is two classifiers: our names are never those of a user's own.
-        if isinstance(name, str) and not isinstance(spec, str) and name not in (*NETWORKS, *ESTIMATORS):
-            return [classifiers]
-    return list(classifiers) if isinstance(classifiers, tuple | list) else [classifiers]
-
-
-def _check_counts(train_data: Samples, per_class: RegimeLike, halved: bool) -> None:
-    requested = regimes.class_counts(per_class, len(train_data.names))
-    short = [(label, count) for label, count in enumerate(train_data.counts) if count < max(requested)]
-    checks.check_number("per_class", min(requested), 1, whole=True)
-    if halved and isinstance(per_class, int) and short:
-        label, count = min(short, key=lambda pair: pair[1])
-        got = f"{count} of class {label} ({train_data.names[label]}): half of the data is held out for the test"
-        remedy = f"ask for {count} or fewer per class, or pass test data of your own (--test on the command line)"
-        checks.refuse(f"at least {per_class} samples per class to train on", got, remedy)
-    checks.check_class_counts(regimes.draw_subset(train_data, per_class, 0).counts)
-
-
-def _check_unlabelled(methods: Sequence[Method], train_data: Samples, per_class: RegimeLike) -> None:
-    count = max((stage.unlabelled_count for method in methods for stage in method.stages), default=0)
-    available = len(train_data) - sum(regimes.class_counts(per_class, len(train_data.names)))
-    if count > available:
-        got = f"{available} in the data to train on"
-        checks.refuse(f"{count} samples outside the training subset", got, "ask for fewer, or pass more data")
-
-
-def _as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(seeds, int):
-        checks.check_number("seeds", seeds, 1, MAX_SEEDS, whole=True)
-        return tuple(range(seeds))
-    for seed in seeds:
-        checks.check_number("seed", seed, 0, whole=True)
-    if not seeds or len(set(seeds)) < len(seeds):
-        checks.refuse("seeds that differ", list(seeds), "pass a number, or a list like [100, 101]")
-    return tuple(seeds)
-
-
-def _has_official_split(data: Any) -> bool:
-    return isinstance(data, str) and data == "fashion-mnist"
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from vaeaug.models.classifiers import Classifier
@@ -34,10 +35,13 @@ def stable_key(value: Any) -> Any:
         return {str(name): stable_key(part) for name, part in value.items()}
     if isinstance(value, tuple | list):
         return [stable_key(part) for part in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # 1 and 1.0 are the same setting
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return int(number) if number.is_integer() else number  # 1 and 1.0 are the same setting
     return Classifier("", value).source_fingerprint  # an estimator or a function of the user's own
 
 

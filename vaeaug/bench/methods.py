@@ -110,7 +110,7 @@ class Catalogue:
                 named |= {m.name: m for m in methods.values() if m.kind == "generator"}
                 continue
             if name not in methods:
-                similar = difflib.get_close_matches(name, methods, 3, 0.0)
+                similar = difflib.get_close_matches(str(name), methods, 3, 0.0)
                 checks.refuse("the name of a method", repr(name), f"similar names: {'; '.join(similar)}")
             named[name] = methods[name]
         return tuple(named.values())

@@ -24,6 +24,7 @@ from vaeaug.bench.stages.method import Method
 from vaeaug.data.samples import Samples
 from vaeaug.models import classifiers
 from vaeaug.models.classifiers import Classifier
+from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.training import ShuffledIndices, autocast, evaluating, train
 from vaeaug.runtime import seeds
 from vaeaug.runtime.seeds import Stream
@@ -139,20 +140,29 @@ def fit_estimator(context: Context, method: Method) -> Trained:
         estimator.fit(features, labels)
     else:
         classifiers.fit_weighted(estimator, features, labels, sample_weights)
+    gives_probabilities = hasattr(estimator, "predict_proba")
+    predict = lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy()))  # noqa: E731
+    return Trained(predict, 0, _scores(estimator, len(train_set.names)), gives_probabilities)
+
+
+def _scores(estimator: Any, n_classes: int) -> Predict | None:
+    """Returns a function to the scores of all classes, `(B, n_classes)`; None if the estimator gives none."""
     scores_of = getattr(estimator, "predict_proba", None) or getattr(estimator, "decision_function", None)
-    n_classes = len(train_set.names)
+    final_step = estimator.steps[-1][1] if is_pipeline(estimator) else estimator
+    one_vs_one = getattr(final_step, "decision_function_shape", "ovr") == "ovo"
+    gives_probabilities = hasattr(estimator, "predict_proba")
+    if scores_of is None or (one_vs_one and not gives_probabilities):
+        return None  # scores of pairs of classes are not scores of classes
 
     def scores(x: Tensor) -> Tensor:
-        values = torch.as_tensor(scores_of(x.flatten(1).numpy())).float()  # type: ignore[misc]
+        values = torch.as_tensor(scores_of(x.flatten(1).numpy())).float()
         values = torch.stack([-values, values], 1) if values.ndim == 1 else values
         # An estimator knows the classes that it has seen.
         all_values = values.new_full((len(values), n_classes), 0.0 if gives_probabilities else float(values.min()))
         all_values[:, torch.as_tensor(estimator.classes_).long()] = values
         return all_values
 
-    gives_probabilities = hasattr(estimator, "predict_proba")
-    predict = lambda x: torch.as_tensor(estimator.predict(x.flatten(1).numpy()))  # noqa: E731
-    return Trained(predict, 0, scores if scores_of is not None else None, gives_probabilities)
+    return scores
 
 
 def judge(trained: Trained, test: Samples) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _kept(path: Path) -> str:
 
 def _load(source: str, test: str | None, label: str | None, size: int | None) -> tuple[Samples, Samples | None]:
     """Returns the data and the test data; None if `compare` is to hold out half of the data."""
-    from vaeaug.bench.compare import official_split
+    from vaeaug.bench.inputs import official_split
     from vaeaug.data import load
 
     if test is not None:
@@ -197,7 +197,7 @@ def _load(source: str, test: str | None, label: str | None, size: int | None) ->
 
 def _train_data(data: Samples, test_data: Samples | None) -> Samples:
     """Returns the samples that training subsets are drawn from."""
-    from vaeaug.bench.compare import official_split
+    from vaeaug.bench.inputs import official_split
 
     return official_split(data)[0] if test_data is None else data
 

@@ -138,11 +138,12 @@ class Classifier:
         if isinstance(self.spec, str):
             return ""
         if not self.is_network:
-            return re.sub(r" at 0x[0-9a-f]+", "", f"{type(self.spec)} {self.spec.get_params()}")
+            return _without_addresses(f"{type(self.spec)} {self.spec.get_params()}")
         try:
             return inspect.getsource(self.spec)
         except (OSError, TypeError):
-            return f"{getattr(self.spec, '__module__', '')} {self.name}"
+            # For example a functools.partial, whose repr has its arguments.
+            return _without_addresses(f"{getattr(self.spec, '__module__', '')} {self.name} {self.spec!r}")
 
     def network(self, event_shape: Sequence[int], classes: int) -> nn.Module:
         """Returns a new network, initialised from torch's global generator."""
@@ -186,6 +187,10 @@ def as_classifier(spec: Any) -> Classifier:
     if name in (*NETWORKS, *ESTIMATORS):
         checks.refuse("a name of its own for your classifier", repr(name), "pass a pair ('my net', classifier)")
     return Classifier(name, spec)
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _check_spec(spec: Any, is_estimator: bool) -> None:

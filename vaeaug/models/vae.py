@@ -75,7 +75,9 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         checks.check_number("latent_dim", latent_dim, 1, whole=True)
-        limits.check_memory("latent codes of this dimension", 8 * latent_dim, "pass a smaller latent_dim (--latent)")
+        limits.check_memory(
+            f"a VAE with {latent_dim} latent dimensions", 1024 * latent_dim, "pass a smaller latent_dim (--latent)"
+        )
         checks.check_choice("likelihood", likelihood, LIKELIHOODS)
         architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
         if isinstance(architecture, str):

@@ -50,7 +50,7 @@ class HubAugmenter(Augmenter, ModelHubMixin):
     @classmethod
     @checks.renamed(keep="filter")
     def _from_pretrained(cls, *, model_id: str, **arguments: Any) -> Any:
-        parts = {name: arguments.pop(name) for name in ("vae", "perturb", "filter") if name in arguments}
+        components = {name: arguments.pop(name) for name in ("vae", "perturb", "filter") if name in arguments}
         is_local = Path(model_id).is_dir()
         folder = model_id if is_local else snapshot_download(model_id, allow_patterns=list(FILES), **arguments)
-        return cls.load(folder, **parts)
+        return cls.load(folder, **components)

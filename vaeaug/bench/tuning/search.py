@@ -169,22 +169,25 @@ def _n_trainings(n_candidates: int, n_splits: int) -> int:
 
 
 def _halve(validation: CrossValidation, candidates: tuple[Candidate, ...]) -> tuple[list[Candidate], tuple[str, ...]]:
-    """Returns the candidates of the last rung, best first, and the names of those that the time budget cut short."""
+    """Returns the candidates of the last rung, and the names of those that the time budget cut short."""
 
-    def gain(candidate: Candidate) -> float:
-        return validation.difference(candidate, NONE)[0] if validation.n_splits(candidate) else -math.inf
+    def rank(candidate: Candidate) -> tuple[float, int]:
+        gain = validation.difference(candidate, NONE)[0] if validation.n_splits(candidate) else -math.inf
+        # Of equals, up to rounding errors, the one named first.
+        return round(gain, 9), -candidates.index(candidate)
 
-    ranked, planned = list(candidates), {}
+    remaining, planned = candidates, {}
     for n_left, splits in _rungs(len(candidates), validation.search.splits):
-        ranked = ranked[:n_left]
-        for candidate in ranked:
+        if n_left < len(remaining):
+            # The worst first: committed results depend on this order where finalists are equal.
+            remaining = tuple(sorted(remaining, key=rank)[-n_left:])
+        for candidate in remaining:
             planned[candidate] = splits
             for number in range(splits):
                 if not (validation.evaluate(NONE, number) and validation.evaluate(candidate, number)):
                     break
-        ranked.sort(key=gain, reverse=True)  # stable: of equals, the one named first
     cut_short = tuple(c.name for c in candidates if validation.n_splits(c) < planned[c])
-    return ranked, cut_short
+    return list(remaining), cut_short
 
 
 def _select(
@@ -192,9 +195,13 @@ def _select(
 ) -> tuple[Candidate, str]:
     """Returns the candidate to use, and the reason in words.
 
-    Of the finalists within one standard error of the best, the cheapest is chosen, and of those the best; it must itself
-    beat none by `min_standard_errors` standard errors.
+    Of the finalists within one standard error of the best, the one with which a network is trained the fastest is chosen, and
+    of those, or of all for an estimator, the best; it must itself beat none by `min_standard_errors` standard errors.
     """
+
+    def cost(candidate: Candidate) -> float:
+        return candidate.cost if validation.classifier.is_network else 0.0
+
     enough = min(FIRST_RUNG, validation.search.splits)
     evaluated = [c for c in finalists if validation.n_splits(c) >= enough]
     if not evaluated:
@@ -203,7 +210,7 @@ def _select(
     gains = {c: validation.difference(c, NONE) for c in evaluated}
     best = max(evaluated, key=lambda c: gains[c][0])
     close = [c for c in evaluated if c == best or operator.le(*validation.difference(best, c))]
-    for candidate in sorted(close, key=lambda c: (c.cost, -gains[c][0])):
+    for candidate in sorted(close, key=lambda c: (cost(c), -gains[c][0])):
         gain, error = gains[candidate]
         if gain > min_standard_errors * error and gain > 0:
             return candidate, f"Use {candidate.name}: {_describe_gain(validation, candidate)}."

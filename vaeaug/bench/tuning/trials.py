@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -178,6 +178,8 @@ class CrossValidation:
 @dataclass(frozen=True)
 class _Deadline(Stage):
     """Aborts a training when the time is up."""
+
+    key: ClassVar[str] = "deadline"
 
     deadline: float
 
