@@ -38,7 +38,7 @@ from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, limits
 
 CHUNKS_TOGETHER = 32  # chunks whose codes are drawn before the decoder runs
 
@@ -173,6 +173,8 @@ class Augmenter:
         checks.check_number("seed", seed, 0, whole=True)
         near = None if near is None else as_samples_like(near, self.bank_)
         parents, synthesizer = self._parents(n, near, labels, seed), self._synthesizer
+        size = 4 * n * self.bank_.samples.x[0].numel()
+        limits.check_memory(f"{n} samples", size, "generate fewer at a time, or shards: vaeaug.export.shards.write")
         x = torch.empty(n, *self.bank_.samples.event_shape)
         # Another device would need memory for all samples at once, in addition to the CPU.
         chunks = CHUNKS_TOGETHER if self.bank_.mean.device == x.device else 1
