@@ -143,15 +143,13 @@ def claimed(
     Raises:
         InputError: If something else is there, if nothing can be written there, or if another process is writing there.
     """
-    if "\0" in str(path):
-        refuse("a path without null characters", repr(str(path)), "choose another path")
-    target = Path(os.path.realpath(path) if Path(path).is_symlink() else os.path.abspath(path))  # noqa: PTH100 (no link)
+    target = _resolved(path)
     with ExitStack() as stack:
         if terminable:
             stack.enter_context(signals.terminable())
         try:
             stack.enter_context(_with_parents(target.parent))
-            for other in (target, *(other for other, _ in beside)):
+            for other, _ in beside:
                 _check_name(other)
             work = stack.enter_context(locks.locked(target))
             renames.recover(work, (target, *(other for other, _ in beside)))
@@ -181,6 +179,18 @@ def check_free_folder(path: Path, target: Path, may_replace: Recognise) -> None:
         refuse("a folder that can be replaced", f"the mount point '{path}'", "choose a folder inside it")
     if target == Path.cwd() or target in Path.cwd().parents:
         refuse("a new folder", f"'{path}', which is the current folder or above it", "choose a folder inside it")
+
+
+def _resolved(path: str | Path) -> Path:
+    """Returns where an output goes: a link is followed. Refuses a name that no file can have."""
+    if "\0" in str(path):
+        refuse("a path without null characters", repr(str(path)), "choose another path")
+    _check_name(Path(path))
+    try:
+        is_link = Path(path).is_symlink()
+    except OSError as error:
+        refuse_os_error(path, error)
+    return Path(os.path.realpath(path) if is_link else os.path.abspath(path))  # noqa: PTH100 (other links stay)
 
 
 def _check_name(path: Path) -> None:
