@@ -250,7 +250,17 @@ def is_write_error(error: OSError, places: Sequence[Path]) -> bool:
 
 def is_regular_file(path: str | Path) -> bool:
     """Returns whether a path is a file with content: opening a pipe or a device may wait for ever."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_no_file(path: str | Path) -> bool:
+    """Returns whether a folder, a pipe or a device is where a file is to be read."""
+    return _mode(path) != 0 and not is_regular_file(path)
+
+
+def _mode(path: str | Path) -> int:
+    """Returns the kind of a path as a number; 0 if nothing is there, or if no file can have that name."""
     try:
-        return stat.S_ISREG(Path(path).stat().st_mode)
+        return Path(path).stat().st_mode
     except (OSError, ValueError):
-        return False
+        return 0
