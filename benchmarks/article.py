@@ -282,10 +282,10 @@ def measure(
 def publish(numbers: dict[str, Any], material: Material, results: Path, page: Path) -> None:
     """Writes the figures, the numbers and the page's numbers, each file whole."""
     for name, draw in article_pictures.PICTURES.items():
-        with files.atomic_write(results / "article" / f"{name}.png") as new:
+        with files.atomic_write(results / "article" / f"{name}.png", overwrite=True) as new:
             article_pictures.save(draw(material, numbers), new)
-    files.save_json(results / "article.json", numbers)
-    with files.atomic_write(page) as new:
+    files.save_json(results / "article.json", numbers, overwrite=True)
+    with files.atomic_write(page, overwrite=True) as new:
         new.write_text(article_page.fill(page.read_text(), numbers))
 
 

@@ -1,12 +1,12 @@
-"""Chooses the settings of the classical arm, data set by data set: the rival that every other arm must beat.
+"""Chooses the settings of classical augmentation for each data set: the baseline that every other method must beat.
 
 python benchmarks/classical.py
 
-Coordinate by coordinate: each value of the grid is tried on top of the best found so far and kept if the mean accuracy of
-its cells is higher. Development seeds 0-3, two of them at each size; judged on a part of the official *training* images
-that no cell trains on, so that the test images choose nothing. 15 configurations in all, 4 cells each.
-Rows are kept in results/classical.csv as they come, and a search that was cut off goes on; results/classical.json gets the
-winners, which `vaeaug.bench.methods.CLASSICAL` repeats and a test compares.
+The search goes setting by setting: each value of the grid is tried on top of the best ones so far, and kept if it raises
+the mean accuracy. It runs on development seeds 0-3, two of them at each size, and judges on a part of the official
+*training* images that no run trains on; the test images choose nothing. 15 configurations in all, 4 runs each.
+results/classical.csv keeps the results as they come, so a search that was stopped goes on. results/classical.json gets the
+best settings, which `vaeaug.bench.methods.CLASSICAL` repeats; a test compares the two.
 """
 
 import json
@@ -14,32 +14,44 @@ import statistics
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from vaeaug.bench.compare import Settings, compare, splits
-from vaeaug.bench.stages.method import Arm
+from vaeaug.bench.compare import compare
+from vaeaug.bench.inputs import official_split
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.baselines import ClassicalAugmentation
+from vaeaug.bench.stages.method import Method
 from vaeaug.data import Samples, load, split
 from vaeaug.data.classical import Classical
 from vaeaug.runtime import files
 
-ROWS = Path(__file__).parent / "results" / "classical.csv"
-WINNERS = ROWS.with_suffix(".json")
+RESULTS = Path(__file__).parent / "results" / "classical.csv"
+WINNERS = RESULTS.with_suffix(".json")
 
 
 @dataclass(frozen=True)
 class Config:
-    """One configuration: the moves, and the label smoothing that all arms share."""
+    """One configuration: the classical augmentation, and the label smoothing that all methods share."""
 
-    moves: Classical
+    classical: Classical
     smoothing: float = 0.1
 
     @property
-    def name(self) -> str:
-        told = {k: v for k, v in asdict(self.moves).items() if k != "jitter"} | {"smoothing": self.smoothing}
-        return " ".join(f"{name}={value}" for name, value in told.items())
+    def method(self) -> Method:
+        return Method(self.name, (ClassicalAugmentation(self.classical),), kind="baseline")
 
-    def having(self, setting: str, value: float) -> "Config":
+    @property
+    def name(self) -> str:
+        settings = classical_settings(self.classical) | {"smoothing": self.smoothing}
+        return " ".join(f"{setting}={value}" for setting, value in settings.items())
+
+    def with_setting(self, setting: str, value: float) -> "Config":
         if setting == "smoothing":
             return replace(self, smoothing=value)
-        return replace(self, moves=replace(self.moves, **{setting: value}))
+        return replace(self, classical=replace(self.classical, **{setting: value}))
+
+
+def classical_settings(classical: Classical) -> dict[str, float]:
+    """Returns the settings that are searched, by name."""
+    return {setting: value for setting, value in asdict(classical).items() if setting != "jitter"}
 
 
 @dataclass(frozen=True)
@@ -83,52 +95,58 @@ SEARCHES = {
 }
 
 
-def parts(data: str) -> tuple[Samples, Samples]:
-    """Returns what to draw training subsets from and what to judge on: both out of the part that is trained on."""
-    return split(load(data) if data == "fashion-mnist" else splits(data)[0], SEARCHES[data].held_out, seed=1)
+def train_and_validation_data(data: str) -> tuple[Samples, Samples]:
+    """Returns what to draw training subsets from and what to judge on. Both come from the data to train on."""
+    samples = load(data) if data == "fashion-mnist" else official_split(data)[0]
+    return split(samples, SEARCHES[data].held_out, seed=1)
 
 
-def accuracies(data: str, pool: Samples, judged: Samples, config: Config) -> list[float]:
-    """Returns the accuracy of each cell of a configuration."""
-    found = []
-    for per_class, seeds in SEARCHES[data].regimes:
-        cells = compare(
-            pool,
-            test=judged,
+def accuracies(data: str, train_data: Samples, validation_data: Samples, config: Config) -> list[float]:
+    """Returns the accuracy of each run of a configuration."""
+    return [
+        result.accuracy
+        for per_class, seeds in SEARCHES[data].regimes
+        for result in compare(
+            train_data,
+            test=validation_data,
             name=data,
             per_class=per_class,
-            methods=[Arm(config.name, (config.moves,))],
+            methods=[config.method],
             seeds=seeds,
             settings=Settings(smoothing=config.smoothing),
-            results=ROWS,
+            results=RESULTS,
             progress=False,
         )
-        found += [row.accuracy for row in cells]
-    return found
+    ]
 
 
 def search(data: str) -> dict[str, object]:
-    """Returns the winner, with the mean accuracy of every configuration."""
-    pool, judged = parts(data)
-    tried: dict[str, float] = {}
+    """Returns the best settings, with the mean accuracy of every configuration."""
+    train_data, validation_data = train_and_validation_data(data)
+    means: dict[str, float] = {}
 
     def score(config: Config) -> float:
-        tried[config.name] = statistics.mean(accuracies(data, pool, judged, config))
-        print(f"{data}: {tried[config.name]:.4f} {config.name}", flush=True)
-        return tried[config.name]
+        means[config.name] = statistics.mean(accuracies(data, train_data, validation_data, config))
+        print(f"{data}: {means[config.name]:.4f} {config.name}", flush=True)
+        return means[config.name]
 
     best = SEARCHES[data].start
-    top = score(best)
+    best_score = score(best)
     for setting, value in SEARCHES[data].grid:
-        if (found := score(other := best.having(setting, value))) > top:
-            best, top = other, found
-    moves = {name: value for name, value in asdict(best.moves).items() if name != "jitter"}
-    return {"moves": moves, "smoothing": best.smoothing, "configurations": len(tried), "mean_accuracy": tried}
+        candidate = best.with_setting(setting, value)
+        if (candidate_score := score(candidate)) > best_score:
+            best, best_score = candidate, candidate_score
+    return {
+        "classical": classical_settings(best.classical),
+        "smoothing": best.smoothing,
+        "configurations": len(means),
+        "mean_accuracy": means,
+    }
 
 
 if __name__ == "__main__":
-    kept = {}
+    winners = {}
     for name in SEARCHES:
-        kept[name] = search(name)
-        files.save_json(WINNERS, kept)
-    print(json.dumps({name: found["moves"] for name, found in kept.items()}))
+        winners[name] = search(name)
+        files.save_json(WINNERS, winners)
+    print(json.dumps({name: winner["classical"] for name, winner in winners.items()}))

@@ -54,7 +54,7 @@ def main() -> None:
         found = measure(Path(place), asked)
     print(found)
     if asked.samples >= 1_000_000:
-        files.save_json(RESULT, found)
+        files.save_json(RESULT, found, overwrite=True)
         write_page(found)
 
 

@@ -21,4 +21,4 @@ if __name__ == "__main__":
         scales = (0.25, 0.5, 1.0) if scheme.max_scale == 1 else (0.5, 1.0, 2.0)
         unit = fitted.using(perturb=replace(scheme(), scale=1.0))
         family, _ = gallery.gallery(unit, scales=scales, seed=SEED)
-        save_png(family, OUT / f"{name.lower()}.png")
+        save_png(family, OUT / f"{name.lower()}.png", overwrite=True)

@@ -225,7 +225,9 @@ def _write_page(name: str, results: Sequence[Result], train_data: Samples, parts
     settings = {"tables": ", ".join(parts), "settings": repr(table.settings)}
     highlight = (*results_page.OURS, IMAGES_TUNED[1], SEARCHED)
     names = {table.data: train_data.names}
-    page.write(RESULTS / name / "report.html", results, grids, settings, highlight=highlight, class_names=names)
+    page.write(
+        RESULTS / name / "report.html", results, grids, settings, highlight=highlight, class_names=names, overwrite=True
+    )
 
 
 def main() -> None:

@@ -53,8 +53,8 @@ class Residuals:
     def update(self, index):
         pass
 
-    def rows(self, index):
-        return self.residuals[index.to(CUDA)]
+    def gather(self, index, out):
+        return torch.index_select(self.residuals, 0, index.to(CUDA), out=out)
 
 
 @pytest.mark.parametrize("residual", [True, False])

@@ -38,7 +38,7 @@ from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, limits
 
 CHUNKS_TOGETHER = 32  # chunks whose codes are drawn before the decoder runs
 
@@ -140,7 +140,7 @@ class Augmenter:
         self._set_fitted(vae, encode_bank(vae, samples, scaling))
         if unlabelled is not None:
             cross_fitted = fit_teacher(self.bank_, teacher, self, seed)
-            pseudo_labelled = match_pseudo_labels(self.bank_, self._codec, unlabelled, cross_fitted)
+            pseudo_labelled = match_pseudo_labels(self.bank_, Codec(self.vae_), unlabelled, cross_fitted)
             self._set_fitted(vae, replace(self.bank_, pseudo_labelled=pseudo_labelled))
         return self
 
@@ -173,14 +173,16 @@ class Augmenter:
         checks.check_number("seed", seed, 0, whole=True)
         near = None if near is None else as_samples_like(near, self.bank_)
         parents, synthesizer = self._parents(n, near, labels, seed), self._synthesizer
+        size = 4 * n * self.bank_.samples.x[0].numel()
+        limits.check_memory(f"{n} samples", size, "generate fewer at a time, or shards: vaeaug.export.shards.write")
         x = torch.empty(n, *self.bank_.samples.event_shape)
         # Another device would need memory for all samples at once, in addition to the CPU.
         chunks = CHUNKS_TOGETHER if self.bank_.mean.device == x.device else 1
-        parts = [
+        batches = [
             synthesizer.generate(parents, i * chunks, seed, len(out), out)
             for i, out in enumerate(x.split(chunks * CHUNK))
         ]
-        generated = Generated.concatenate(parts, x)
+        generated = Generated.concatenate(batches, x)
         return generated if near is None else match_input(generated, near, self.bank_.scaling.is_unit)
 
     @checks.renamed(keep="filter")
@@ -221,8 +223,6 @@ class Augmenter:
     def chunks(self, seed: int, near: Any = None, labels: Any = None) -> Callable[[int], Generated]:
         """Returns a function from the index of a chunk to its 256 samples, as float32 in the range of the data.
 
-        Streams, shards and Datasets use it: the parents are prepared once for all chunks.
-
         Arguments:
             seed: The seed.
             near, labels: As in `generate`.
@@ -248,7 +248,7 @@ class Augmenter:
         Arguments:
             folder: The folder.
             vae: The VAE, if it is of a class of your own: such a VAE is not saved.
-            perturb: The perturbation, if it is of a class of your own; or another one than the saved.
+            perturb: The perturbation, if it is of a class of your own, or to replace the saved one.
             filter: The filter; filters are not saved.
 
         Raises:
@@ -259,7 +259,7 @@ class Augmenter:
         check_settings(augmenter.vae, augmenter.perturb, augmenter.filter)
         augmenter._set_fitted(state.vae, state.bank.to(device_of(state.vae)))
         samples = state.bank.samples[:8]
-        saving.check_codes(augmenter.bank_, augmenter._codec.encode(samples.x, samples.y))
+        saving.check_codes(augmenter.bank_, Codec(augmenter.vae_).encode(samples.x, samples.y))
         return augmenter
 
     @property
@@ -282,7 +282,7 @@ class Augmenter:
     def _set_fitted(self, vae: Any, bank: Bank) -> None:
         self.vae_, self.bank_ = vae, bank
         self._acceptance = AcceptanceCounts(bank.samples.names)
-        self._residuals = ResidualCache(self._codec, bank)
+        self._residuals = ResidualCache(Codec(self.vae_), bank)
 
     def _prepare(self) -> None:
         """Checks that `fit` has been called, and moves the bank if the VAE has been moved since."""
@@ -290,15 +290,11 @@ class Augmenter:
         device = device_of(self.vae_)
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)
-            self._residuals = ResidualCache(self._codec, self.bank_)
-
-    @property
-    def _codec(self) -> Codec:
-        return Codec(self.vae_)
+            self._residuals = ResidualCache(Codec(self.vae_), self.bank_)
 
     @property
     def _synthesizer(self) -> Synthesizer:
-        return Synthesizer(self._codec, self.bank_, self.perturb, self.filter, self._acceptance)
+        return Synthesizer(Codec(self.vae_), self.bank_, self.perturb, self.filter, self._acceptance)
 
     def _parents(self, n: int, near: Tensor | None, labels: Any, seed: int) -> Parents:
         if near is None:

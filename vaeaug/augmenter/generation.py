@@ -17,7 +17,7 @@ from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import Perturbation
 from vaeaug.runtime import seeds
 
-TRIES = 4  # draws of a sample that the filter rejects; after the last one its parent takes its place
+TRIES = 4  # draws of a sample that the filter rejects; after the last one it is replaced by its parent
 
 
 class Generated(NamedTuple):
@@ -37,15 +37,15 @@ class Generated(NamedTuple):
     confidence: Tensor
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Generated], x: Tensor | None = None) -> Generated:
-        """Returns the samples of all parts in one.
+    def concatenate(cls, batches: Sequence[Generated], x: Tensor | None = None) -> Generated:
+        """Returns the samples of all batches in one.
 
         Arguments:
-            parts: Synthetic samples.
-            x: The concatenated samples, if the parts are views of them: they are not copied again.
+            batches: Synthetic samples.
+            x: The concatenated samples, if those of the batches are views of them: they are not copied again.
         """
-        columns = zip(*(part[1:] for part in parts), strict=True)
-        return cls(concatenate([part.x for part in parts]) if x is None else x, *map(concatenate, columns))
+        columns = zip(*(batch[1:] for batch in batches), strict=True)
+        return cls(concatenate([batch.x for batch in batches]) if x is None else x, *map(concatenate, columns))
 
     def rows(self, index: slice) -> Generated:
         """Returns the samples of a slice. (Indexing the tuple itself gives its fields.)"""
@@ -85,11 +85,11 @@ class Synthesizer(NamedTuple):
         starts = [self._start(parents, chunk) for chunk in chunks]
         if self.filter is not None:
             x = parents.x.new_empty(n, *parents.x.shape[1:]) if out is None else out
-            parts = [
-                self._generate_filtered(parents, start, seed, chunk, part)
-                for start, chunk, part in zip(starts, chunks, x.split(CHUNK), strict=True)
+            batches = [
+                self._generate_filtered(parents, start, seed, chunk, chunk_x)
+                for start, chunk, chunk_x in zip(starts, chunks, x.split(CHUNK), strict=True)
             ]
-            return Generated.concatenate(parts, x)
+            return Generated.concatenate(batches, x)
         # Draw all codes first: alternating with the decoder would evict it from the CPU's cache.
         codes = [self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)]
         parent, index, mean, y = (
@@ -150,21 +150,23 @@ class Synthesizer(NamedTuple):
         x = out
         if x is None or x.device != perturbed.device:
             x = parents.x.new_empty((len(z), *parents.x.shape[1:]), device=perturbed.device)
-        unmoved = (perturbed == z).all(1).cpu()
-        some_unmoved = parents.residuals is not None and bool(unmoved.any())
+        unmoved = None
         if parents.residuals is not None:
             parents.residuals.update(index)
+            unmoved = (perturbed == z).all(1).cpu()
+            unmoved = unmoved if unmoved.any() else None
         with self.codec.inference_mode(perturbed.device):
             for block, decoded in self.codec.decode_blocks(perturbed, y):
+                samples, block_index = x[block], index[block]
                 if parents.residuals is None:
-                    x[block] = decoded
+                    samples.copy_(decoded)
                 else:
-                    torch.add(parents.residuals.rows(index[block]), decoded, out=x[block])
-                if some_unmoved:
+                    parents.residuals.gather(block_index, out=samples).add_(decoded)
+                if unmoved is not None:
                     # Exactly the parent, whereas decode(z') - decode(z) may differ from 0 by rounding.
-                    x[block][unmoved[block]] = parents.x[index[block][unmoved[block]]].to(x)
-                parents_outside = None if parents.in_range else parents.x[index[block]].to(x)
-                self.bank.value_range.clip_to_range_(x[block], parents_outside)
+                    samples[unmoved[block]] = parents.x[block_index[unmoved[block]]].to(x)
+                parents_outside = None if parents.in_range else parents.x[block_index].to(x)
+                self.bank.value_range.clip_to_range_(samples, parents_outside)
         return x if out is None or x is out else out.copy_(x)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.augmenter.residuals import ParentResiduals, ResidualCache, compute_residuals
+from vaeaug.augmenter.residuals import ResidualCache, SampleResiduals, compute_residuals
 from vaeaug.augmenter.streams import Stream
 from vaeaug.data.images import from_pil
 from vaeaug.data.samples import as_tensor, unit_float
@@ -41,7 +41,7 @@ class Parents(NamedTuple):
     mean: Tensor
     stddev: Tensor
     order: Callable[[int], Tensor]
-    residuals: ParentResiduals | None
+    residuals: ResidualCache | SampleResiduals | None
     in_range: bool
     start: Callable[[int, Tensor], Tensor] | None = None
 
@@ -65,9 +65,8 @@ def parents_from_bank(bank: Bank, labels: Any, seed: int, cache: ResidualCache |
         if labels is None
         else _order_by_labels(bank, labels, seed)
     )
-    residuals = None if cache is None else ParentResiduals(cache, torch.arange(size))
     confidence = torch.ones(1).expand(size)
-    return Parents(samples.x, samples.y, confidence, bank.mean, bank.stddev, order, residuals, in_range=True)
+    return Parents(samples.x, samples.y, confidence, bank.mean, bank.stddev, order, cache, in_range=True)
 
 
 def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any, *, residual: bool) -> Parents:
@@ -104,9 +103,9 @@ def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any
     if not residual:
         residuals = None
     elif bank_index is None:
-        residuals = ParentResiduals(cache, torch.full((len(x),), -1), compute_residuals(codec, x, mean, y))
+        residuals = SampleResiduals(cache, torch.full((len(x),), -1), compute_residuals(codec, x, mean, y))
     else:
-        residuals = ParentResiduals(cache, bank_index)
+        residuals = SampleResiduals(cache, bank_index)
     return Parents(x, y, confidence, mean, stddev, round_robin(len(x)), residuals, in_range)
 
 
@@ -138,9 +137,9 @@ def with_pseudo_labelled(parents: Parents, bank: Bank, seed: int) -> Parents:
         return torch.where(selected < 0, index, size + selected)
 
     residuals = parents.residuals
-    if residuals is not None:
-        pseudo_index = len(bank) + torch.arange(len(pseudo_labelled))
-        residuals = residuals._replace(bank_index=torch.cat([residuals.bank_index, pseudo_index]))
+    if isinstance(residuals, SampleResiduals):
+        # In the bank's own cache the pseudo-labelled samples follow the others already.
+        residuals = residuals.append(len(bank) + torch.arange(len(pseudo_labelled)))
     return Parents(
         torch.cat([parents.x, pseudo_labelled.x]),
         torch.cat([parents.y, bank.samples.y[pseudo_labelled.parent_index]]),

@@ -11,31 +11,59 @@ A filter may be any object, so it is not saved.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import torch
-from torch import Tensor
 from torch.distributions import Independent
 
 from vaeaug._version import __version__
-from vaeaug.augmenter import format_1
+from vaeaug.augmenter import format_1, saved_bank
 from vaeaug.augmenter.model_card import model_card
-from vaeaug.data.samples import Samples, Scaling
+from vaeaug.augmenter.saved_bank import SavedData
 from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
-from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
-from vaeaug.runtime import checks, files
+from vaeaug.runtime import checks, files, schema
 from vaeaug.runtime.errors import warn
 
 KIND = "vaeaug-augmenter"
-PSEUDO_PREFIX = "pseudo_labelled."  # of the names of their tensors
 CONFIG, VAE_FILE, BANK_FILE, CARD = FILES = ("config.json", "vae.safetensors", "bank.safetensors", "README.md")
 EXPECTED = "a folder that Augmenter.save wrote"
 REMEDY = "check the path, or save the augmenter again"
+
+
+@dataclass(frozen=True)
+class SavedPerturbation:
+    """The class of a perturbation, and its fields unless it is of a user's own class."""
+
+    type: str
+    fields: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class SavedSettings:
+    """The parts of an augmenter; the class name of what is of a user's own class and not saved."""
+
+    vae: str | None
+    channels_last: bool
+    perturb: SavedPerturbation
+    filter: str | None
+    residual: bool
+    space: str | None = None
+
+
+@dataclass(frozen=True)
+class SavedConfig:
+    """The content of `config.json`."""
+
+    format: str
+    version: int
+    library: str
+    augmenter: SavedSettings
+    data: SavedData
 
 
 class AugmenterState(NamedTuple):
@@ -61,11 +89,11 @@ def save(folder: str | Path, state: AugmenterState) -> None:
     folder = Path(folder)
     check_free(folder)
     config = _describe(state)
-    # check_free has decided already whether the folder may be replaced.
-    with files.atomic_write(folder, folder=True, may_replace=lambda _: True) as new:
+    checks.check_utf8("class names", config["data"]["names"])
+    with files.atomic_write(folder, folder=True, may_replace=is_ours) as new:
         if config["augmenter"]["vae"] is None:
             state.vae.save(new / VAE_FILE)
-        files.save_tensors(new / BANK_FILE, _bank_tensors(state.bank), "bank", {})
+        files.save_tensors(new / BANK_FILE, saved_bank.tensors_of(state.bank), "bank", {})
         files.save_json(new / CONFIG, config)
         (new / CARD).write_text(model_card(config), encoding="utf-8")
 
@@ -86,23 +114,24 @@ def load(
             to be passed.
     """
     folder = Path(folder)
-    config = _read_config(folder / CONFIG, REMEDY)
+    files.recover(folder)
+    content = _read_json(folder / CONFIG, REMEDY)
     try:
-        config = format_1.upgraded_config(config) if config["version"] == 1 else config
-        settings, data = config["augmenter"], config["data"]
+        content = format_1.upgraded_config(content) if content["version"] == 1 else content
+        config = schema.parse(SavedConfig, content)
+        settings = config.augmenter
         if perturb is None:
-            perturb = _perturbation(**settings["perturb"])
-        if vae is None:
-            vae = _load_vae(folder / VAE_FILE, settings)
-        bank = _load_bank(folder / BANK_FILE, data)
-        saved_filter, residual = settings["filter"], settings["residual"]
-    except (KeyError, TypeError, AttributeError) as error:
+            perturb = _perturbation(settings.perturb.type, settings.perturb.fields)
+    except (KeyError, TypeError, AttributeError, schema.Mismatch) as error:
         checks.refuse(EXPECTED, f"'{folder}' with invalid content ({error!r})", REMEDY)
+    if vae is None:
+        vae = _load_vae(folder / VAE_FILE, settings)
+    bank = saved_bank.load(folder / BANK_FILE, config.data)
     if isinstance(vae, VAE):
         checks.check_event_shape("samples in the bank", bank.samples.x, vae.event_shape)
-    if saved_filter and filter is None:
-        warn(f"the augmenter in '{folder}' had a filter, {saved_filter}; pass it as filter=...")
-    return AugmenterState(vae, bank, perturb, filter, residual)
+    if settings.filter and filter is None:
+        warn(f"the augmenter in '{folder}' had a filter, {settings.filter}; pass it as filter=...")
+    return AugmenterState(vae, bank, perturb, filter, settings.residual)
 
 
 def check_codes(bank: Bank, q: Independent) -> None:
@@ -130,11 +159,18 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         checks.refuse("a folder", f"the file '{folder}'", "choose another path")
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    for name in sorted(names - set(FILES)):
-        checks.refuse("a new or empty folder", f"'{folder}', which has '{name}'", "choose another folder")
-    if names:
-        _read_config(folder / CONFIG, "choose another folder")
+    found = files.contents(folder) if folder.is_dir() else []
+    for path in found:
+        if path.name not in FILES or not files.is_regular_file(path):
+            checks.refuse("a new or empty folder", f"'{folder}', which has '{path.name}'", "choose another folder")
+    if found:
+        _read_json(folder / CONFIG, "choose another folder")
+
+
+def is_ours(folder: Path) -> bool:
+    """Returns whether a folder may be replaced by another augmenter; refuses one with any other content, as `check_free`."""
+    check_free(folder)
+    return True
 
 
 def _describe(state: AugmenterState) -> dict[str, Any]:
@@ -178,22 +214,16 @@ def _describe_perturbation(perturb: Perturbation) -> dict[str, Any]:
     return {"type": kind, "fields": plain}
 
 
-def _bank_tensors(bank: Bank) -> dict[str, Tensor]:
-    tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
-    if bank.pseudo_labelled is not None:
-        names = [field.name for field in fields(PseudoLabelled)]
-        tensors |= {f"{PSEUDO_PREFIX}{name}": getattr(bank.pseudo_labelled, name) for name in names}
-    return tensors
-
-
-def _read_config(path: Path, remedy: str) -> dict[str, Any]:
+def _read_json(path: Path, remedy: str) -> dict[str, Any]:
+    if path.exists() and not files.is_regular_file(path):
+        checks.refuse(EXPECTED, f"'{path}', which is no file", remedy)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         checks.refuse(EXPECTED, f"'{path}' ({error})", remedy)
     if not isinstance(config, dict) or config.get("format") != KIND:
         checks.refuse(EXPECTED, f"'{path}', which is of something else", remedy)
-    if not isinstance(config.get("version"), int) or config["version"] > files.FORMAT:
+    if type(config.get("version")) is not int or not 1 <= config["version"] <= files.FORMAT:
         expected = f"version {files.FORMAT} or older in '{path}'"
         checks.refuse(expected, config.get("version"), "install a newer vaeaug")
     return config
@@ -203,39 +233,19 @@ def _perturbation(type: str, fields: dict[str, Any] | None) -> Perturbation:  # 
     if fields is None:
         _refuse_unsaved("perturb", type)
     checks.check_choice("the perturbation", type, tuple(PERTURBATIONS))
-    return PERTURBATIONS[type](**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+    return schema.parse(PERTURBATIONS[type], fields)
 
 
-def _load_vae(path: Path, settings: dict[str, Any]) -> VAE | LinearSpace:
-    if settings["vae"] is not None:
-        _refuse_unsaved("vae", settings["vae"])
-    if settings.get("space") is not None:
+def _load_vae(path: Path, settings: SavedSettings) -> VAE | LinearSpace:
+    if settings.vae is not None:
+        _refuse_unsaved("vae", settings.vae)
+    if settings.space is not None:
         return LinearSpace.load(path)
     vae = VAE.load(path)
     # The memory format decides which kernels compute, and so the last bits of the samples.
-    return vae.to(memory_format=torch.channels_last) if settings["channels_last"] else vae
+    return vae.to(memory_format=torch.channels_last) if settings.channels_last else vae
 
 
 def _refuse_unsaved(argument: str, class_name: str) -> NoReturn:
     got = f"none; it is of a class of your own, {class_name}, which is not saved"
     checks.refuse(f"the augmenter's {argument}", got, f"pass it again: Augmenter.load(folder, {argument}=...)")
-
-
-def _load_bank(path: Path, data: dict[str, Any]) -> Bank:
-    names, scaling = tuple(data["names"]), Scaling(**{name: tuple(v) for name, v in data["scaling"].items()})
-    sample_files, columns = (tuple(data.get(name, ())) for name in ("files", "columns"))
-    tensors, _ = files.load_tensors(path, "bank")
-    # Copies: the tensors are views of the file, which may be replaced while the augmenter is in use.
-    tensors = {format_1.TENSORS.get(name, name): tensor.clone() for name, tensor in tensors.items()}
-    x, y, mean, stddev = (tensors[name] for name in ("x", "y", "mean", "stddev"))
-    if not _fits(x, y, mean, stddev, data["counts"], data["event_shape"]):
-        checks.refuse(f"a bank that fits {CONFIG}", f"another in '{path}'", "do not mix the files of two augmenters")
-    pseudo = {name.removeprefix(PSEUDO_PREFIX): t for name, t in tensors.items() if name.startswith(PSEUDO_PREFIX)}
-    bank = Bank(Samples(x, y, names), mean, stddev, scaling, PseudoLabelled(**pseudo) if pseudo else None)
-    return replace(bank, samples=replace(bank.samples, files=sample_files, columns=columns))
-
-
-def _fits(x: Tensor, y: Tensor, mean: Tensor, stddev: Tensor, counts: list[int], event_shape: list[int]) -> bool:
-    same_size = len({len(x), len(y), len(mean), len(stddev), sum(counts)}) == 1
-    same_shape = list(x.shape[1:]) == event_shape and mean.shape == stddev.shape
-    return same_size and same_shape and torch.bincount(y, minlength=len(counts)).tolist() == counts

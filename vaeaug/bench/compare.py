@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
-from vaeaug.runtime import checks, files
+from vaeaug.runtime import checks, files, signals
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import check_picklable, map_in_processes
 
@@ -101,7 +102,7 @@ def compare(
     path = Path(results) if results else None
     if path is not None:
         files.check_writable(path)
-    return _run_all(plan, inputs.as_seeds(seeds), path, n_jobs, progress)
+    return signals.close_at_exit(_run_all(plan, inputs.as_seeds(seeds), path, n_jobs, progress))
 
 
 def unsupported(classifiers: Any, methods: Sequence[Method], images: bool) -> list[tuple[str, str, str]]:
@@ -129,15 +130,24 @@ class _Plan:
     save_augmenter_to: str | Path | None
 
 
-def _run_all(plan: _Plan, seeds: tuple[int, ...], path: Path | None, n_jobs: int, progress: bool) -> Iterator[Result]:
-    existing = {result.key: result for result in read(path)} if path and path.exists() else {}
+def _run_all(
+    plan: _Plan, seeds: tuple[int, ...], path: Path | None, n_jobs: int, progress: bool
+) -> Generator[Result, None, None]:
     first_results: dict[tuple[int, str], Result] = {}
-    total = len(seeds) * len(plan.conditions)
-    with tqdm(total=total, desc="benchmark", disable=not progress, unit="run", leave=False) as bar:
-        for result in map_in_processes(partial(_run_seed, plan, existing, seeds[0]), seeds, n_jobs):
-            _check_shared(first_results.setdefault((result.seed, result.classifier), result), result)
+    with ExitStack() as stack:
+        if path is not None:
+            stack.enter_context(files.claimed(path, overwrite=True, terminable=False))  # it is appended to
+        existing = {result.key: result for result in read(path)} if path and path.exists() else {}
+
+        def keep(result: Result) -> None:
             if path and result.key not in existing:
                 append(path, result)
+
+        total = len(seeds) * len(plan.conditions)
+        bar = stack.enter_context(tqdm(total=total, desc="benchmark", disable=not progress, unit="run", leave=False))
+        run_seed = partial(_run_seed, plan, existing, seeds[0])
+        for result in stack.enter_context(closing(map_in_processes(run_seed, seeds, n_jobs, keep))):
+            _check_shared(first_results.setdefault((result.seed, result.classifier), result), result)
             bar.set_postfix_str(
                 f"seed {result.seed}, {result.classifier}, {result.method}: {result.accuracy:.1%}", refresh=False
             )

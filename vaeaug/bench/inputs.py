@@ -18,6 +18,7 @@ from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks
 
+MAX_SEEDS = 100_000
 RegimeLike = int | str | Sequence[int]
 
 
@@ -127,6 +128,8 @@ def check_unlabelled(methods: Sequence[Method], train_data: Samples, per_class: 
 def as_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         checks.check_number("seeds", seeds, 1, whole=True)
+        if seeds > MAX_SEEDS:
+            checks.refuse(f"at most {MAX_SEEDS} seeds", seeds, "ask for fewer: ten are enough for an interval")
         return tuple(range(seeds))
     for seed in seeds:
         checks.check_number("seed", seed, 0, whole=True)

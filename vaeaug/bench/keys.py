@@ -19,6 +19,9 @@ from vaeaug.models.classifiers import Classifier
 # Settings that no longer exist, with the only value that committed results had.
 REMOVED = {name: {"uniform": True} for name in ("Interpolate", "Extrapolate", "Difference")}
 
+PAGE_MARKER = b'<meta name="generator" content="vaeaug">'  # in the head of the report
+PNG_SOFTWARE = "vaeaug"  # in the head of a grid of images
+
 
 def stable_key(value: Any) -> Any:
     """Returns a value as JSON can hold it: dataclasses by their `key` (else their class name) and their fields."""

@@ -6,12 +6,16 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from vaeaug.runtime import checks, files
+from vaeaug.runtime import checks, files, schema
+from vaeaug.runtime.spreadsheets import escape, unescape
+
+COUNT = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,9 @@ class Result:
     subset: str
     setup: str
     confusion: str
-    auc: float = math.nan
-    log_loss: float = math.nan
-    calibration_error: float = math.nan
+    auc: Annotated[float, schema.MAY_BE_NAN] = math.nan
+    log_loss: Annotated[float, schema.MAY_BE_NAN] = math.nan
+    calibration_error: Annotated[float, schema.MAY_BE_NAN] = math.nan
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -66,47 +70,94 @@ class Result:
         return self.data, self.regime, self.classifier, self.method, str(self.seed), self.subset, self.setup
 
 
-TYPES: dict[str, Any] = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Result)}
+TEXTS = tuple(field.name for field in fields(Result) if str(field.type) == "str")
 REQUIRED = tuple(field.name for field in fields(Result) if field.default is MISSING)
+NAMES = tuple(field.name for field in fields(Result))
+REMEDY = "correct the line or remove it: its run is then done again"
 
 
 def read(path: str | Path) -> list[Result]:
-    """Returns the results in a file that `compare` wrote; an incomplete last line is ignored."""
-    with Path(path).open(newline="") as file:
-        lines = [line for line in file if line.endswith("\n")]
-    reader = csv.DictReader(lines)
-    columns = list(reader.fieldnames or ())
+    """Returns the results in a file that `compare` wrote; an incomplete last line is ignored.
+
+    Raises:
+        InputError: If the file is of something else, or has a line that is no result.
+    """
+    return _parse(_read_text(Path(path)), path)
+
+
+def _read_text(path: Path) -> str:
+    """Returns the complete lines of a file."""
+    if not files.is_regular_file(path):
+        checks.refuse("a file of results", f"'{path}', which is no file", "check the path")
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        checks.refuse(f"results in UTF-8 in '{path}'", f"'{error}'", "choose another folder")
+    return text[: text.rfind("\n") + 1]
+
+
+def _parse(text: str, path: str | Path) -> list[Result]:
+    limit = csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # many classes make a long confusion matrix
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        checks.refuse(f"results of this version in '{path}'", f"'{error}'", "choose another folder")
+    finally:
+        csv.field_size_limit(limit)
+    columns = lines[0] if lines else []
     # Columns with a default came later, so an older file may lack them.
-    older = [name for name in TYPES if name in columns or name in REQUIRED]
+    older = [name for name in NAMES if name in columns or name in REQUIRED]
     if columns and columns != older:
-        checks.refuse(f"results of this version in '{path}'", f"columns {columns}", "choose another folder")
-    return [Result(**{name: TYPES[name](value) for name, value in row.items()}) for row in reader]
+        got = f"columns {columns}" if len(str(columns)) < 1000 else f"{len(columns)} other columns"
+        checks.refuse(f"results of this version in '{path}'", got, "choose another folder")
+    return [_parse_line(columns, line, f"line {i} of '{path}'") for i, line in enumerate(lines[1:], 2) if line]
+
+
+def _parse_line(columns: Sequence[str], line: Sequence[str], place: str) -> Result:
+    if len(line) != len(columns):
+        checks.refuse(f"{len(columns)} fields in {place}", len(line), REMEDY)
+    row = {name: unescape(text) if name in TEXTS else text for name, text in zip(columns, line, strict=True)}
+    result = schema.read_text(Result, row, place, REMEDY)
+    _check_confusion(result.confusion, place)
+    return result
+
+
+def _check_confusion(confusion: str, place: str) -> None:
+    counts = [line.split(" ") for line in confusion.split("/")]
+    is_square = all(len(line) == len(counts) for line in counts)
+    if not is_square or not all(COUNT.fullmatch(count) for line in counts for count in line):
+        checks.refuse(f"a confusion matrix in {place}", repr(confusion[:60]), REMEDY)
 
 
 def append(path: Path, result: Result) -> None:
     """Appends a result to the file and flushes it to disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = path.read_text() if path.exists() else ""
-    # An incomplete last line is overwritten.
-    complete = text[: text.rfind("\n") + 1]
+    exists = path.exists() and path.stat().st_size > 0
+    complete = _read_text(path) if exists else ""
     if complete and complete.split("\n", 1)[0] != as_csv([]).strip():
         # A file of an older version gets today's columns first.
-        with files.atomic_write(path) as new:
-            new.write_text(as_csv(read(path)))
-        complete = path.read_text()
-    with path.open("r+" if text else "w", newline="") as file:
-        file.seek(len(complete.encode()))
-        file.truncate()
-        file.write(as_csv([result], header=not complete))
-        file.flush()
-        os.fsync(file.fileno())
+        with files.atomic_write(path, overwrite=True) as new:
+            new.write_text(as_csv(_parse(complete, path)))
+        complete = _read_text(path)
+    try:
+        with path.open("r+b" if exists else "wb") as file:
+            # An incomplete last line is overwritten.
+            file.seek(len(complete.encode()))
+            file.truncate()
+            file.write(as_csv([result], header=not complete).encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        files.refuse_os_error(path, error)
 
 
 def as_csv(results: Sequence[Result], header: bool = True) -> str:
-    """Returns results as comma-separated text."""
+    """Returns results as comma-separated text; a name that begins like a formula is escaped for spreadsheets."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Result)], lineterminator="\n")
+    writer = csv.DictWriter(out, NAMES, lineterminator="\n")
     if header:
         writer.writeheader()
-    writer.writerows(asdict(result) for result in results)
+    for result in results:
+        row = asdict(result)
+        writer.writerow(row | {name: escape(row[name]) for name in TEXTS})
     return out.getvalue()

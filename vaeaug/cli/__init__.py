@@ -50,6 +50,9 @@ for command in (fit, tune, generate, bench, methods):
 
 def main() -> None:
     """Runs the command line; bad input is answered with one line and exit code 2."""
+    # A path in another encoding than UTF-8 must not end a command that has done its work.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (InputError, Diverged, ProcessLost) as error:

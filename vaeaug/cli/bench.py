@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import (
     CLASSIFIERS,
     DATA_SETS,
     REGIMES,
     Data,
     Label,
+    Overwrite,
     Perturb,
     Scale,
     Size,
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from vaeaug.data import Samples
     from vaeaug.data.classical import Classical
     from vaeaug.perturb import Perturbation
+
+
+RESULTS, JSON, PAGE = "rows.csv", "rows.json", "report.html"
 
 
 def refuse_arm(names: list[str] | None) -> None:
@@ -105,6 +111,7 @@ def bench(
     scale: Scale = None,
     label: Label = None,
     size: Size = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Does augmentation help? Compares training with and without it.
 
@@ -116,37 +123,64 @@ def bench(
     if scale is not None and perturb is None:
         refuse("--perturb with --scale", "none", "add for example --perturb difference: each method has its own")
 
-    from vaeaug.bench.compare import compare
-    from vaeaug.bench.methods import Catalogue
-    from vaeaug.bench.settings import Settings
-
-    perturbation = None if perturb is None else parse_perturbation(perturb, scale)
-    moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
-    data, test_data = _load(source, test, label, size)
-    images = data.x.ndim == 4
-    catalogue = Catalogue(source, _classical(source, moves), perturbation, images)
-    methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
-    classifiers = classifier or (["cnn"] if images else ["logistic", "forest"])
-    settings = Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
     output = output or Path("runs") / f"{Path(source).name}-{per_class.replace(',', '-')}"
-    name = source if source in DATA_SETS else Path(source).stem
-    runs = compare(
-        data,
-        test=test_data,
-        per_class=regime,
-        classifiers=classifiers,
-        methods=methods,
-        seeds=seeds,
-        settings=settings,
-        results=output / "rows.csv",
-        save_augmenter_to=output if images else None,
-        name=name,
-        n_jobs=jobs or os.cpu_count() or 1,
-    )
-    results = _sorted_results(runs, classifiers, methods)
-    _print_results(output, results, f"{name}, {per_class} training samples per class, {seeds} seeds")
-    _print_unsupported(classifiers, methods, images)
-    _write_page(output, results, _train_data(data, test_data), regime, settings, perturbation)
+    with explained(lambda: _kept(output / RESULTS)), _claimed(output, [source, test], overwrite):
+        from vaeaug.bench.compare import compare
+        from vaeaug.bench.methods import Catalogue
+        from vaeaug.bench.settings import Settings
+
+        perturbation = None if perturb is None else parse_perturbation(perturb, scale)
+        moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
+        data, test_data = _load(source, test, label, size)
+        images = data.x.ndim == 4
+        catalogue = Catalogue(source, _classical(source, moves), perturbation, images)
+        methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
+        classifiers = classifier or (["cnn"] if images else ["logistic", "forest"])
+        settings = Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
+        name = source if source in DATA_SETS else Path(source).stem
+        runs = compare(
+            data,
+            test=test_data,
+            per_class=regime,
+            classifiers=classifiers,
+            methods=methods,
+            seeds=seeds,
+            settings=settings,
+            results=output / RESULTS,
+            save_augmenter_to=output if images else None,
+            name=name,
+            n_jobs=jobs or os.cpu_count() or 1,
+        )
+        with closing(runs):  # type: ignore[type-var]
+            results = _sorted_results(runs, classifiers, methods)
+        title = f"{name}, {per_class} training samples per class, {seeds} seeds"
+        _print_results(output, results, title, overwrite)
+        _print_unsupported(classifiers, methods, images)
+        _write_page(output, results, _train_data(data, test_data), regime, settings, perturbation, overwrite)
+
+
+@contextmanager
+def _claimed(output: Path, sources: Sequence[str | None], overwrite: bool) -> Iterator[None]:
+    """Checks, before any work, that the files of a benchmark can be written, and keeps other benchmarks away."""
+    from vaeaug.bench.keys import PAGE_MARKER
+    from vaeaug.bench.results import REQUIRED
+    from vaeaug.runtime import files
+
+    settings: dict[str, Any] = {"overwrite": overwrite}
+    settings["inputs"] = [source for source in sources if source is not None and source not in DATA_SETS]
+    files.check_apart(output, settings["inputs"])
+    with (
+        files.claimed(output / JSON, may_replace=files.is_json_with(*REQUIRED), **settings),
+        files.claimed(output / PAGE, may_replace=files.is_marked(PAGE_MARKER), **settings),
+    ):
+        yield
+
+
+def _kept(path: Path) -> str:
+    from vaeaug.bench.results import read
+
+    count = len(read(path)) if path.exists() else 0
+    return f"{count} finished runs are kept in '{path}'; run the same command again to go on"
 
 
 def _load(source: str, test: str | None, label: str | None, size: int | None) -> tuple[Samples, Samples | None]:
@@ -184,13 +218,18 @@ def _sorted_results(results: Iterable[Result], classifiers: Sequence[str], metho
     return sorted(results, key=lambda result: (result.seed, order[result.classifier, result.method]))
 
 
-def _print_results(output: Path, results: Sequence[Result], title: str) -> None:
+def _print_results(output: Path, results: Sequence[Result], title: str, overwrite: bool) -> None:
     """Saves the results as JSON, and prints their table and sentences about our own methods."""
     from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
     from vaeaug.bench.report import wording
+    from vaeaug.bench.results import REQUIRED
     from vaeaug.runtime import files
 
-    files.save_json(output / "rows.json", [asdict(result) for result in results])
+    content = [
+        {name: None if value != value else value for name, value in asdict(result).items()}  # NaN is no JSON
+        for result in results
+    ]
+    files.save_json(output / JSON, content, may_replace=files.is_json_with(*REQUIRED), overwrite=overwrite)
     typer.echo(f"{title}\n\n{wording.table(results)}\n")
     for comparisons in comparisons_by_baseline(results).values():
         for comparison in comparisons:
@@ -216,6 +255,7 @@ def _write_page(
     regime: int | str | list[int],
     settings: Settings,
     perturb: Perturbation | None,
+    overwrite: bool,
 ) -> None:
     """Writes the HTML report, if the extra `report` is installed."""
     try:
@@ -234,8 +274,8 @@ def _write_page(
     shared = {"perturbation": repr(perturb) if perturb else "each method's own"}
     shared |= {name: value for name, value in asdict(settings).items() if name != "vae"}
     shared |= {f"VAE {name}": value for name, value in settings.vae}
-    path = output / "report.html"
-    page.write(path, results, grids, shared, class_names={results[0].data: train_data.names})
+    path, names = output / PAGE, {results[0].data: train_data.names}
+    page.write(path, results, grids, shared, class_names=names, overwrite=overwrite)
     typer.echo(f"\nThe report: {path}")
 
 

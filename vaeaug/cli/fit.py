@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import (
+    DATA_SETS,
     Data,
     Device,
     Label,
@@ -18,6 +21,7 @@ from vaeaug.cli.options import (
     Steps,
     check_device,
     parse_perturbation,
+    report,
 )
 from vaeaug.runtime import errors as checks
 
@@ -54,30 +58,62 @@ def fit(
 
     On several cores, GPUs or machines: torchrun --nproc-per-node 4 -m vaeaug fit photos/ --size 64 -o model
     """
-    from vaeaug import data
-    from vaeaug.augmenter import Augmenter, saving
-    from vaeaug.runtime import distributed
+    with explained(lambda: _kept(checkpoint)):
+        from vaeaug import data
+        from vaeaug.augmenter import Augmenter, saving
+        from vaeaug.runtime import distributed, files
 
-    saving.check_free(output)
-    check_device(device)
-    with distributed.process_group(device) as world:
-        samples: Any = (
-            data.load(source, label_column=label, size=size) if bank is None else _stream(source, size, batch)
-        )
-        augmenter = Augmenter(perturb=parse_perturbation(perturb, scale))
-        training = {
-            "steps": steps,
-            "batch_size": batch,
-            "latent_dim": latent,
-            "checkpoint": checkpoint,
-            "device": device,
-        }
-        augmenter.fit(samples, seed=seed, bank_size=bank, world=world, **training)
+        inputs = [source] if source not in DATA_SETS else []
+        _check_checkpoint(checkpoint, output, inputs)
+        files.check_output(output, folder=True, may_replace=saving.is_ours, inputs=inputs)
+        check_device(device)
+        with distributed.process_group(device, report=report) as world, ExitStack() as stack:
+            if world.is_main:
+                stack.enter_context(files.claimed(output, folder=True, may_replace=saving.is_ours))
+            samples: Any = (
+                data.load(source, label_column=label, size=size) if bank is None else _stream(source, size, batch)
+            )
+            if bank is None:
+                checks.check_utf8("class names", samples.names)
+            augmenter = Augmenter(perturb=parse_perturbation(perturb, scale))
+            training = {
+                "steps": steps,
+                "batch_size": batch,
+                "latent_dim": latent,
+                "checkpoint": checkpoint,
+                "device": device,
+            }
+            augmenter.fit(samples, seed=seed, bank_size=bank, world=world, **training)
+            if world.is_main:
+                augmenter.save(output)
         if world.is_main:
-            augmenter.save(output)
-    if world.is_main:
-        bank_samples = augmenter.bank_.samples
-        typer.echo(f"{output}: an augmenter of {len(bank_samples)} samples in {len(bank_samples.names)} classes")
+            bank_samples = augmenter.bank_.samples
+            typer.echo(f"{output}: an augmenter of {len(bank_samples)} samples in {len(bank_samples.names)} classes")
+
+
+def _check_checkpoint(checkpoint: Path | None, output: Path, inputs: list[str]) -> None:
+    """Refuses a checkpoint that is the output or the data, or among them, and one that cannot be written."""
+    if checkpoint is None:
+        return
+    from vaeaug.runtime import files
+
+    target, folder = checkpoint.resolve(), output.resolve()
+    if target == folder or folder in target.parents or target in folder.parents:
+        checks.refuse("a --checkpoint apart from the output", f"'{checkpoint}' and '{output}'", "choose another file")
+    files.check_apart(checkpoint, inputs)
+    files.check_writable(checkpoint)
+
+
+def _kept(checkpoint: Path | None) -> str:
+    if checkpoint is None:
+        return "nothing is kept; with --checkpoint FILE, the same command would go on where it stopped"
+
+    from vaeaug.models import checkpoints
+
+    if not checkpoint.exists():
+        return f"nothing is kept: '{checkpoint}' was not written yet"
+    step = checkpoints.step_of(checkpoint)
+    return f"'{checkpoint}' keeps the training up to step {step}; run the same command again to go on from there"
 
 
 def _stream(source: str, size: int | None, batch: int) -> DataLoader:

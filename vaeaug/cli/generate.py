@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vaeaug.cli.interrupts import explained
 from vaeaug.cli.near import NearSamples, read_near
 from vaeaug.cli.options import (
     FORMATS,
     Device,
     Label,
+    Overwrite,
     Perturb,
     Scale,
     Seed,
@@ -22,13 +24,17 @@ from vaeaug.cli.options import (
     check_exists,
     parse_classes,
     parse_perturbation,
+    report,
 )
+from vaeaug.runtime import limits
 from vaeaug.runtime.errors import check_number, refuse
 
 if TYPE_CHECKING:
     from vaeaug.augmenter import Augmenter
     from vaeaug.runtime.distributed import World
 
+BYTES_PER_SAMPLE = 1  # at the very least, compressed
+BYTES_OF_LABEL = 20  # label, parent and confidence of a sample of an .npz, which are held in memory until its end
 NEAR_FORMS = "an image, a folder of images, an .npz or a .csv"
 
 
@@ -68,6 +74,7 @@ def generate(
     label: Label = None,
     size: Size = None,
     device: Device = "cpu",
+    overwrite: Overwrite = False,
 ) -> None:
     """Generates labelled synthetic samples near real ones.
 
@@ -84,35 +91,79 @@ def generate(
         check_number("shard_size", shard_size, 1, whole=True)
     sharded = shard_size is not None or format is not None
 
+    with explained(lambda: _kept(output, sharded)):
+        message = _generate(
+            model, output, n, near, labels, shard_size, format, perturb, scale, seed, label, size, device, overwrite
+        )
+    if message:
+        typer.echo(message)
+
+
+def _generate(
+    model: Path,
+    output: Path,
+    n: int,
+    near: Path | None,
+    labels: str | None,
+    shard_size: int | None,
+    format: str | None,
+    perturb: str | None,
+    scale: float | None,
+    seed: int,
+    label: str | None,
+    size: int | None,
+    device: str,
+    overwrite: bool,
+) -> str:
+    """Generates as the options say; returns what to print, or nothing in a process that is not the main one."""
     from vaeaug.augmenter import Augmenter
     from vaeaug.export import formats, shards
-    from vaeaug.runtime import distributed
+    from vaeaug.runtime import distributed, files
 
+    sharded = shard_size is not None or format is not None
     check_device(device)
-    with distributed.process_group(device, training=False) as world:
+    inputs = [model] if near is None else [model, near]
+    with distributed.process_group(device, training=False, report=report) as world, ExitStack() as stack:
         augmenter = Augmenter.load(model)
         if perturb is not None or scale is not None:
             augmenter = augmenter.using(perturb=parse_perturbation(perturb, scale, augmenter.perturb))
         augmenter.vae_.to(device)
         bank = augmenter.bank_
         class_numbers = None if labels is None else parse_classes(labels, bank.samples.names)
-        if not sharded:
-            formats.check(output, bank.samples.event_shape)
-            if world.size > 1:
-                refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
+        if sharded:
+            files.check_apart(output, inputs)
+        elif world.size > 1:
+            refuse("--shard-size under torchrun", "one output for all processes", "pass --shard-size 10240")
+        else:
+            shape = bank.samples.event_shape
+            stack.enter_context(formats.claimed(output, shape, overwrite=overwrite, inputs=inputs))
+        _check_size(output, n, sharded)
         start = read_near(near, bank, class_numbers, label, size)
         if sharded:
             size_of_shard = shards.SHARD_SIZE if shard_size is None else shard_size
             n_shards = _save_shards(augmenter, output, n, seed, start, size_of_shard, format or FORMATS[0], world)
             message = f"{output}: {n} samples in {n_shards} shards"
         else:
-            _save(augmenter, output, n, seed, start)
+            _save(augmenter, output, n, seed, start, overwrite)
             message = f"{output}: {n} samples"
-    if world.is_main:
-        typer.echo(message)
+    return message if world.is_main else ""
 
 
-def _save(augmenter: Augmenter, output: Path, n: int, seed: int, start: NearSamples) -> None:
+def _check_size(output: Path, n: int, sharded: bool) -> None:
+    """Refuses a number of samples that cannot fit, however few bytes each of them takes."""
+    remedy = "ask for fewer with -n"
+    limits.check_disk(output, f"{n} samples", n * BYTES_PER_SAMPLE, remedy)
+    if not sharded and output.suffix == ".npz":
+        limits.check_memory(f"labels and parents of {n} samples", n * BYTES_OF_LABEL, remedy)
+
+
+def _kept(output: Path, sharded: bool) -> str:
+    if not sharded:
+        return "nothing is kept, and an earlier output is as it was; with --shard-size, the same command would go on"
+    return f"the shards in '{output}' are kept; run the same command again to make the others"
+
+
+def _save(augmenter: Augmenter, output: Path, n: int, seed: int, start: NearSamples, overwrite: bool) -> None:
     """Writes n samples to one folder or file, a chunk at a time."""
     from tqdm.auto import tqdm
 
@@ -120,7 +171,7 @@ def _save(augmenter: Augmenter, output: Path, n: int, seed: int, start: NearSamp
 
     with closing(tqdm(total=n, desc="generating", unit="sample", leave=False)) as bar:
         chunks = shards.generate_range(augmenter.chunks(seed, start.x, start.y), 0, n, bar)
-        formats.save(chunks, output, formats.Metadata.of(augmenter.bank_, start.files), n)
+        formats.save(chunks, output, formats.Metadata.of(augmenter.bank_, start.files), n, overwrite=overwrite)
 
 
 def _save_shards(

@@ -83,7 +83,9 @@ Data = Annotated[
 ]  # fmt: skip
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)]
 Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by default the last.")]
-Size = Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8)]
+Size = Annotated[
+    int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384)
+]
 Perturb = Annotated[
     str | None,
     typer.Option(
@@ -92,6 +94,10 @@ Perturb = Annotated[
 ]
 Scale = Annotated[
     float | None, typer.Option(help="The strength of the perturbation; 0 reproduces the real samples.", min=0)
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace an output file that is no earlier output of this command."),
 ]
 Device = Annotated[str, typer.Option(help="The device that computes: cpu, cuda, mps, ...")]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
@@ -153,3 +159,8 @@ def check_device(device: str) -> None:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         refuse("a device that torch can use here", f"{device!r} ({reason})", "for example --device cpu")
+
+
+def report(line: str) -> None:
+    """Prints what a command is waiting for."""
+    typer.echo(line, err=True)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vaeaug.cli.options import CLASSIFIERS, Data, Label, Seed, Size, Steps, check_choices
+from vaeaug.cli.interrupts import explained
+from vaeaug.cli.options import CLASSIFIERS, DATA_SETS, Data, Label, Overwrite, Seed, Size, Steps, check_choices
+from vaeaug.runtime.errors import check_utf8
 
 if TYPE_CHECKING:
     from vaeaug.bench.tuning.candidates import TuningResult
@@ -41,6 +43,7 @@ def tune(
     seed: Seed = 0,
     label: Label = None,
     size: Size = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Chooses an augmentation, or none, by cross-validation.
 
@@ -50,32 +53,38 @@ def tune(
 
     The report is saved next to the folder, as OUTPUT.tuning.json.
     """
-    from vaeaug import data
-    from vaeaug.augmenter import saving
-    from vaeaug.bench.methods import CLASSICAL
-    from vaeaug.bench.tuning import search
-    from vaeaug.data.classical import Classical
-    from vaeaug.runtime import files
+    with explained(lambda: "nothing is kept, and an earlier output is as it was; --budget sets the time of the search"):
+        from vaeaug import data
+        from vaeaug.augmenter import saving
+        from vaeaug.bench.methods import CLASSICAL
+        from vaeaug.bench.tuning import search
+        from vaeaug.data.classical import Classical
+        from vaeaug.runtime import files
 
-    saving.check_free(output)
-    report = output.with_name(f"{output.name}.tuning.json")
-    files.check_writable(report)
-    samples = data.load(source, label_column=label, size=size)
-    images = samples.x.ndim == 4
-    augmenter, result = search.tune(
-        samples,
-        classifier or ("cnn" if images else "logistic"),
-        time_budget=budget,
-        classical=CLASSICAL.get(source, Classical()) if classical and images else None,
-        folds=folds,
-        repeats=repeats,
-        steps=steps,
-        vae={"steps": vae_steps} if vae_steps else None,
-        seed=seed,
-    )
-    augmenter.save(output)
-    files.save_json(report, _as_json(result))
-    typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
+        inputs = [source] if source not in DATA_SETS else []
+        report = output.with_name(f"{output.name}.tuning.json")
+        is_report = files.is_json_with("chosen", "scores", "usage")
+        with (
+            files.claimed(output, folder=True, may_replace=saving.is_ours, inputs=inputs),
+            files.claimed(report, may_replace=is_report, overwrite=overwrite, inputs=inputs),
+        ):
+            samples = data.load(source, label_column=label, size=size)
+            check_utf8("class names", samples.names)
+            images = samples.x.ndim == 4
+            augmenter, result = search.tune(
+                samples,
+                classifier or ("cnn" if images else "logistic"),
+                time_budget=budget,
+                classical=CLASSICAL.get(source, Classical()) if classical and images else None,
+                folds=folds,
+                repeats=repeats,
+                steps=steps,
+                vae={"steps": vae_steps} if vae_steps else None,
+                seed=seed,
+            )
+            augmenter.save(output)
+            files.save_json(report, _as_json(result), may_replace=is_report, overwrite=overwrite)
+        typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
 
 
 def _as_json(result: TuningResult) -> dict[str, Any]:

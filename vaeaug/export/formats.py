@@ -5,22 +5,25 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Generated
+from vaeaug.export import recognition
+from vaeaug.export.recognition import MANIFEST, MANIFEST_COLUMNS, PROVENANCE_COLUMNS
 from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import checks, files
+from vaeaug.runtime.spreadsheets import escape
 
-MANIFEST = "manifest.csv"
-MANIFEST_COLUMNS = ("file", "label", "name", "parent", "confidence", "parent_file")
-PROVENANCE_COLUMNS = ("row", "parent", "confidence", "parent_file")
 IMAGE_CHANNELS = (1, 3, 4)  # numbers of channels that a PNG can have
+LONGEST_FOLDER = 200  # bytes of the name of a class's folder
 PARTIAL_FILE = "vaeaug-part"  # the name of an image until it is complete
 
 
@@ -49,7 +52,8 @@ class Metadata:
 
     def file(self, parent: Tensor) -> str:
         """Returns the file of a parent, or nothing if it is unknown."""
-        return self.files[int(parent)] if self.files else ""
+        # A name in another encoding than UTF-8 is written with its bytes spelled out.
+        return self.files[int(parent)].encode(errors="backslashreplace").decode() if self.files else ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class WriteJob:
         n: The number of samples.
         folder: The folder of the file.
         stem: The name of the file, without its suffix.
+        provenance: For a `.csv`, where the names of the parents are written.
     """
 
     chunks: Iterator[Generated]
@@ -71,6 +76,7 @@ class WriteJob:
     n: int
     folder: Path
     stem: str
+    provenance: Path | None = None
 
     def __iter__(self) -> Iterator[tuple[int, Tensor, int, Tensor, float]]:
         """Yields the index, sample, label, parent and confidence of one sample after the other."""
@@ -81,8 +87,15 @@ class WriteJob:
                 index += 1
 
 
-def save(samples: Generated | Iterable[Generated], path: str | Path, metadata: Metadata, n: int | None = None) -> None:
-    """Writes synthetic samples; the output is complete or absent.
+def save(
+    samples: Generated | Iterable[Generated],
+    path: str | Path,
+    metadata: Metadata,
+    n: int | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Writes synthetic samples; the output is complete or absent. An earlier output of this function is replaced.
 
     Arguments:
         samples: The samples, or an iterable of chunks of them, of which one at a time is held in memory.
@@ -91,6 +104,7 @@ def save(samples: Generated | Iterable[Generated], path: str | Path, metadata: M
             `manifest.csv` with the file, label, class name, parent, confidence and parent's file of each image.
         metadata: The class names and so on.
         n: The number of samples; required with chunks.
+        overwrite: Whether a file of any kind may be replaced. A folder with other files never is.
 
     Raises:
         InputError: If samples of this kind cannot be written in this format, or nothing can be written to `path`.
@@ -99,25 +113,64 @@ def save(samples: Generated | Iterable[Generated], path: str | Path, metadata: M
     if isinstance(samples, Generated):
         n, samples = len(samples.y), [samples]
     checks.check_number("n", n, 1, whole=True)
-    chunks = iter(samples)
-    if path.suffix in WRITERS:
-        with files.atomic_write(path) as new:
-            WRITERS[path.suffix](WriteJob(chunks, metadata, 0, n or 0, path.parent, path.stem), new)
-        return
-    with files.atomic_write(path, folder=True, may_replace=_has_only_saved_images) as new:
-        write_images(WriteJob(chunks, metadata, 0, n or 0, new, MANIFEST), new / MANIFEST)
+    checks.check_utf8("names of classes and columns", (*metadata.names, *metadata.columns))
+    write_whole(path, path.suffix, WriteJob(iter(samples), metadata, 0, n or 0, path.parent, path.stem), overwrite)
 
 
-def check(path: Path, event_shape: tuple[int, ...]) -> None:
-    """Checks, before any work, that `save` can write samples of this shape to `path`."""
+def write_whole(path: Path, suffix: str, job: WriteJob, overwrite: bool = False) -> None:
+    """Writes a job to a file or a folder of images, which is complete or absent.
+
+    Arguments:
+        path: The output.
+        suffix: `.npz` or `.csv`; anything else is a folder of images.
+        job: What to write.
+        overwrite: Whether a file of any kind may be replaced.
+    """
+    if suffix == ".csv":
+        beside = [(recognition.provenance_file(path), recognition.is_provenance)]
+        with files.atomic_write_together(path, beside, may_replace=recognition.is_saved_csv, overwrite=overwrite) as (
+            new,
+            parents,
+        ):
+            write_csv(replace(job, provenance=parents), new)
+    elif suffix == ".npz":
+        with files.atomic_write(path, may_replace=recognition.is_saved_npz, overwrite=overwrite) as new:
+            write_npz(job, new)
+    else:
+        with files.atomic_write(path, folder=True, may_replace=recognition.has_only_saved_images) as new:
+            write_images(replace(job, folder=new), new / MANIFEST)
+
+
+@contextmanager
+def claimed(
+    path: Path, event_shape: tuple[int, ...], *, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> Iterator[None]:
+    """Checks, before any work, that `save` can write samples to `path`, and keeps other writers away until the block ends.
+
+    Arguments:
+        path: The output.
+        event_shape: The shape of one sample.
+        overwrite: Whether a file of any kind may be replaced.
+        inputs: What is read; the output may not be among it.
+
+    Raises:
+        InputError: If samples of this shape cannot be written there.
+    """
+    settings: dict[str, Any] = {"overwrite": overwrite, "inputs": inputs}
     if path.suffix == ".csv":
         if len(event_shape) != 1:
             checks.refuse("an .npz or a folder for images", f"'{path}'", "write images to one of these")
-        if path.exists() and not _provenance_file(path.parent, path.stem).exists():
-            checks.refuse("a new .csv", f"'{path}', which vaeaug did not write", "choose another name")
-    elif path.suffix != ".npz":
+        settings |= {
+            "may_replace": recognition.is_saved_csv,
+            "beside": [(recognition.provenance_file(path), recognition.is_provenance)],
+        }
+    elif path.suffix == ".npz":
+        settings |= {"may_replace": recognition.is_saved_npz}
+    else:
         check_images(event_shape, f"'{path}'")
-        files.check_free(path, _has_only_saved_images)
+        settings |= {"folder": True, "may_replace": recognition.has_only_saved_images}
+    with files.claimed(path, **settings):
+        yield
 
 
 def check_images(event_shape: tuple[int, ...], got: str) -> None:
@@ -152,20 +205,24 @@ def write_npz(job: WriteJob, path: Path) -> None:
 
 
 def write_csv(job: WriteJob, path: Path) -> None:
-    """Writes features and class name in the form that `vaeaug.data.load` reads, and the parents to a file next to it."""
-    metadata = job.metadata
+    """Writes features and class name in the form that `vaeaug.data.load` reads, and the parents to the job's provenance.
+
+    Names that begin like a formula are escaped, see `vaeaug.runtime.spreadsheets`.
+    """
+    metadata, names = job.metadata, [escape(name) for name in job.metadata.names]
+    if job.provenance is None:
+        raise ValueError("a .csv has its parents in a file of its own")
     with (
-        files.atomic_write(_provenance_file(job.folder, job.stem)) as provenance_path,
         path.open("w", newline="", encoding="utf-8") as table_file,
-        provenance_path.open("w", newline="", encoding="utf-8") as provenance_file,
+        job.provenance.open("w", newline="", encoding="utf-8") as provenance_file,
     ):
         table = csv.writer(table_file, lineterminator="\n")
         provenance = csv.writer(provenance_file, lineterminator="\n")
-        table.writerow(metadata.columns)
+        table.writerow(map(escape, metadata.columns))
         provenance.writerow(PROVENANCE_COLUMNS)
         for index, x, y, parent, confidence in job:
-            table.writerow([*(f"{value:.9g}" for value in x.tolist()), metadata.names[y]])
-            provenance.writerow([index, int(parent), f"{confidence:.4f}", metadata.file(parent)])
+            table.writerow([*(f"{value:.9g}" for value in x.tolist()), names[y]])
+            provenance.writerow([index, int(parent), f"{confidence:.4f}", escape(metadata.file(parent))])
 
 
 def write_images(job: WriteJob, path: Path) -> None:
@@ -180,14 +237,9 @@ def write_images(job: WriteJob, path: Path) -> None:
             image = job.folder / relative
             image.parent.mkdir(exist_ok=True)
             as_image(x, metadata.bounds).save(partial, "png")
-            image.unlink(missing_ok=True)
-            partial.rename(image)
-            parent_file = metadata.file(parent)
-            name = metadata.names[y]
+            partial.replace(image)
+            parent_file, name = escape(metadata.file(parent)), escape(metadata.names[y])
             manifest.writerow([relative.as_posix(), y, name, int(parent), f"{confidence:.4f}", parent_file])
-
-
-WRITERS: dict[str, Callable[[WriteJob, Path], None]] = {".npz": write_npz, ".csv": write_csv}
 
 
 def as_image(x: Tensor, bounds: tuple[float, float]) -> Image.Image:
@@ -203,25 +255,9 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _provenance_file(folder: Path, stem: str) -> Path:
-    return folder / f"{stem}.parents.csv"
-
-
 def _class_folders(names: tuple[str, ...]) -> list[str]:
     """Returns the name of each class's folder."""
-    # Class names are the user's text: only characters that are safe in file names remain.
-    folders = ["".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "class" for name in names]
+    # Class names are the user's text: only characters that are safe in file names remain, and not more than fit into one.
+    safe = ("".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() for name in names)
+    folders = [name.encode()[:LONGEST_FOLDER].decode(errors="ignore") or "class" for name in safe]
     return [f"{label}-{name}" for label, name in enumerate(folders)] if len(set(folders)) < len(folders) else folders
-
-
-def _has_only_saved_images(folder: Path) -> bool:
-    """Returns whether `save` wrote every file in a folder."""
-    try:
-        with (folder / MANIFEST).open(newline="", encoding="utf-8") as file:
-            header, *lines = csv.reader(file)
-    except (OSError, ValueError):
-        return False
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    # Older manifests have no files of the parents.
-    known_headers = [list(MANIFEST_COLUMNS), list(MANIFEST_COLUMNS[:5])]
-    return header in known_headers and present == {MANIFEST, *(line[0] for line in lines)}

@@ -7,11 +7,10 @@ depends only on (seed, i). A restarted job only writes the missing shards; there
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +22,12 @@ from tqdm.auto import tqdm
 from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
 from vaeaug.augmenter.parents import as_samples_like
-from vaeaug.export import formats, tar
+from vaeaug.export import formats, recognition, shard_manifest, tar
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
-MANIFEST = "manifest.json"
-MANIFEST_FORMAT = "vaeaug-shards"
+LARGEST_COUNT = 1_000_000  # shards of one output
 SHARD_SIZE = 40 * CHUNK
 
 Writer = Callable[[formats.WriteJob, Path], None]
@@ -106,23 +104,25 @@ def write(
     metadata = formats.Metadata.of(augmenter.bank_, files if near is not None else None)
     near = None if near is None else as_samples_like(near, augmenter.bank_)
     generate_chunk = augmenter.chunks(seed, near, labels)
+    count = -(-n // shard_size)
+    checks.check_number("the number of shards", count, 1, LARGEST_COUNT, whole=True)
     shards = [
         _Shard(Path(folder) / f"shard-{k:06d}{suffix}", k * shard_size, min(n, (k + 1) * shard_size))
-        for k in range(-(-n // shard_size))
+        for k in range(count)
     ]
-    if world.is_main:
-        settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
-        settings |= {"library": __version__, "augmenter": fingerprint(augmenter)}
-        settings |= {"labels": _hash(labels), "near": _hash(near)}
-        _write_or_check_manifest(Path(folder) / MANIFEST, settings, metadata, shards)
-    world.wait()
-    own_shards = shards[world.rank :: world.size]
-    with closing(_progress_bar(own_shards, progress, world)) as bar:
-        for shard in own_shards:
-            if not shard.path.exists():
+    settings = {"seed": seed, "samples": n, "shard_size": shard_size, "content": format}
+    settings |= {"library": __version__, "augmenter": fingerprint(augmenter)}
+    settings |= {"labels": _hash(labels), "near": _hash(near)}
+    with shard_manifest.claimed(Path(folder), settings, metadata, [shard.path for shard in shards], world) as manifest:
+        world.wait()
+        own_shards = shards[world.rank :: world.size]
+        missing = [shard for shard in own_shards if not manifest.is_complete(shard.path)]
+        with closing(_progress_bar(own_shards, missing, progress, world)) as bar:
+            for shard in missing:
                 chunks = generate_range(generate_chunk, shard.start, shard.stop, bar)
                 _write_shard(shard, chunks, metadata, writer)
-    world.wait()
+                manifest.record(shard.path)
+        world.wait()
     return [shard.path for shard in shards]
 
 
@@ -175,11 +175,12 @@ def _check_format(name: str, event_shape: tuple[int, ...]) -> None:
         checks.refuse("another format than csv for images", "csv", "for example format='webdataset'")
 
 
-def _progress_bar(shards: list[_Shard], progress: bool, world: World) -> Any:
-    """Returns a bar over the samples of these shards, of which those in existing files are done."""
+def _progress_bar(shards: list[_Shard], missing: list[_Shard], progress: bool, world: World) -> Any:
+    """Returns a bar over the samples of these shards, of which those that are not missing are done."""
+    total, left = (sum(shard.stop - shard.start for shard in part) for part in (shards, missing))
     return tqdm(
-        total=sum(shard.stop - shard.start for shard in shards),
-        initial=sum(shard.stop - shard.start for shard in shards if shard.path.exists()),
+        total=total,
+        initial=total - left,
         desc=f"generating, process 1 of {world.size}" if world.size > 1 else "generating",
         disable=not progress or not world.is_main,
         unit="sample",
@@ -188,46 +189,19 @@ def _progress_bar(shards: list[_Shard], progress: bool, world: World) -> Any:
 
 
 def _write_shard(shard: _Shard, chunks: Iterator[Generated], metadata: formats.Metadata, writer: Writer) -> None:
+    """Writes a shard; one of another size than recorded is replaced."""
     folder, stem = shard.path.parent, shard.path.stem
-    _remove_unfinished(folder, f".{stem}.*-*")
-    with files.atomic_write(shard.path) as new:
-        writer(formats.WriteJob(chunks, metadata, shard.start, shard.stop - shard.start, folder, stem), new)
+    for temporary in folder.glob(f".{stem}.*-*"):  # of older versions
+        shutil.rmtree(temporary, ignore_errors=True)
+    job = formats.WriteJob(chunks, metadata, shard.start, shard.stop - shard.start, folder, stem)
+    beside = [(recognition.provenance_file(shard.path), _always)] if writer is formats.write_csv else []
+    with files.atomic_write_together(shard.path, beside, may_replace=_always) as (new, *others):
+        writer(replace(job, provenance=others[0]) if others else job, new)
         formats.flush(new)
 
 
-def _write_or_check_manifest(
-    path: Path, settings: dict[str, Any], metadata: formats.Metadata, shards: list[_Shard]
-) -> None:
-    """Writes the manifest, or checks that an existing one has the same settings."""
-    if path.exists():
-        _check_manifest(path, settings)
-        return
-    _remove_unfinished(path.parent, f".{path.name}-*")
-    files.check_free(path.parent)
-    content = {"format": MANIFEST_FORMAT, "version": files.FORMAT, **settings, "shards": len(shards)}
-    content |= {"first": shards[0].path.name, "last": shards[-1].path.name, "metadata": asdict(metadata)}
-    files.save_json(path, content)
-
-
-def _check_manifest(path: Path, settings: dict[str, Any]) -> None:
-    folder = path.parent
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        is_ours = manifest["format"] == MANIFEST_FORMAT
-    except (OSError, ValueError, KeyError, TypeError):
-        is_ours = False
-    if not is_ours:
-        checks.refuse("a new or empty output folder", f"'{folder}', which has other files", "choose another folder")
-    for name, value in settings.items():
-        if manifest.get(name) != value:
-            expected = f"{name} {manifest.get(name)!r}, with which '{folder}' was begun"
-            checks.refuse(expected, repr(value), "choose another folder, or pass the settings of the first call")
-
-
-def _remove_unfinished(folder: Path, pattern: str) -> None:
-    """Removes the temporary files of a killed process."""
-    for temporary in folder.glob(pattern):
-        shutil.rmtree(temporary, ignore_errors=True)
+def _always(path: Path) -> bool:
+    return True  # the manifest says that shards of this name are ours
 
 
 def _hash(values: Any) -> str | None:

@@ -21,7 +21,7 @@ from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memor
 from vaeaug.models.networks import Architecture
 from vaeaug.models.training import ShuffledIndices, device_of, train
 from vaeaug.models.vae import VAE
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, limits, seeds
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 NOISE_BLOCK = 64  # samples of a batch whose noise is drawn together
@@ -146,6 +146,11 @@ def fit_vae(
         vae.set_scaling(Scaling.fit(samples.x) if scaling is None else scaling)
         vae.to(device).to(memory_format=torch.channels_last)
     _check_samples(samples, vae)
+    batch = f"a batch of {batch_size} samples with its noise"
+    # Of every sample, it and the noise of its input, the least that a step holds.
+    limits.check_memory(
+        batch, 8 * batch_size * samples.x[0].numel() / world.size, "pass a smaller batch_size (--batch)"
+    )
     steps = default_steps(_size(data, samples)) if steps is None else steps
     settings = FitSettings(steps, batch_size, lr, weight_decay, beta, beta_warmup, input_noise, seed)
     train(

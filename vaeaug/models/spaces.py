@@ -6,14 +6,16 @@ They are the controls that show what the VAE adds, and a choice where it adds no
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from vaeaug.data.samples import Scaling
-from vaeaug.runtime import checks, files
+from vaeaug.runtime import checks, files, schema
 
 
 class LinearSpace(nn.Module):
@@ -64,15 +66,27 @@ class LinearSpace(nn.Module):
         """Reads what `save` wrote. Nothing in the file is executed.
 
         Raises:
-            InputError: If the file is missing, truncated or foreign.
+            InputError: If the file is missing, truncated or foreign, or if a part of it does not fit.
         """
-        tensors, config = files.load_tensors(path, "space")
-        checks.check_choice(f"the space in '{path}'", config["type"], tuple(SPACES))
-        space = SPACES[config["type"]](**config["arguments"])
-        space.event_shape = tuple(config["event_shape"])
+        tensors, content = files.load_tensors(path, "space")
+        remedy = "check the path, or save the space again"
+        config = schema.read(_SpaceConfig, content, f"'{path}'", remedy)
+        arguments = {} if config.type == "Identity" else {"n_components": 16} | config.arguments
+        if config.arguments.keys() - arguments.keys():
+            checks.refuse(f"the arguments {list(arguments)} of {config.type} in '{path}'", config.arguments, remedy)
+        space = SPACES[config.type](**arguments)
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        if not space._fits(shapes, math.prod(config.event_shape), config.event_shape):
+            checks.refuse(f"tensors that fit {config.type} in '{path}'", shapes, remedy)
+        space.event_shape = config.event_shape
         for name, tensor in tensors.items():
             space.register_buffer(name, tensor)
         return space
+
+    def _fits(self, shapes: dict[str, tuple[int, ...]], features: int, event_shape: tuple[int, ...]) -> bool:
+        """Returns whether tensors of these shapes are those of a space of samples with this number of features."""
+        scales = ((), event_shape) if len(event_shape) == 1 else ((),)
+        return shapes.keys() == {"offset", "gain"} and shapes["offset"] == shapes["gain"] and shapes["gain"] in scales
 
     def _arguments(self) -> dict[str, int]:
         return {}
@@ -150,6 +164,12 @@ class PCA(LinearSpace):
     def _arguments(self) -> dict[str, int]:
         return {"n_components": self.n_components}
 
+    def _fits(self, shapes: dict[str, tuple[int, ...]], features: int, event_shape: tuple[int, ...]) -> bool:
+        axes = shapes.get("axes", ())
+        own = {"mean": (features,), "axes": (*axes[:1], features), "noise": ()}
+        scaling = {name: shape for name, shape in shapes.items() if name not in own}
+        return super()._fits(scaling, features, event_shape) and own.items() <= shapes.items()
+
     def _to_codes(self, u: Tensor) -> Tensor:
         return (u - self.mean) @ self.axes.T
 
@@ -158,6 +178,15 @@ class PCA(LinearSpace):
 
     def _stddev(self) -> Tensor:
         return self.noise
+
+
+@dataclass(frozen=True)
+class _SpaceConfig:
+    """What `LinearSpace.save` writes beside the tensors."""
+
+    type: Literal["Identity", "PCA"]
+    event_shape: tuple[Annotated[int, schema.Between(1)], ...]
+    arguments: dict[str, Annotated[int, schema.Between(1)]]
 
 
 SPACES: dict[str, type[LinearSpace]] = {"Identity": Identity, "PCA": PCA}

@@ -7,8 +7,6 @@ weights of an uninterrupted one: its state is the weights and the optimiser's st
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
@@ -19,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from vaeaug.runtime import checks, files, seeds
+from vaeaug.models import checkpoints
+from vaeaug.runtime import checks, files, seeds, signals
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 from vaeaug.runtime.errors import Diverged
 
@@ -150,7 +149,7 @@ def train(
         label: The label of the progress bar.
         checkpoint: A file for the state of the training; if it exists, training resumes from it, exactly.
         fingerprint: A fingerprint of the data and the settings; a checkpoint with another one is refused.
-        every: The number of steps between checkpoints; Ctrl-C writes one, too.
+        every: The number of steps between checkpoints; Ctrl-C and SIGTERM write one, too, after the step.
         world: The rank of this process among the processes that train together. Each computes the loss of its part of the
             batch; rank 0 shows the progress bar and writes the checkpoint.
 
@@ -162,29 +161,44 @@ def train(
     checks.check_number("lr", lr, 0, above=True)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    resumes = checkpoint is not None and Path(checkpoint).exists()
-    start = _load_checkpoint(module, optimizer, str(checkpoint), fingerprint) if resumes else 0
-    if not world.all_equal(start, device):
-        remedy = "put it where all processes can read it"
-        checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at step {start} here", remedy)
-    checkpoint = checkpoint if world.is_main else None
-    bar = tqdm(
-        total=steps, initial=start, desc=label, disable=not (progress and world.is_main), leave=False, unit="step"
-    )
-    with _defer_interrupt(checkpoint is not None) as interrupts, closing(bar), _training_mode(module):
-        loss = world.distribute(module, loss)
-        for step in range(start, steps):
-            with autocast(precision, device):
-                value = loss(step)
-            _update(optimizer, value, lr * one_cycle(step, steps))
-            done = step + 1
-            bar.update()
-            if done % CHECK_EVERY == 0 or done == steps:
-                bar.set_postfix(loss=f"{_finite(world.mean(value.detach()), done, lr):.3f}", refresh=False)
-            if checkpoint and (interrupts or done % every == 0 or done == steps):
-                _save_checkpoint(module, optimizer, checkpoint, done, fingerprint)
-            if interrupts:
-                raise KeyboardInterrupt
+    with _claimed(checkpoint, world):
+        start = 0
+        if checkpoint is not None and Path(checkpoint).exists():
+            start = checkpoints.load(module, optimizer, checkpoint, fingerprint, steps)
+        if not world.all_equal(start, device):
+            remedy = "put it where all processes can read it"
+            checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at step {start} here", remedy)
+        checkpoint = checkpoint if world.is_main else None
+        bar = tqdm(
+            total=steps, initial=start, desc=label, disable=not (progress and world.is_main), leave=False, unit="step"
+        )
+        deferring = signals.deferred(checkpoint is not None)
+        with deferring as interrupts, closing(bar), _training_mode(module):
+            loss = world.distribute(module, loss)
+            for step in range(start, steps):
+                with autocast(precision, device):
+                    value = loss(step)
+                _update(optimizer, value, lr * one_cycle(step, steps))
+                done = step + 1
+                bar.update()
+                if done % CHECK_EVERY == 0 or done == steps:
+                    bar.set_postfix(loss=f"{_finite(world.mean(value.detach()), done, lr):.3f}", refresh=False)
+                if checkpoint and (interrupts or done % every == 0 or done == steps):
+                    checkpoints.save(module, optimizer, checkpoint, done, fingerprint)
+                interrupts.deliver(
+                    f"'{checkpoint}' keeps the training up to step {done}; the same call goes on from there"
+                )
+
+
+@contextmanager
+def _claimed(checkpoint: str | Path | None, world: World) -> Iterator[None]:
+    """Checks, before the training, that its state can be written, and keeps other trainings from writing it."""
+    if checkpoint is None or not world.is_main:
+        yield
+        return
+    # A file of something else is refused when it is read.
+    with files.claimed(checkpoint, overwrite=True):
+        yield
 
 
 def _update(optimizer: torch.optim.Optimizer, loss: Tensor, lr: float) -> None:
@@ -206,28 +220,6 @@ def _training_mode(module: nn.Module) -> Iterator[None]:
         module.train(mode)
 
 
-@contextmanager
-def _defer_interrupt(enabled: bool) -> Iterator[list[int]]:
-    """Defers Ctrl-C: yields a list of the interrupts inside the block, for the loop to react to between two steps. A second
-    one interrupts immediately."""
-    interrupts: list[int] = []
-    handler = signal.getsignal(signal.SIGINT)
-    if not enabled or threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield interrupts
-        return
-
-    def defer(number: int, frame: Any) -> None:
-        if interrupts:
-            handler(number, frame)
-        interrupts.append(number)
-
-    signal.signal(signal.SIGINT, defer)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
 def _finite(loss: Tensor, step: int, lr: float) -> float:
     value = loss.item()
     if not math.isfinite(value):
@@ -236,37 +228,3 @@ def _finite(loss: Tensor, step: int, lr: float) -> float:
             f"precision='fp32', or look for extreme values in the data"
         )
     return value
-
-
-def _save_checkpoint(
-    module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, step: int, fingerprint: str
-) -> None:
-    tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    files.save_tensors(path, tensors, "checkpoint", {"step": step, "fingerprint": fingerprint})
-
-
-def _load_checkpoint(module: nn.Module, optimizer: torch.optim.Optimizer, path: str, fingerprint: str) -> int:
-    """Loads the state of module and optimiser, and returns the number of steps done."""
-    tensors, config = files.load_tensors(path, "checkpoint")
-    if config["fingerprint"] != fingerprint:
-        checks.refuse("a checkpoint of this data, seed and these settings", f"'{path}'", "delete it to start again")
-    weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        checks.refuse("a checkpoint of this very module", f"'{path}' ({error})", "delete it to start again")
-    content = optimizer.state_dict()
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, key = name.split(".", 2)
-            content["state"].setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict(content)
-    for weight, state in optimizer.state.items():
-        for key, value in state.items():
-            if value.shape == weight.shape:
-                # The fused optimiser walks through memory: its state must have the weight's layout, which may be
-                # channels-last.
-                state[key] = torch.empty_like(weight).copy_(value)
-    return int(config["step"])

@@ -13,18 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vaeaug.data.samples import Scaling
+from vaeaug.models import vae_config
 from vaeaug.models.networks import ARCHITECTURES, Architecture
-from vaeaug.runtime import checks, files, seeds
+from vaeaug.runtime import checks, files, limits, seeds
 
-FORMAT_1 = {"latent": "latent_dim", "classes": "num_classes", "body": "architecture"}  # names in files of format 1
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 
@@ -75,6 +75,9 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         checks.check_number("latent_dim", latent_dim, 1, whole=True)
+        limits.check_memory(
+            f"a VAE with {latent_dim} latent dimensions", 1024 * latent_dim, "pass a smaller latent_dim (--latent)"
+        )
         checks.check_choice("likelihood", likelihood, LIKELIHOODS)
         architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
         if isinstance(architecture, str):
@@ -198,8 +201,16 @@ class VAE(nn.Module):
         size = error.shape[1]
         return -0.5 * error.sum(1) / (2 * log_sigma).exp() - size * (log_sigma + 0.5 * math.log(2 * math.pi))
 
-    def save(self, path: str | Path) -> None:
-        """Writes weights and config to one safetensors file. A failed write leaves an existing file as it was."""
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Writes weights and config to one safetensors file. A failed write leaves an existing file as it was.
+
+        Arguments:
+            path: The file; an earlier one that this method wrote is replaced.
+            overwrite: Whether a file of any kind may be replaced.
+
+        Raises:
+            InputError: If a folder or another file is there, or if it cannot be written.
+        """
         config = {
             "event_shape": self.event_shape,
             "latent_dim": self.latent_dim,
@@ -207,7 +218,7 @@ class VAE(nn.Module):
             "likelihood": self.likelihood,
             "architecture": {"type": type(self.architecture).__name__.lower(), **vars(self.architecture)},
         }
-        files.save_tensors(path, self.state_dict(), "vae", config)
+        files.save_tensors(path, self.state_dict(), "vae", config, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path, *, architecture: Architecture | None = None) -> VAE:
@@ -220,27 +231,19 @@ class VAE(nn.Module):
         Raises:
             InputError: If the file is missing, truncated or foreign, or if it does not fit the architecture.
         """
-        tensors, config = files.load_tensors(path, "vae")
-        config = {FORMAT_1.get(name, name): value for name, value in config.items()}
-        fields: dict[str, Any] = config.pop("architecture")
-        kind = fields.pop("type")
+        tensors, content = files.load_tensors(path, "vae")
+        config = vae_config.read_config(content, path)
         if architecture is None:
-            checks.check_choice(
-                f"the architecture in '{path}' (pass VAE.load(path, architecture=...) for your own)",
-                kind,
-                tuple(ARCHITECTURES),
-            )
-            architecture = ARCHITECTURES[kind](**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+            architecture = vae_config.read_architecture(config, path)
+            build = partial(cls, **config.arguments, architecture=architecture)
+            vae_config.check_weights(build, config, architecture, tensors, path)
         with seeds.forked(0):
-            vae = cls(**config, architecture=architecture)
-        for name in ("offset", "gain", "low", "high"):
-            vae.register_buffer(name, tensors[name])
+            vae = cls(**config.arguments, architecture=architecture)
+        for name in vae_config.SCALING:
+            if name in tensors:
+                vae.register_buffer(name, tensors[name])
         try:
             vae.load_state_dict(tensors)
         except RuntimeError as error:
-            checks.refuse(
-                f"weights that fit {architecture}",
-                f"'{path}' ({error})",
-                "pass the architecture that it was trained with",
-            )
+            vae_config.refuse_weights(architecture, path, str(error))
         return vae.eval()

@@ -117,8 +117,8 @@ class Bank:
         index, distance = self.class_neighbours(z, y, neighbours + 1)
         size = self.class_index.sizes[y].clamp(max=neighbours + 1)
         # A code in the bank, at distance 0, is the first of its own neighbours.
-        own = ((distance <= SAME_CODE) & (size > 1)).long()
-        column = own + rank % (size - own).clamp(max=neighbours)
+        skipped = ((distance <= SAME_CODE) & (size > 1)).long()
+        column = skipped + rank % (size - skipped).clamp(max=neighbours)
         return index.gather(1, column[:, None])[:, 0]
 
     def nearest_of_class(self, z: Tensor, y: Tensor) -> Tensor:

@@ -55,8 +55,11 @@ class BitwiseIndex:
 
     def find_all(self, x: Tensor) -> Tensor | None:
         """Returns the indices of rows, `(B,)`; None unless all of them are there."""
-        index = self.candidates(x)
-        return index if torch.equal(self._x[index], x) else None
+        hashes = bit_hash(x)
+        position = torch.searchsorted(self._hashes, hashes).clamp(max=len(self._hashes) - 1)
+        index = self._order[position]
+        # Comparing the hashes first spares comparing the rows in most cases.
+        return index if torch.equal(self._hashes[position], hashes) and torch.equal(self._x[index], x) else None
 
 
 class ClassNeighbours:
@@ -110,13 +113,13 @@ class ClassNeighbours:
     def _search(self, z: Tensor, y: Tensor, width: int) -> tuple[Tensor, Tensor]:
         neighbours, distance = torch.zeros(len(z), width, dtype=torch.long), torch.zeros(len(z))
         for label in y.unique().tolist():
-            rows = torch.nonzero(y == label)[:, 0]
+            of_class = torch.nonzero(y == label)[:, 0]
             members = self._class_index.members(label)
             # The parents of a chunk repeat: each distinct code is searched once.
-            codes, inverse = z[rows.to(z.device)].unique(dim=0, return_inverse=True)
-            found_index, found_distance = nearest(codes, self._codes, members, min(width, len(members)))
-            neighbours[rows, : found_index.shape[1]] = found_index[inverse.cpu()]
-            distance[rows] = found_distance[inverse.cpu(), 0]
+            codes, inverse = z[of_class.to(z.device)].unique(dim=0, return_inverse=True)
+            nearest_index, nearest_distance = nearest(codes, self._codes, members, min(width, len(members)))
+            neighbours[of_class, : nearest_index.shape[1]] = nearest_index[inverse.cpu()]
+            distance[of_class] = nearest_distance[inverse.cpu(), 0]
         return neighbours, distance
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.runtime.errors import InputError, check_choice, check_number, refuse, renamed
+from vaeaug.runtime.errors import InputError, check_choice, check_number, check_utf8, refuse, renamed
 
 __all__ = [
     "InputError",
@@ -19,6 +19,7 @@ __all__ = [
     "check_finite",
     "check_labels",
     "check_number",
+    "check_utf8",
     "describe_class",
     "join_names",
     "refuse",

@@ -7,6 +7,7 @@ a call in one process of another library's job (for example Lightning's) never w
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from vaeaug.runtime import checks
 from vaeaug.runtime.errors import ProcessLost
 
 TIMEOUT = timedelta(minutes=10)  # for a process that does not answer
+REPORT_SECONDS = 5.0  # of silence, until a line says what is waited for
+LARGEST_WORLD = 2**20
 
 
 @dataclass(frozen=True)
@@ -93,26 +96,31 @@ class _Loss(nn.Module):
 
 
 @contextmanager
-def process_group(device: str = "cpu", *, training: bool = True) -> Iterator[World]:
+def process_group(
+    device: str = "cpu", *, training: bool = True, report: Callable[[str], None] | None = None
+) -> Iterator[World]:
     """Connects the processes that torchrun started, for the length of a block; yields `SINGLE_PROCESS` without torchrun.
 
     Arguments:
         device: The device type to compute on. The processes of one machine use its CUDA devices in turn.
         training: Whether the processes exchange gradients. If so, nccl connects them on CUDA and needs one device per
             process; otherwise gloo does, and processes may share a device.
+        report: Called with one line if the other processes have not come after a few seconds.
 
     Raises:
-        ProcessLost: Inside the block, if another process died or has not answered for ten minutes.
+        InputError: If the environment names several processes, but not how to reach them.
+        ProcessLost: If another process did not come, died, or has not answered for ten minutes.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _from_environment("WORLD_SIZE", 1, LARGEST_WORLD, default="1")
     if size == 1 or dist.is_initialized():
         yield SINGLE_PROCESS if size == 1 else World(dist.get_rank(), dist.get_world_size())
         return
     cuda = device.startswith("cuda")
     if cuda and torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    dist.init_process_group("nccl" if cuda and training else "gloo", timeout=TIMEOUT)
+        local_rank = _from_environment("LOCAL_RANK", 0, LARGEST_WORLD, default="0")
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
     try:
+        _connect("nccl" if cuda and training else "gloo", size, report)
         yield World(dist.get_rank(), dist.get_world_size())
     except checks.InputError:
         raise
@@ -120,11 +128,48 @@ def process_group(device: str = "cpu", *, training: bool = True) -> Iterator[Wor
         if not _is_connection_error(error):
             raise
         raise ProcessLost(
-            f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {dist.get_rank()}; "
+            f"expected all {size} processes to stay, got '{str(error).splitlines()[0]}' in process {_rank()}; "
             f"look above for the first one that failed, then run the same command again: it resumes"
         ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _connect(backend: str, size: int, report: Callable[[str], None] | None) -> None:
+    """Waits for the other processes, at the address in the environment."""
+    _from_environment("RANK", 0, size - 1, default="0")
+    _from_environment("MASTER_PORT", 1, 65535, default="29500")
+    address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+    text = (
+        f"process {os.environ.get('RANK')} of WORLD_SIZE={size} is waiting for the others at {address}, for at most "
+        f"{TIMEOUT.seconds // 60} minutes; if there are none, unset WORLD_SIZE, or start with torchrun"
+    )
+    timer = threading.Timer(REPORT_SECONDS, report or (lambda _: None), [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        dist.init_process_group(backend, timeout=TIMEOUT)
+    except ValueError as error:
+        got = f"WORLD_SIZE={size} alone ({error})"
+        checks.refuse("all variables of torchrun, or none", got, "unset WORLD_SIZE, or start with torchrun")
+    finally:
+        timer.cancel()
+
+
+def _rank() -> int:
+    try:
+        return dist.get_rank()
+    except (ValueError, RuntimeError):  # never connected
+        return int(os.environ.get("RANK", "0"))
+
+
+def _from_environment(name: str, low: int, high: int, default: str) -> int:
+    text = (os.environ.get(name) or default).strip()
+    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
+        remedy = "unset WORLD_SIZE, or start with torchrun"
+        checks.refuse(f"{name} in the environment to be a whole number from {low} to {high}", repr(text), remedy)
+    return int(text)
 
 
 def _is_connection_error(error: BaseException) -> bool:

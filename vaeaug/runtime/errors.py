@@ -105,3 +105,20 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
     """
     if value not in choices:
         refuse(f"{name} to be one of {', '.join(map(str, choices))}", repr(value), "choose one of them")
+
+
+def check_utf8(name: str, texts: Sequence[str]) -> None:
+    """Checks that texts can be written to files: names of files in another encoding than UTF-8 cannot.
+
+    Arguments:
+        name: What the texts are, for the message.
+        texts: The texts.
+
+    Raises:
+        InputError: If one cannot be written.
+    """
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            refuse(f"{name} in UTF-8", ascii(text), "rename it, for example the folder that it comes from")

@@ -21,6 +21,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from vaeaug.bench.analysis.comparisons import Comparison, Summary
 from vaeaug.bench.analysis.learning_curves import Curve
+from vaeaug.bench.keys import PNG_SOFTWARE
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import Result
@@ -146,10 +147,17 @@ def grid(images: Grid) -> Figure:
     return Figure(images.title, _svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
 
 
-def save_png(images: Grid, path: str | Path) -> None:
-    """Writes a grid of images as a PNG on white, for use outside the page."""
-    with files.atomic_write(path) as temporary:
-        _draw_grid(images, "black").savefig(temporary, format="png", dpi=100, facecolor="white")
+def save_png(images: Grid, path: str | Path, *, overwrite: bool = False) -> None:
+    """Writes a grid of images as a PNG on white, for use outside the page; an earlier one is replaced.
+
+    Arguments:
+        images: The grid.
+        path: The file.
+        overwrite: Whether a file of any kind may be replaced.
+    """
+    about, is_ours = {"Software": PNG_SOFTWARE}, files.is_marked(f"Software\0{PNG_SOFTWARE}".encode())
+    with files.atomic_write(path, may_replace=is_ours, overwrite=overwrite) as temporary:
+        _draw_grid(images, "black").savefig(temporary, format="png", dpi=100, facecolor="white", metadata=about)
 
 
 def _draw_grid(images: Grid, ink: str) -> Drawing:

@@ -24,6 +24,7 @@ from vaeaug.bench.analysis.comparisons import (
     summaries,
 )
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
+from vaeaug.bench.keys import PAGE_MARKER
 from vaeaug.bench.regimes import Regime
 from vaeaug.bench.report import figures, wording
 from vaeaug.bench.report.figures import Figure
@@ -88,8 +89,9 @@ def write(
     *,
     highlight: Sequence[str] = (),
     class_names: Mapping[str, Sequence[str]] | None = None,
+    overwrite: bool = False,
 ) -> None:
-    """Writes the page; an existing file is replaced only when the new one is complete.
+    """Writes the page; an earlier one is replaced, when the new one is complete.
 
     Arguments:
         path: The `.html` file.
@@ -99,6 +101,10 @@ def write(
         settings: The settings that all methods share, by name, to be listed on the page.
         highlight: The methods that the text is about; see `vaeaug.bench.report.wording.highlighted_methods`.
         class_names: The class names of each data set; classes without names are numbered.
+        overwrite: Whether a file of any kind may be replaced.
+
+    Raises:
+        InputError: If something else is at `path`, or it cannot be written.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vaeaug.bench.report", "."),
@@ -119,8 +125,8 @@ def write(
         csv=base64.b64encode(as_csv(results).encode()).decode(),
         is_finite=math.isfinite,
     )
-    with files.atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    with files.atomic_write(path, may_replace=files.is_marked(PAGE_MARKER), overwrite=overwrite) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def describe_regime(regime: str) -> str:

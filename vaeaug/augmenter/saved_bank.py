@@ -1,0 +1,98 @@
+"""The bank of a saved augmenter: tensors in one file, described in `config.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from vaeaug.augmenter import format_1
+from vaeaug.data.samples import Samples, Scaling
+from vaeaug.perturb.bank import Bank
+from vaeaug.perturb.pseudo_labelled import PseudoLabelled
+from vaeaug.runtime import checks, files, schema
+
+PSEUDO_PREFIX = "pseudo_labelled."  # of the names of their tensors
+
+
+@dataclass(frozen=True)
+class SavedData:
+    """What `config.json` says of the bank; see `vaeaug.data.samples.Samples`."""
+
+    event_shape: tuple[Annotated[int, schema.Between(1)], ...]
+    latent_dim: Annotated[int, schema.Between(1)]
+    names: tuple[str, ...]
+    counts: tuple[Annotated[int, schema.Between(0)], ...]
+    scaling: Scaling
+    files: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+def tensors_of(bank: Bank) -> dict[str, Tensor]:
+    """Returns the tensors of a bank by their names in the file."""
+    tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
+    if bank.pseudo_labelled is not None:
+        names = [field.name for field in fields(PseudoLabelled)]
+        tensors |= {f"{PSEUDO_PREFIX}{name}": getattr(bank.pseudo_labelled, name) for name in names}
+    return tensors
+
+
+def load(path: Path, data: SavedData) -> Bank:
+    """Returns the bank in a file.
+
+    Arguments:
+        path: The file.
+        data: What `config.json` says of it.
+
+    Raises:
+        InputError: If it is missing or damaged, or does not fit.
+    """
+    tensors, _ = files.load_tensors(path, "bank")
+    # Copies: the tensors are views of the file, which may be replaced while the augmenter is in use.
+    tensors = {format_1.TENSORS.get(name, name): tensor.clone() for name, tensor in tensors.items()}
+    pseudo = {name.removeprefix(PSEUDO_PREFIX): t for name, t in tensors.items() if name.startswith(PSEUDO_PREFIX)}
+    if not _fits(tensors, data) or not _pseudo_labelled_fit(pseudo, data):
+        checks.refuse("a bank that fits config.json", f"another in '{path}'", "do not mix the files of two augmenters")
+    x, y, mean, stddev = (tensors[name] for name in ("x", "y", "mean", "stddev"))
+    samples = Samples(x, y, data.names, files=data.files, columns=data.columns)
+    return Bank(samples, mean, stddev, data.scaling, PseudoLabelled(**pseudo) if pseudo else None)
+
+
+def _fits(tensors: dict[str, Tensor], data: SavedData) -> bool:
+    size, num_classes = sum(data.counts), len(data.counts)
+    codes = (size, data.latent_dim)
+    shapes = {"x": (size, *data.event_shape), "y": (size,), "mean": codes, "stddev": codes}
+    if not _have(tensors, shapes) or len(data.names) != num_classes:
+        return False
+    labels = tensors["y"]
+    if labels.dtype != torch.int64 or (size and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes):
+        return False
+    # Every column has a name, and the label, too.
+    lengths_fit = len(data.files) in (0, size) and len(data.columns) in (0, tensors["x"][:1].numel() + 1)
+    counts = tuple(torch.bincount(labels, minlength=num_classes).tolist())
+    return lengths_fit and counts == data.counts and bool((tensors["stddev"] >= 0).all())
+
+
+def _pseudo_labelled_fit(pseudo: dict[str, Tensor], data: SavedData) -> bool:
+    if not pseudo:
+        return True
+    index = pseudo.get("parent_index")
+    size = len(index) if index is not None and index.ndim else 0
+    codes = (size, data.latent_dim)
+    shapes = {
+        "x": (size, *data.event_shape),
+        "parent_index": (size,),
+        "confidence": (size,),
+        "mean": codes,
+        "stddev": codes,
+    }
+    if index is None or pseudo.keys() != shapes.keys() or not _have(pseudo, shapes) or index.dtype != torch.int64:
+        return False
+    return not size or 0 <= int(index.min()) <= int(index.max()) < sum(data.counts)
+
+
+def _have(tensors: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> bool:
+    return all(name in tensors and tuple(tensors[name].shape) == shape for name, shape in shapes.items())
