@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import json
 import pkgutil
 import shutil
 import sys
@@ -112,12 +113,25 @@ def test_committed_results_have_the_subsets_of_this_version(table):
 
 
 @pytest.fixture
-def tables(monkeypatch, tmp_path):
-    """The script that runs the tables, with a copy of the committed results."""
+def scripts(monkeypatch):
+    """Makes the scripts importable, and forgets them after the test; a run of the benchmark fails the test."""
+
+    def fail(context, method):
+        pytest.fail(f"{context.classifier.name}, {method.name}, seed {context.seed} was run again")
+
+    monkeypatch.setattr(runs, "fit_classifier", fail)
     monkeypatch.syspath_prepend(BENCHMARKS)
-    scripts = ("tables", "readme", "results_page")
-    for name in scripts:
+    names = ("tables", "readme", "results_page", "classical")
+    for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
+    yield
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def tables(scripts, monkeypatch, tmp_path):
+    """The script that runs the tables, with a copy of the committed results."""
     import results_page
     import tables
 
@@ -127,20 +141,25 @@ def tables(monkeypatch, tmp_path):
     for module in (tables, results_page):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     monkeypatch.setattr(tables, "_write_page", lambda *args: None)
-    yield tables
-    for name in scripts:
-        sys.modules.pop(name, None)
+    return tables
 
 
 @pytest.mark.parametrize("table", [with_marks(name) for name in COMMITTED if name != INCOMPLETE])
-def test_a_committed_table_runs_nothing_again(table, tables, tmp_path, monkeypatch, capsys):
-    def fail(context, method):
-        pytest.fail(f"{context.classifier.name}, {method.name}, seed {context.seed} was run again")
-
-    monkeypatch.setattr(runs, "fit_classifier", fail)
+def test_a_committed_table_runs_nothing_again(table, tables, tmp_path):
     before = (tmp_path / table / "rows.csv").read_bytes()
     tables.run(table, jobs=1)
     assert (tmp_path / table / "rows.csv").read_bytes() == before
+
+
+@pytest.mark.skipif(not COMMITTED, reason="benchmarks/ is not there")
+@pytest.mark.parametrize("data", ["digits", with_marks("fashion-mnist")])
+def test_the_search_for_classical_augmentation_runs_nothing_again(data, scripts, monkeypatch, tmp_path):
+    import classical
+
+    monkeypatch.setattr(classical, "RESULTS", Path(shutil.copy(classical.RESULTS, tmp_path)))
+    before = classical.RESULTS.read_bytes()
+    assert classical.search(data) == json.loads(classical.WINNERS.read_text())[data]
+    assert classical.RESULTS.read_bytes() == before
 
 
 def test_streams_keep_their_numbers():

@@ -206,7 +206,7 @@ def test_the_classical_methods_have_the_settings_that_the_search_chose():
     if not path.exists():
         pytest.skip("benchmarks/ is not there")
     for data, chosen in json.loads(path.read_text()).items():
-        assert CLASSICAL[data] == Classical(**chosen["moves"])
+        assert CLASSICAL[data] == Classical(**chosen["classical"])
         assert chosen["smoothing"] == Settings().smoothing
         best = max(chosen["mean_accuracy"], key=chosen["mean_accuracy"].get)
-        assert all(f"{name}={value}" in best for name, value in chosen["moves"].items())
+        assert all(f"{name}={value}" in best for name, value in chosen["classical"].items())
