@@ -3,6 +3,10 @@ import sys
 
 import pytest
 import torch
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
 from vaeaug import InputError
@@ -64,6 +68,21 @@ def test_every_estimator_is_new_and_takes_the_seed(name):
     states = {value for key, value in one.get_params().items() if key.endswith("random_state")}
     assert states <= {3, None}
     assert not classifier.is_network
+
+
+def test_the_seed_sets_every_random_state_of_a_classifier_of_your_own():
+    tree = as_classifier(("t", make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=7))))
+    assert tree.estimator(3)[1].random_state == 3
+    assert tree.spec[1].random_state == 7
+    assert tree.accepts_sample_weight
+    assert not as_classifier(("k", make_pipeline(KNeighborsClassifier(3)))).accepts_sample_weight
+
+
+def test_resnet_takes_small_images_of_any_number_of_channels():
+    with seeds.forked(0):
+        network = as_classifier("resnet18").network((3, 9, 8), 4)
+    assert network.eval()(torch.zeros(2, 3, 9, 8)).shape == (2, 4)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(11.2e6, rel=0.01)
 
 
 def test_classifiers_load_no_library_before_they_are_created():

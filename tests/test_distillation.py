@@ -1,94 +1,116 @@
+"""Synthetic samples with the soft labels of teachers."""
+
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from quick_bench import context_of, linear_network, one_hot
 
-from vaeaug import Extrapolate, InputError
-from vaeaug.bench.runs import Run, Settings, fit_estimator, fit_network
-from vaeaug.bench.stages.baselines import Mix
+from vaeaug import Classical, Extrapolate, InputError
+from vaeaug.bench import runs
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.baselines import ClassicalAugmentation, Mix
 from vaeaug.bench.stages.distillation import Distilled
-from vaeaug.bench.stages.method import Arm
-from vaeaug.data.classical import Classical
-from vaeaug.runtime import seeds as rng
+from vaeaug.bench.stages.method import Method
+from vaeaug.data import load, subset
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
-
-class Tiny(nn.Sequential):
-    def __init__(self, shape, classes):
-        super().__init__(nn.Flatten(), nn.Linear(shape[1] * shape[2], classes))
-
-
-QUICK = Settings(steps=8, vae=(("steps", 10),))
-STAGE = Distilled(teachers=("logistic",), repeats=2, pool=3, perturb=Extrapolate(1.0), smoothed=True)
+# Without label smoothing, soft labels are the teachers' probabilities.
+SETTINGS = Settings(steps=8, vae=(("steps", 10),), smoothing=0)
+STAGE = Distilled(teachers=("logistic",), repeats=2, n_cached=3, perturb=Extrapolate(1.0))
 
 
-def fitted(stage, digits, network=None):
-    run = Run(digits, 0, QUICK)
-    with rng.forked(0):
-        run.network = network or Tiny((1, 8, 8), 10)
-    return run, stage.fit(run)
+def context(digits, **kwargs):
+    return context_of(digits, **{"settings": SETTINGS, **kwargs})
 
 
-def test_a_pool_gives_children_of_the_very_samples_with_the_teachers_labels(digits):
-    run, transform = fitted(STAGE, digits)
-    hard = nn.functional.one_hot(digits.y, 10).float()
-    rows = torch.arange(0, 120, 5)
-    x, t = transform(digits.x[rows], hard[rows], 7)
-    changed = (x != digits.x[rows]).flatten(1).any(1)
+def fitted(stage, digits, settings=SETTINGS):
+    return stage.fit(context(digits, settings=settings), linear_network(digits))
+
+
+def test_samples_of_the_subset_get_synthetic_ones_with_the_labels_of_the_teachers(digits):
+    transform = fitted(STAGE, digits)
+    index = torch.arange(0, 120, 5)
+    x, hard = digits.x[index], one_hot(digits)[index]
+    new_x, t = transform(x, hard, 7)
+    changed = (new_x != x).flatten(1).any(1)
     assert int(changed.sum()) in (19, 20)
-    assert torch.equal(t[~changed], hard[rows][~changed])
-    assert torch.allclose(t.sum(1), torch.ones(len(rows)))
-    teachers = STAGE.taught(run)
-    assert torch.allclose(t[changed], teachers.probabilities(x[changed]), atol=1e-5)
-    again = transform(digits.x[rows], hard[rows], 7)
-    assert torch.equal(x, again[0])
-    assert torch.equal(transform(digits.x[rows], 3 * hard[rows], 7)[1], 3 * t)
-    strange = digits.x[rows].flip(3)
-    assert torch.equal(transform(strange, hard[rows], 7)[0], strange)
+    assert torch.equal(t[~changed], hard[~changed])
+    assert torch.allclose(t.sum(1), torch.ones(len(index)))
+    teachers = STAGE.fit_teachers(context(digits))
+    assert torch.allclose(t[changed], teachers.probabilities(new_x[changed]), atol=1e-5)
+    again, _ = transform(x, hard, 7)
+    assert torch.equal(new_x, again)
+    assert not torch.equal(new_x, transform(x, hard, 8)[0])
+    assert torch.equal(transform(x, 3 * hard, 7)[1], 3 * t), "a synthetic sample has the weight of its parent"
+    unknown = x.flip(3)
+    assert torch.equal(transform(unknown, hard, 7)[0], unknown)
 
 
-def test_soft_labels_are_not_smoothed_again(digits):
-    hard = nn.functional.one_hot(digits.y, 10).float()
-    one, two = (fitted(replace(STAGE, smoothed=s), digits)[1](digits.x, hard, 7)[1] for s in (True, False))
-    changed = (one != hard).any(1)
-    smooth = 0.9 * two + 0.1 * two.mean(1, keepdim=True)
-    assert torch.allclose(smooth[changed], one[changed], atol=1e-6)
-    assert torch.equal(two[~changed], hard[~changed])
+def test_the_label_smoothing_of_the_run_is_undone(digits):
+    x, hard = digits.x, one_hot(digits)
+    unsmoothed, t = (fitted(STAGE, digits, replace(SETTINGS, smoothing=s))(x, hard, 7)[1] for s in (0.1, 0))
+    changed = (t != hard).any(1)
+    smoothed = 0.9 * unsmoothed + 0.1 * unsmoothed.mean(1, keepdim=True)
+    assert torch.allclose(smoothed[changed], t[changed], atol=1e-6), "smoothed by the run, they are the teachers' again"
+    assert torch.equal(unsmoothed[~changed], hard[~changed])
+
+
+def test_full_label_smoothing_is_possible(digits):
+    x, t = fitted(STAGE, digits, replace(SETTINGS, smoothing=1))(digits.x, one_hot(digits), 7)
+    assert x.isfinite().all()
+    assert t.isfinite().all()
 
 
 def test_mixup_after_it_mixes_soft_labels(digits):
-    hard = nn.functional.one_hot(digits.y, 10).float()
-    t = hard.roll(1, 1) * 0.3 + hard * 0.7
-    _, mixed = Mix(alpha=50.0).fit(fitted(STAGE, digits)[0])(digits.x, t, 3)
-    share = ((mixed - t) / (t.roll(1, 0) - t)).nanmedian()
-    assert 0.3 < share < 0.7
-    assert torch.allclose(mixed, t.lerp(t.roll(1, 0), share), atol=1e-5)
+    _, soft = fitted(STAGE, digits)(digits.x, one_hot(digits), 7)
+    _, mixed = Mix(alpha=50.0).fit(context(digits))(digits.x, soft, 3)
+    fraction = ((mixed - soft) / (soft.roll(1, 0) - soft)).nanmedian()
+    assert 0.3 < fraction < 0.7
+    assert torch.allclose(mixed, soft.lerp(soft.roll(1, 0), fraction), atol=1e-5)
 
 
-def test_where_the_teachers_doubt_the_parent_stands(digits):
-    _, transform = fitted(replace(STAGE, threshold=1.0), digits)
-    hard = nn.functional.one_hot(digits.y, 10).float()
-    x, t = transform(digits.x, hard, 7)
+def test_where_the_teachers_doubt_the_real_sample_is_used(digits):
+    x, t = fitted(replace(STAGE, threshold=1.0), digits)(digits.x, one_hot(digits), 7)
     assert torch.equal(x, digits.x)
-    assert torch.equal(t, hard)
+    assert torch.equal(t, one_hot(digits))
 
 
-def test_the_control_has_the_same_teachers_and_no_children(digits):
-    control = replace(STAGE, copies=Classical(shift=0))
-    run, transform = fitted(control, digits)
-    x, t = transform(digits.x, nn.functional.one_hot(digits.y, 10).float(), 7)
+def test_the_control_has_the_same_teachers_and_no_synthetic_samples(digits):
+    control = replace(STAGE, control_transform=ClassicalAugmentation(Classical(shift=0)))
+    x, t = fitted(control, digits)(digits.x, one_hot(digits), 7)
     assert torch.allclose(x, digits.x, atol=1e-6)
     changed = t.max(1).values < 1
     assert int(changed.sum()) == 96
-    assert torch.allclose(t[changed], control.taught(run).probabilities(digits.x)[changed], atol=1e-4)
+    teachers = STAGE.fit_teachers(context(digits))
+    assert torch.allclose(t[changed], teachers.probabilities(digits.x)[changed], atol=1e-4)
 
 
-def test_it_trains_a_network_and_refuses_an_estimator(digits):
-    arm = Arm("distilled", (replace(STAGE, hardest_of=2), Classical()))
-    assert not arm.suits("forest")
-    run = Run(digits, 0, QUICK)
-    assert fit_network(run, "cnn", arm).predict(digits.x).shape == (120,)
-    with pytest.raises(InputError, match="expected a network for soft labels, got an estimator; leave this arm out"):
-        fit_estimator(run, "logistic", arm)
+def test_the_hardest_of_several_cached_samples(digits):
+    network, hard = linear_network(digits), one_hot(digits)
+
+    def mean_loss(stage):
+        x, t = stage.fit(context(digits), network)(digits.x, hard, 7)
+        with torch.no_grad():
+            return float(torch.nn.functional.cross_entropy(network(x), t))
+
+    assert mean_loss(replace(STAGE, n_cached=8, hardest_of=6)) > mean_loss(replace(STAGE, n_cached=8))
+
+
+def test_the_cache_is_limited(digits, monkeypatch):
+    few = subset(load("digits"), 3)
+    monkeypatch.setattr("vaeaug.bench.stages.distillation.MAX_CACHE_BYTES", 2 * few.x.nbytes)
+    transform = fitted(replace(STAGE, n_cached=50, replace=1.0), few)
+    versions = torch.stack([transform(few.x, one_hot(few), seed)[0] for seed in range(30)])
+    assert max(len(of_sample.unique(dim=0)) for of_sample in versions.unbind(1)) == 2
+    with pytest.raises(InputError, match="expected n_cached to be a whole number from 1 up, got 0"):
+        Distilled(n_cached=0)
+
+
+def test_a_network_is_trained_and_an_estimator_refused(digits):
+    method = Method("distilled", (replace(STAGE, hardest_of=2), ClassicalAugmentation()))
+    assert not method.supports("forest")
+    assert runs.fit_classifier(context(digits), method).predict(digits.x).shape == (120,)
+    with pytest.raises(InputError, match="expected a network for soft labels, got an estimator; leave this method out"):
+        runs.fit_classifier(context(digits, classifier="logistic"), method)

@@ -113,7 +113,9 @@ def test_compare_takes_the_standard_methods_of_its_data():
 
 def test_every_scheme_has_one_method():
     for catalogue in CATALOGUES.values():
-        schemes = [f"synthetic ({name})" for name in ("posterior", "covariance", "interpolate", "extrapolate", "difference")]
+        schemes = [
+            f"synthetic ({name})" for name in ("posterior", "covariance", "interpolate", "extrapolate", "difference")
+        ]
         for method in catalogue.named(schemes):
             (stage,) = method.stages
             assert method.name == f"synthetic ({type(stage.perturb).__name__.lower()})"
@@ -123,7 +125,11 @@ def test_every_scheme_has_one_method():
 def test_the_name_tells_the_scheme():
     for catalogue, scheme in zip(CATALOGUES.values(), (Extrapolate(), Interpolate(), Covariance(0.7)), strict=True):
         name = type(scheme).__name__.lower()
-        names = [f"synthetic ({name})", f"classical + synthetic ({name})", f"classical + synthetic ({name}, hardest of 4)"]
+        names = [
+            f"synthetic ({name})",
+            f"classical + synthetic ({name})",
+            f"classical + synthetic ({name}, hardest of 4)",
+        ]
         for method in catalogue.named(names):
             assert method.stages[0].perturb == scheme
     assert REPLACING == "classical + synthetic (extrapolate, hardest of 4)"
@@ -162,7 +168,9 @@ def test_the_kind_says_what_a_method_is_made_of(catalogue):
 
 def test_kinds_of_some_methods():
     kinds = {method.name: method.kind for method in Catalogue("digits").all}
-    assert [kinds[name] for name in ("none", "SMOTE", "RandAugment", "classical + random oversampling")] == ["baseline"] * 4
+    assert [kinds[name] for name in ("none", "SMOTE", "RandAugment", "classical + random oversampling")] == [
+        "baseline"
+    ] * 4
     assert [kinds[name] for name in ("synthetic", "tuned", "synthetic oversampling", HARDEST)] == ["ours"] * 4
     assert [kinds[name] for name in ("synthetic (PCA)", "pixel noise", "duplicates", "classical (repeated)")] == [
         "control"
@@ -198,7 +206,7 @@ def test_the_classical_methods_have_the_settings_that_the_search_chose():
     if not path.exists():
         pytest.skip("benchmarks/ is not there")
     for data, chosen in json.loads(path.read_text()).items():
-        assert CLASSICAL[data] == Classical(**chosen["moves"])
+        assert CLASSICAL[data] == Classical(**chosen["classical"])
         assert chosen["smoothing"] == Settings().smoothing
         best = max(chosen["mean_accuracy"], key=chosen["mean_accuracy"].get)
-        assert all(f"{name}={value}" in best for name, value in chosen["moves"].items())
+        assert all(f"{name}={value}" in best for name, value in chosen["classical"].items())

@@ -1,181 +1,324 @@
-import json
+"""Tuning: what a search chooses, on which splits, and what the method that tunes makes of it."""
+
 import time
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 import torch
-from test_cli import vaeaug
+from quick_bench import context_of, linear_network, one_hot
+from tqdm.auto import tqdm
 
-from vaeaug import Augmenter, Extrapolate, InputError, Posterior
-from vaeaug.bench.runs import Run, Settings, fit_estimator, fit_network
-from vaeaug.bench.stages.method import Arm
-from vaeaug.bench.tuning.candidates import NONE, Candidate, Children
-from vaeaug.bench.tuning.search import tune
-from vaeaug.bench.tuning.stage import Searched
-from vaeaug.bench.tuning.trials import Trials
-from vaeaug.cli.tune import _way
-from vaeaug.data import subset
-from vaeaug.data.classical import Classical
-from vaeaug.data.samples import Samples
+from vaeaug import Classical, Extrapolate, InputError, Posterior, tune
+from vaeaug.bench import runs
+from vaeaug.bench.settings import Settings
+from vaeaug.bench.stages.baselines import ClassicalAugmentation
+from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.synthetic import AddSynthetic, Append, Synthetic
+from vaeaug.bench.tuning import search
+from vaeaug.bench.tuning.candidates import FOR_ESTIMATORS, FOR_NETWORKS, NONE, Candidate
+from vaeaug.bench.tuning.stage import TunedAugmentation
+from vaeaug.bench.tuning.trials import CrossValidation, SearchSettings
+from vaeaug.data import Samples, subset
+from vaeaug.data.lookup import SampleIndex
 from vaeaug.models.classifiers import as_classifier
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
-STILL, FAR = Candidate(Posterior(0.0), 0.5), Candidate(Posterior(500.0), 0.9)
-GOOD = Candidate(Extrapolate(0.5), 0.5)
-JOINS = Candidate(Extrapolate(0.5), add=3)
-QUICK = {"vae": {"steps": 5}, "progress": False, "budget": None}
-
-
-def rigged(trials, right):
-    """Fills trials with given results: candidate -> for each sample, in which repeats it was classified rightly."""
-    for candidate, table in right.items():
-        for number in range(trials.size):
-            places = trials.split(number).places
-            trials.right[candidate, number] = torch.as_tensor(table)[places, number // trials.folds].bool()
-    return trials
+UNCHANGED = Candidate(Posterior(0.0), add=1)
+FAR = Candidate(Posterior(500.0), add=9)
+GOOD = Candidate(Extrapolate(0.5), add=1)
+REPLACES = Candidate(Extrapolate(0.5), replace=0.5)
+APPENDS = Candidate(Extrapolate(0.5), add=3)
+QUICK = {"vae": {"steps": 5}, "progress": False, "time_budget": None}
 
 
 @pytest.fixture
-def trials(digits):
-    return Trials(digits, "logistic", (GOOD, FAR), None, Settings(), "accuracy", (4, 2))
+def correct(digits, monkeypatch):
+    """Whether a candidate classifies each of the 120 samples correctly: a dictionary to fill, from its name to 0 or 1 each.
+
+    A candidate without an entry is like none. Classifiers are not trained.
+    """
+    table, index_of = {}, SampleIndex(digits.x)
+
+    def fit_classifier(context, method):
+        def predict(x):
+            index = index_of(x)
+            right = torch.as_tensor(table.get(method.name, table["none"]))[index].bool()
+            return torch.where(right, digits.y[index], (digits.y[index] + 1) % 10)
+
+        return runs.Trained(predict, 0)
+
+    monkeypatch.setattr(runs, "fit_classifier", fit_classifier)
+    return table
+
+
+def every_second():
+    right = np.zeros(120)
+    right[::2] = 1
+    return right
+
+
+def validation_of(samples, classifier="logistic", metric="accuracy", folds=4, repeats=2, **kwargs):
+    settings = SearchSettings(Settings(vae=(("steps", 5),)), metric, folds, repeats, seed=0, **kwargs)
+    return CrossValidation(samples, as_classifier(classifier), settings, tqdm(disable=True))
 
 
 def test_none_is_chosen_where_every_candidate_hurts(digits):
-    augmenter, tuned = tune(digits, "logistic", candidates=[FAR], folds=3, repeats=1, **QUICK)
-    assert tuned.chosen == NONE
-    assert tuned.ratio == 0
-    assert tuned.settings() == {"replace": 0.0}
-    assert "No augmentation: the best candidate, posterior (scale 500.0), ratio 0.9, was -" in tuned.sentence
+    augmenter, result = tune(digits, "logistic", candidates=[FAR], folds=3, repeats=1, **QUICK)
+    assert result.chosen == NONE
+    assert result.settings() == {"replace": 0.0}
+    assert "No augmentation: the best candidate, posterior (scale 500.0), add 9, had -" in result.sentence
+    assert "which is not enough." in result.sentence
+    assert result.usage == "no augmentation: train on the data as it is"
     assert augmenter.bank_.samples.x.shape == digits.x.shape
-    assert [t.name for t in tuned.trials] == ["none", FAR.name]
-    assert "| **none** " in tuned.table
+    assert [score.name for score in result.scores] == ["none", FAR.name]
+    assert "| **none** " in result.table
     with pytest.raises(FrozenInstanceError):
-        tuned.seed = 1
+        result.seed = 1
+
+
+def test_the_augmenter_is_fitted_to_all_data_with_the_chosen_perturbation(digits, correct):
+    correct.update({"none": np.zeros(120), GOOD.name: np.ones(120)})
+    augmenter, result = tune(digits, "logistic", candidates=[GOOD], folds=3, repeats=1, **QUICK)
+    assert result.chosen == GOOD
+    assert augmenter.perturb == GOOD.perturb
+    assert len(augmenter.bank_) == 120
+    assert result.usage == "AugmentedClassifier(estimator, perturb=Extrapolate(scale=0.5, neighbours=None), add=1)"
+    assert f"| **{GOOD.name}** | 100.0      | +100.0 ± 0.0 | 3 " in result.table
 
 
 def test_a_candidate_that_changes_nothing_is_not_chosen(digits):
-    _, tuned = tune(digits, "knn", candidates=[STILL], folds=2, repeats=1, **QUICK)
-    assert tuned.trials[1].gain == tuned.trials[1].error == 0
-    assert tuned.chosen == NONE
+    _, result = tune(digits, "knn", candidates=[UNCHANGED], folds=2, repeats=1, **QUICK)
+    assert result.scores[1].gain == result.scores[1].error == 0
+    assert result.chosen == NONE
 
 
-def test_a_better_candidate_is_chosen_by_its_standard_error(digits, trials):
-    half = np.zeros((120, 2))
-    half[::2] = 1
-    better = half.copy()
+def test_a_better_candidate_is_chosen_by_its_standard_error(digits, correct):
+    better = every_second()
     better[1:40:2] = 1
-    rigged(trials, {NONE: half, GOOD: better, FAR: half})
-    gain, error = trials.difference(GOOD, NONE)
-    d = np.r_[np.ones(20), np.zeros(100)]
-    assert gain == pytest.approx(d.mean())
-    assert error == pytest.approx(d.std(ddof=1) / 120**0.5)
-    room = __import__("vaeaug.bench.tuning.search", fromlist=["_choice"])
-    chosen, sentence = room._choice(trials, [GOOD, FAR], 1.0)
-    assert chosen == GOOD
-    assert sentence == f"Use {GOOD.name}: +16.7 points over none in 8 splits (standard error 3.4)."
-    assert room._choice(trials, [GOOD, FAR], 6.0)[0] == NONE
+    correct.update({"none": every_second(), GOOD.name: better})
+    options = {"candidates": [GOOD, FAR], "folds": 3, "repeats": 1, **QUICK}
+    _, result = tune(digits, "logistic", **options)
+    difference = np.r_[np.ones(20), np.zeros(100)]
+    score = result.scores[1]
+    assert score.gain == pytest.approx(100 * difference.mean())
+    assert score.error == pytest.approx(100 * difference.std(ddof=1) / 120**0.5)
+    assert score.mean == pytest.approx(100 * better.mean())
+    assert result.chosen == GOOD
+    assert result.sentence == f"Use {GOOD.name}: +16.7 points over none in 3 splits (standard error 3.4)."
+    _, result = tune(digits, "logistic", min_standard_errors=6.0, **options)
+    assert result.chosen == NONE
+    assert result.sentence == (
+        f"No augmentation: the best candidate, {GOOD.name}, had +16.7 points over none in 3 splits (standard error 3.4), "
+        "which is not enough."
+    )
 
 
-def test_the_simpler_of_two_that_are_alike_is_chosen(digits, trials):
-    costly = Candidate(Extrapolate(0.5), 0.5, hardest_of=4)
-    none, some = np.zeros((120, 2)), np.zeros((120, 2))
-    some[:60] = 1
+def test_a_sample_counts_once_however_many_repeats_there_are(digits, correct):
+    better = every_second()
+    better[1:40:2] = 1
+    correct.update({"none": every_second(), GOOD.name: better})
+    validation = validation_of(digits)
+    for number in range(8):
+        assert validation.evaluate(NONE, number)
+        assert validation.evaluate(GOOD, number)
+    gain, error = validation.difference(GOOD, NONE)
+    difference = np.r_[np.ones(20), np.zeros(100)]
+    assert gain == pytest.approx(difference.mean())
+    assert error == pytest.approx(difference.std(ddof=1) / 120**0.5)
+    assert validation.n_splits(GOOD) == 8
+
+
+def test_the_cheaper_of_two_similar_candidates_is_chosen_for_a_network(digits, correct):
+    costly = replace(REPLACES, hardest_of=4)
+    some = np.r_[np.ones(60), np.zeros(60)]
+    more, most = some.copy(), some.copy()
+    more[60] = 1
+    most[60:90] = 1
+    options = {"candidates": [costly, REPLACES], "folds": 3, "repeats": 1, **QUICK}
+    correct.update({"none": np.zeros(120), REPLACES.name: some, costly.name: more})
+    assert tune(digits, "cnn", **options)[1].chosen == REPLACES
+    correct[costly.name] = most
+    assert tune(digits, "cnn", **options)[1].chosen == costly
+
+
+def test_for_an_estimator_the_number_of_samples_is_no_cost(digits, correct):
+    many = replace(GOOD, add=9)
+    some = np.r_[np.ones(60), np.zeros(60)]
     more = some.copy()
     more[60] = 1
-    most = some.copy()
-    most[60:90] = 1
-    room = __import__("vaeaug.bench.tuning.search", fromlist=["_choice"])
-    assert room._choice(rigged(trials, {NONE: none, GOOD: some, costly: more}), [costly, GOOD], 1.0)[0] == GOOD
-    assert room._choice(rigged(trials, {NONE: none, GOOD: some, costly: most}), [costly, GOOD], 1.0)[0] == costly
+    correct.update({"none": np.zeros(120), GOOD.name: some, many.name: more})
+    _, result = tune(digits, "logistic", candidates=[GOOD, many], folds=3, repeats=1, **QUICK)
+    assert result.chosen == many
 
 
-def test_classes_count_alike_where_they_are_lopsided(digits):
-    lopsided = subset(digits, [12] * 5 + [3] * 5)
-    _, tuned = tune(lopsided, "knn", candidates=[STILL], folds=3, repeats=1, **QUICK)
-    assert tuned.metric == "balanced_accuracy"
-    trials = Trials(lopsided, "knn", (GOOD,), None, Settings(), "balanced_accuracy", (3, 1))
-    right = (lopsided.y < 5).numpy()[:, None]
-    mean, _ = rigged(trials, {NONE: right, GOOD: right}).difference(GOOD, None)
-    assert mean == pytest.approx(0.5)
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_equal_candidates_the_first_is_chosen(digits, correct, order):
+    candidates = [Candidate(Extrapolate(scale), add=1) for scale in (0.5, 1.0)][::order]
+    correct.update({"none": np.zeros(120), **{candidate.name: np.ones(120) for candidate in candidates}})
+    _, result = tune(digits, "logistic", candidates=candidates, folds=3, repeats=1, **QUICK)
+    assert result.chosen == candidates[0]
 
 
-def test_splits_hold_every_sample_out_once_a_repeat_and_none_is_in_its_own_training(digits, trials):
+def test_classes_count_equally_where_they_are_imbalanced(digits):
+    imbalanced = subset(digits, [12] * 5 + [3] * 5)
+    _, result = tune(imbalanced, "knn", candidates=[UNCHANGED], folds=3, repeats=1, **QUICK)
+    assert result.metric == "balanced_accuracy"
+    assert tune(digits, "knn", candidates=[UNCHANGED], folds=3, repeats=1, **QUICK)[1].metric == "accuracy"
+
+
+def test_balanced_accuracy(digits, correct):
+    imbalanced = subset(digits, [12] * 5 + [3] * 5)
+    correct.update({"none": (digits.y < 5).numpy()})
+    means = []
+    for metric in ("accuracy", "balanced_accuracy"):
+        validation = validation_of(imbalanced, metric=metric, folds=3, repeats=1)
+        for number in range(3):
+            validation.evaluate(NONE, number)
+        means.append(validation.difference(NONE, None)[0])
+    assert means == pytest.approx([60 / 75, 0.5])
+    assert validation.score(NONE).mean == pytest.approx(50)
+
+
+def test_a_candidate_that_was_not_evaluated_has_no_score(digits):
+    score = validation_of(digits).score(GOOD)
+    assert score.splits == 0
+    assert np.isnan([score.mean, score.gain, score.error]).all()
+
+
+def test_every_sample_is_held_out_once_per_repeat_and_never_trained_on(digits):
+    validation = validation_of(digits)
     for repeat in range(2):
-        held_out = torch.cat([trials.split(repeat * 4 + fold).places for fold in range(4)])
+        held_out = torch.cat([validation.split(repeat * 4 + fold).held_out_index for fold in range(4)])
         assert torch.equal(held_out.sort().values, torch.arange(120))
     for number in range(8):
-        split = trials.split(number)
-        known = {x.numpy().tobytes() for x in split.run.samples.x}
-        assert not known & {x.numpy().tobytes() for x in split.test.x}
-    assert not torch.equal(trials.split(0).places, trials.split(4).places)
+        split = validation.split(number)
+        trained_on = {x.numpy().tobytes() for x in split.run.samples.x}
+        assert not trained_on & {x.numpy().tobytes() for x in split.held_out.x}
+        assert torch.equal(split.held_out.x, digits.x[split.held_out_index])
+    assert not torch.equal(validation.split(0).held_out_index, validation.split(4).held_out_index)
 
 
 @pytest.mark.parametrize("per_class", [2, [12, 12, 12, 12, 12, 12, 12, 12, 3, 2]])
 def test_tiny_classes_work(digits, per_class):
-    _, tuned = tune(subset(digits, per_class), "logistic", candidates=[GOOD], folds=3, repeats=1, **QUICK)
-    assert tuned.folds == (2 if per_class == 2 else 3)
-    assert tuned.trials[0].splits == tuned.folds
+    _, result = tune(subset(digits, per_class), "logistic", candidates=[GOOD], folds=3, repeats=1, **QUICK)
+    assert result.folds == (2 if per_class == 2 else 3)
+    assert result.scores[0].splits == result.folds
 
 
 def test_the_same_seed_gives_the_same_choice(digits):
-    def told(seed):
-        _, tuned = tune(digits, "cnn", candidates=[GOOD, STILL], folds=2, repeats=2, steps=5, seed=seed, **QUICK)
-        return tuned.chosen, [(t.name, t.mean, t.gain, t.error, t.splits) for t in tuned.trials]
+    def outcome(seed):
+        candidates = [REPLACES, Candidate(Posterior(0.0), replace=0.5)]
+        _, result = tune(digits, "cnn", candidates=candidates, folds=2, repeats=2, steps=5, seed=seed, **QUICK)
+        return result.chosen, [(s.name, s.mean, s.gain, s.error, s.splits) for s in result.scores]
 
-    assert told(1) == told(1)
-    assert told(1) != told(2)
+    assert outcome(1) == outcome(1)
+    assert outcome(1) != outcome(2)
 
 
-def test_the_budget_ends_the_search_and_the_report_says_what_was_not_reached(digits):
-    many = [Candidate(Extrapolate(0.1 * n), 0.5) for n in range(1, 9)]
+def test_the_time_budget_ends_the_search_and_the_result_says_what_was_cut_short(digits):
+    candidates = [Candidate(Extrapolate(0.1 * n), replace=0.5) for n in range(1, 9)]
     start = time.monotonic()
-    _, tuned = tune(digits, "cnn", candidates=many, steps=10**6, **{**QUICK, "budget": 4})
-    assert time.monotonic() - start < 60, "a training of a million steps was ended"
-    assert tuned.chosen == NONE
-    assert tuned.sentence.startswith("No augmentation: the budget ended before any candidate had been judged often")
-    assert tuned.not_reached == tuple(c.name for c in many)
-    assert "The budget of 4 s ended the search before extrapolate (scale 0.1), ratio 0.5; " in tuned.sentence
-    assert tuned.trials[1].splits == 0
+    _, result = tune(digits, "cnn", candidates=candidates, steps=10**6, **{**QUICK, "time_budget": 4})
+    assert time.monotonic() - start < 60, "a training of a million steps was aborted"
+    assert result.chosen == NONE
+    assert result.sentence.startswith(
+        "No augmentation: the time budget ended before any candidate was evaluated on enough splits."
+    )
+    assert result.cut_short == tuple(candidate.name for candidate in candidates)
+    assert (
+        "The time budget of 4 s ended before these were evaluated as planned: extrapolate (scale 0.1), replace 0.5; "
+        in (result.sentence)
+    )
+    assert result.scores[1].splits == 0
 
 
-def test_halving_gives_the_splits_to_the_better(digits):
-    many = [FAR, *(Candidate(Extrapolate(0.1 * n), 0.5) for n in range(1, 4))]
-    _, tuned = tune(digits, "logistic", candidates=many, folds=3, repeats=3, **QUICK)
-    splits = {t.name: t.splits for t in tuned.trials}
+def test_halving_gives_more_splits_to_the_better_candidates(digits):
+    candidates = [FAR, *(Candidate(Extrapolate(0.1 * n), add=1) for n in range(1, 4))]
+    _, result = tune(digits, "logistic", candidates=candidates, folds=3, repeats=3, **QUICK)
+    splits = {score.name: score.splits for score in result.scores}
     assert splits["none"] == 9
     assert splits[FAR.name] == 3
     assert sorted(splits.values()) == [3, 3, 9, 9, 9]
-    assert tuned.not_reached == ()
+    assert result.cut_short == ()
 
 
-def test_candidates_say_what_they_are():
-    assert GOOD.name == "extrapolate (scale 0.5), ratio 0.5"
-    assert Candidate(Extrapolate(1.0, neighbours=5), 0.8, 4).name == (
-        "extrapolate (scale 1.0, neighbours 5), ratio 0.8, worst of 4"
+def test_a_worse_candidate_does_not_reach_the_last_rung(digits, correct):
+    candidates = [Candidate(Extrapolate(0.1 * n), add=1) for n in range(1, 10)]
+    correct["none"] = np.zeros(120)
+    for n, candidate in enumerate(candidates):
+        correct[candidate.name] = np.r_[np.ones(10 * n), np.zeros(120 - 10 * n)]
+    _, result = tune(digits, "logistic", candidates=candidates, folds=3, repeats=3, **QUICK)
+    assert [score.splits for score in result.scores] == [9, *[3] * 6, *[9] * 3]
+    assert result.chosen == candidates[-1]
+
+
+def test_ties_are_resolved_as_for_the_committed_results(digits, correct):
+    candidates = [Candidate(Extrapolate(0.1 * n), add=1) for n in range(1, 5)]
+    correct.update({"none": np.zeros(120), **{candidate.name: np.ones(120) for candidate in candidates}})
+    _, result = tune(digits, "logistic", candidates=candidates, folds=3, repeats=3, **QUICK)
+    assert [score.splits for score in result.scores] == [9, 9, 9, 3, 3], "the first two of equals reach the last rung"
+    assert result.chosen == candidates[1], "where the second one of them is chosen"
+
+
+def test_the_default_candidates(digits, correct):
+    correct["none"] = np.zeros(120)
+    for classifier, candidates in (("cnn", FOR_NETWORKS), ("forest", FOR_ESTIMATORS)):
+        _, result = tune(digits, classifier, folds=2, repeats=1, **QUICK)
+        assert [score.name for score in result.scores] == ["none", *(candidate.name for candidate in candidates)]
+        assert result.for_network == (classifier == "cnn")
+
+
+def test_names_and_costs_of_candidates():
+    assert GOOD.name == "extrapolate (scale 0.5), add 1"
+    assert REPLACES.name == "extrapolate (scale 0.5), replace 0.5"
+    assert Candidate(Extrapolate(1.0, neighbours=5), replace=0.8, hardest_of=4).name == (
+        "extrapolate (scale 1.0, neighbours 5), replace 0.8, hardest of 4"
     )
-    assert JOINS.name == "extrapolate (scale 0.5), 3 beside"
     assert NONE.name == "none"
-    assert [c.cost for c in (NONE, GOOD, JOINS, Candidate(Extrapolate(), 0.5, 3))] == [0, 1, 4, 3]
+    candidates = (NONE, REPLACES, APPENDS, Candidate(Extrapolate(), replace=0.5, hardest_of=3))
+    assert [candidate.cost for candidate in candidates] == [0, 1, 4, 3]
 
 
-def test_children_have_their_share(digits):
-    run = Run(digits, 0, Settings(vae=(("steps", 5),)))
-    grown = Children(Extrapolate(), 0.75).grow(run)
-    assert len(grown) == 480
-    assert torch.equal(grown.x[:120], digits.x)
-    assert torch.equal(grown.y, digits.y.repeat(4))
-    assert Children(Extrapolate(), 0.0).grow(run) is digits
+def test_the_method_of_a_candidate():
+    classical = Classical(shift=0.1)
+    after = (ClassicalAugmentation(classical),)
+    perturb = Extrapolate(0.5)
+    assert NONE.method(for_network=True) == Method("none")
+    assert NONE.method(for_network=False, classical=classical) == Method("none", after)
+    assert APPENDS.method(True, classical) == Method("", (Append(Synthetic(perturb, 1.0), 3), *after))
+    assert REPLACES.method(True, classical) == Method("", (Synthetic(perturb, 0.5), *after))
+    hardest = replace(REPLACES, hardest_of=4)
+    assert hardest.method(True) == Method("", (Synthetic(perturb, 0.5, hardest_of=4),))
+    assert APPENDS.method(False, classical) == Method("", after, AddSynthetic(perturb, 3))
+
+
+def test_the_settings_of_a_result(digits):
+    _, result = tune(digits, "knn", candidates=[UNCHANGED], folds=2, repeats=1, **QUICK)
+    hardest = replace(result, chosen=replace(REPLACES, hardest_of=4))
+    with pytest.raises(
+        InputError, match=r"expected the network in training, got none; pass result.settings\(network\)"
+    ):
+        hardest.settings()
+    assert hardest.settings("net") == {"replace": 0.5, "hardest_of": 4, "network": "net"}
+    assert replace(result, chosen=APPENDS).settings() == {"add": 3}
+    assert replace(result, chosen=NONE).settings("net") == {"replace": 0.0}
+    assert replace(hardest, for_network=True).usage == (
+        "AugmentedLoader(loader, augmenter, replace=0.5, hardest_of=4, network=network)"
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "expected budget to be a number above 0, got 0; for example budget=1"),
+        ({"time_budget": 0}, "expected time_budget to be a number above 0, got 0; for example time_budget=1"),
         ({"folds": 1}, "expected folds to be a whole number from 2 up, got 1; for example folds=2"),
         ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; for example repeats=1"),
-        ({"errors": -1}, "expected errors to be a number from 0 up, got -1; for example errors=0"),
+        (
+            {"min_standard_errors": -1},
+            "expected min_standard_errors to be a number from 0 up, got -1; for example min_standard_errors=0",
+        ),
         (
             {"metric": "loss"},
             "expected metric to be one of accuracy, balanced_accuracy, got 'loss'; choose one of them",
@@ -183,108 +326,144 @@ def test_children_have_their_share(digits):
         ({"candidates": []}, "expected at least one candidate, got none; leave candidates out for the default ones"),
         (
             {"candidates": [NONE]},
-            r"expected candidates other than none, got Candidate\(perturb=None, .*; pass Candidate",
+            r"expected candidates other than none, got Candidate\(perturb=None, .*; for example Candidate",
+        ),
+        ({"candidates": ["synthetic"]}, "expected candidates other than none, got 'synthetic'; for example Candidate"),
+        (
+            {"candidates": [Candidate(Extrapolate(), add=1, hardest_of=4)]},
+            "expected candidates without hardest_of for an estimator, got extrapolate .*, hardest of 4; leave hardest_of out",
         ),
         (
-            {"candidates": [Candidate(Extrapolate(), 0.5, 4)]},
-            "expected candidates without worst_of for an estimator, got extrapolate .*, worst of 4; leave worst_of out",
+            {"candidates": [REPLACES]},
+            "expected candidates without replace for an estimator, got extrapolate .*; leave replace out, pass add",
+        ),
+        (
+            {"candidates": [Candidate(Extrapolate(), add=0.5)], "classifier": "cnn"},
+            "expected a whole number of added samples for a network, got extrapolate .*, add 0.5; pass for example add=3",
         ),
         ({"classifier": "tree"}, "expected classifier to be one of cnn, mlp, .*, got 'tree'; choose one of them"),
+        ({"budget": 3}, "expected the argument time_budget, got budget=3; budget is now called time_budget"),
+        (
+            {"errors": 1},
+            "expected the argument min_standard_errors, got errors=1; errors is now called min_standard_er",
+        ),
     ],
 )
-def test_what_cannot_be_used_is_refused(digits, settings, message):
+def test_bad_settings_are_refused(digits, settings, message):
     with pytest.raises(InputError, match=message):
         tune(digits, **{"classifier": "logistic", **settings})
 
 
-def test_refusals_that_depend_on_data_and_candidates(digits):
-    with pytest.raises(InputError, match="expected a classifier for rows, got cnn; choose mlp, forest, svc, logistic"):
-        tune(Samples(digits.x.flatten(1), digits.y))
+def test_bad_data_is_refused(digits):
+    tabular = Samples(digits.x.flatten(1), digits.y)
+    message = "expected a classifier for tabular data, got cnn; choose mlp, forest, svc, logistic"
+    with pytest.raises(InputError, match=message):
+        tune(tabular)
     with pytest.raises(InputError, match=r"expected at least 2 samples of every class 0\.\.9, got 1 of class 0"):
         tune(digits[torch.arange(11, 120)])
-    with pytest.raises(
-        InputError,
-        match="expected a perturbation and either a ratio above 0 or beside, or none of them, got perturb=None, ra",
-    ):
-        Candidate(None, 0.5)
-    _, tuned = tune(digits, "knn", candidates=[STILL], folds=2, repeats=1, **QUICK)
-    worst = tuned.__class__(**{**vars(tuned), "chosen": Candidate(Extrapolate(), 0.5, 4)})
-    with pytest.raises(InputError, match=r"expected the network in training, got none; pass tuned.settings\(network\)"):
-        worst.settings()
-    assert worst.settings("net") == {"replace": 0.5, "hardest_of": 4, "network": "net"}
-    joined = tuned.__class__(**{**vars(tuned), "chosen": JOINS})
-    assert (joined.settings(), joined.replace, joined.add) == ({"add": 3}, 0, 3)
-    for wrong in ({"perturb": Extrapolate()}, {"perturb": Extrapolate(), "replace": 0.5, "add": 3}, {"add": 3}):
-        with pytest.raises(InputError, match="expected a perturbation and either a ratio above 0 or beside"):
-            Candidate(**wrong)
-    with pytest.raises(InputError, match=r"expected candidates without beside for an estimator, got .* 3 beside"):
-        tune(digits, "logistic", candidates=[JOINS])
 
 
-def chooses(candidate):
-    def tune(cls, data, classifier="cnn", **settings):
-        chooses.asked = (data, classifier, settings)
-        return None, type("Found", (), {"chosen": candidate})
-
-    return classmethod(tune)
-
-
-@pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])
-@pytest.mark.parametrize(("classifier", "fit"), [("cnn", fit_network), ("logistic", fit_estimator)])
-def test_where_none_is_chosen_the_arm_is_the_one_without_a_search(digits, monkeypatch, classical, classifier, fit):
-    monkeypatch.setattr(Augmenter, "tune", chooses(NONE))
-    run, other = (Run(digits, 3, Settings(steps=4, vae=(("steps", 5),))) for _ in range(2))
-    stage = Searched(classical)
-    found = fit(run, as_classifier(classifier), Arm("tuned", (stage,), stage)).predict(digits.x.flip(3))
-    assert torch.equal(
-        found, fit(other, as_classifier(classifier), NONE.arm(True, classical)).predict(digits.x.flip(3))
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"replace": 0.5},
+        {"add": 3},
+        {"perturb": Extrapolate()},
+        {"perturb": Extrapolate(), "replace": 0.5, "add": 3},
+    ],
+)
+def test_a_candidate_has_a_perturbation_and_one_use(arguments):
+    message = (
+        "expected a perturbation and either add or replace, or none of them, got perturb=.*; for example Candidate"
     )
-    assert (chooses.asked[0], chooses.asked[1].name) == (digits, classifier)
-    assert chooses.asked[2]["classical"] == classical
-    assert chooses.asked[2]["steps"] == 4
-    assert chooses.asked[2]["vae"] == {"steps": 5}
+    with pytest.raises(InputError, match=message):
+        Candidate(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"add": 0}, "expected add to be a number above 0, got 0"),
+        ({"replace": 0}, "expected replace to be a number above 0 to 1, got 0"),
+        ({"replace": 2}, "expected replace to be a number above 0 to 1, got 2"),
+        ({"add": 1, "hardest_of": 1}, "expected hardest_of to be a whole number from 2 up, got 1"),
+        ({"ratio": 0.5}, "expected the argument replace, got ratio=0.5; ratio is now called replace"),
+        ({"beside": 3}, "expected the argument add, got beside=3; beside is now called add"),
+    ],
+)
+def test_bad_numbers_of_candidates(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Candidate(Extrapolate(), **arguments)
+
+
+@pytest.fixture
+def chooses(monkeypatch):
+    """Makes every search choose a candidate; returns the function for that, and what was searched for."""
+    calls = []
+
+    def choose(candidate):
+        def tune(samples, classifier, **settings):
+            calls.append((samples, classifier, settings))
+            return None, type("Result", (), {"chosen": candidate})
+
+        monkeypatch.setattr(search, "tune", tune)
+        return calls
+
+    return choose
+
+
+TUNED_SETTINGS = Settings(steps=4, vae=(("steps", 5),))
+
+
+def tuned_method(classical):
+    stage = TunedAugmentation(classical)
+    return Method("tuned", (stage,), stage)
+
+
+def tuning_context(digits, classifier="cnn"):
+    return context_of(digits, seed=3, settings=TUNED_SETTINGS, classifier=classifier)
 
 
 @pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])
-def test_children_that_join_are_searched_and_used(digits, monkeypatch, classical):
-    _, tuned = tune(digits, "cnn", candidates=[JOINS], folds=2, repeats=1, steps=5, **QUICK)
-    assert tuned.trials[1].splits == 2
-    monkeypatch.setattr(Augmenter, "tune", chooses(JOINS))
-    run = Run(digits, 3, Settings(steps=4, vae=(("steps", 5),)))
-    run.network = torch.nn.Identity()
-    x, t = digits.x[:20], torch.nn.functional.one_hot(digits.y[:20], 10).float()
-    found, targets = Searched(classical).fit(run)(x, t, 5)
-    assert len(found) == len(targets) == 80
-    assert torch.equal(found, JOINS.arm(True, classical).fit(run)(x, t, 5)[0])
+@pytest.mark.parametrize("classifier", ["cnn", "logistic"])
+def test_where_none_is_chosen_the_method_without_a_search_is_trained(digits, chooses, classical, classifier):
+    calls = chooses(NONE)
+    predictions = [
+        runs.fit_classifier(tuning_context(digits, classifier), method).scores(digits.x.flip(3))
+        for method in (tuned_method(classical), NONE.method(classifier == "cnn", classical))
+    ]
+    assert torch.equal(*predictions)
+    ((samples, searched_classifier, settings),) = calls
+    assert samples is digits
+    assert searched_classifier.name == classifier
+    assert settings["classical"] == classical
+    assert settings["steps"] == 4
+    assert settings["vae"] == {"steps": 5}
+    assert settings["time_budget"] is None, "or results would depend on the machine"
 
 
 @pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])
-def test_the_arm_does_what_the_search_says(digits, monkeypatch, classical):
-    monkeypatch.setattr(Augmenter, "tune", chooses(GOOD))
-    run = Run(digits, 3, Settings(steps=4, vae=(("steps", 5),)))
-    run.network = torch.nn.Identity()
-    x, t = digits.x[:20], torch.nn.functional.one_hot(digits.y[:20], 10).float()
-    found, expected = Searched(classical).fit(run), GOOD.arm(True, classical).fit(run)
-    assert torch.equal(found(x, t, 5)[0], expected(x, t, 5)[0])
-    assert Searched(classical).grow(run) is digits
-    run.network = None
-    assert torch.equal(Searched(classical).grow(run).x, GOOD.arm(False).grow(run).x)
-    assert len(Searched(classical).fit(run)(x, t, 5)[0]) == (20 if classical else 0)
+@pytest.mark.parametrize("candidate", [APPENDS, REPLACES, replace(APPENDS, hardest_of=2)])
+def test_the_method_of_a_network_does_what_the_search_chose(digits, chooses, classical, candidate):
+    chooses(candidate)
+    x, t = digits.x[:20], one_hot(digits)[:20]
+    network, stage = linear_network(digits), TunedAugmentation(classical)
+    batch, targets = stage.fit(tuning_context(digits), network)(x, t, 5)
+    expected, _ = candidate.method(True, classical).fit(tuning_context(digits), network)(x, t, 5)
+    assert torch.equal(batch, expected)
+    assert len(batch) == len(targets) == (80 if candidate.add else 20)
+    assert stage.resample(tuning_context(digits)) is digits
 
 
-def test_the_command_line_says_how_children_are_used():
-    assert (_way(JOINS), _way(GOOD), _way(NONE)) == ("add=3", "replace=0.5", "replace=0")
+@pytest.mark.parametrize("classical", [None, Classical(shift=0.1)])
+def test_the_method_of_an_estimator_does_what_the_search_chose(digits, chooses, classical):
+    chooses(GOOD)
+    context, stage = tuning_context(digits, "logistic"), TunedAugmentation(classical)
+    assert torch.equal(stage.resample(context).x, GOOD.method(False).resample(context).x)
+    copies, _ = stage.fit(context)(digits.x[:20], one_hot(digits)[:20], 5)
+    assert len(copies) == (20 if classical else 0), "only classical augmentation needs copies"
 
 
-def test_on_the_command_line(capsys, tmp_path):
-    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(40, 4)), y=np.arange(40) % 2)
-    model = tmp_path / "model"
-    words = ("tune", tmp_path / "rows.npz", "-o", model, "--folds", 2, "--repeats", 1, "--vae-steps", 5)
-    code, out, err = vaeaug(capsys, *words, "--classifier", "logistic")
-    assert code == 0, err
-    report = json.loads((tmp_path / "model.tuning.json").read_text())
-    assert report["sentence"] in out
-    assert f"use it with replace={report['chosen']['replace']:g}" in out
-    assert len(report["trials"]) == 9
-    assert len(Augmenter.load(model).bank_) == 40
-    assert vaeaug(capsys, *words[:3], tmp_path, "--folds", 2)[2].startswith("Error: expected a new or empty folder")
+def test_added_samples_are_searched_and_used(digits):
+    _, result = tune(digits, "cnn", candidates=[APPENDS], folds=2, repeats=1, steps=5, **QUICK)
+    assert result.scores[1].splits == 2
