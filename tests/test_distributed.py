@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 
@@ -130,6 +132,56 @@ def test_a_connection_that_breaks_is_a_clear_error(monkeypatch):
         raise RuntimeError("gloo: Connection closed by peer")
     with pytest.raises(RuntimeError, match="out of memory"), process_group():
         raise RuntimeError("out of memory")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"WORLD_SIZE": "2"}, r"all variables of torchrun, or none, got WORLD_SIZE=2 alone .*RANK.*; unset WORLD_SIZE"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, r"got WORLD_SIZE=2 alone .*MASTER_ADDR"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE in the environment to be a whole number from 1 to 1048576, got 'two'"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE in the environment to be a whole number from 1"),
+        ({"WORLD_SIZE": "2", "RANK": "2"}, "RANK in the environment to be a whole number from 0 to 1, got '2'"),
+        ({"WORLD_SIZE": "2", "RANK": "-1"}, "RANK in the environment"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "x"}, "MASTER_PORT in the environment"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "99999"}, "MASTER_PORT in the environment"),
+    ],
+    ids=str,
+)
+def test_an_environment_of_torchrun_that_is_not_whole_is_named(monkeypatch, environment, message):
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=message), process_group():
+        pytest.fail("it connected")
+
+
+@pytest.mark.parametrize("value", ["", "1"])
+def test_a_world_of_one_needs_nothing_else(monkeypatch, value):
+    monkeypatch.setenv("WORLD_SIZE", value)
+    with process_group() as world:
+        assert world == SINGLE_PROCESS
+
+
+def test_waiting_for_other_processes_is_reported(monkeypatch):
+    values = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "REPORT_SECONDS", 0.01)
+    monkeypatch.setattr(distributed, "TIMEOUT", timedelta(seconds=1))
+
+    def never(*args, timeout, **kwargs):
+        time.sleep(0.3)
+        raise distributed.dist.DistStoreError("timed out")
+
+    monkeypatch.setattr(distributed.dist, "init_process_group", never)
+    lines = []
+    with pytest.raises(distributed.ProcessLost, match="timed out"), process_group(report=lines.append):
+        pytest.fail("it connected")
+    (line,) = lines
+    assert line.startswith("process 0 of WORLD_SIZE=2 is waiting for the others at 127.0.0.1:29500")
+    assert "unset WORLD_SIZE, or start with torchrun" in line
 
 
 def test_a_batch_for_every_process(digits):

@@ -215,7 +215,7 @@ def _describe_perturbation(perturb: Perturbation) -> dict[str, Any]:
 
 
 def _read_json(path: Path, remedy: str) -> dict[str, Any]:
-    if path.exists() and not files.is_regular_file(path):
+    if files.is_no_file(path):
         checks.refuse(EXPECTED, f"'{path}', which is no file", remedy)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

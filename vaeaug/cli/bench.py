@@ -180,6 +180,8 @@ def _kept(path: Path) -> str:
     from vaeaug.bench.results import read
 
     count = len(read(path)) if path.exists() else 0
+    if not count:
+        return "nothing is kept: no run had finished"
     return f"{count} finished runs are kept in '{path}'; run the same command again to go on"
 
 

@@ -79,6 +79,11 @@ def _listed(shard: Path) -> Iterator[Path]:
         yield shard.parent / line[0]
 
 
+def check_writable(folder: Path) -> None:
+    """Checks, before any work, that shards can be written to a folder."""
+    files.check_writable(folder / MANIFEST)
+
+
 @contextmanager
 def claimed(
     folder: Path, settings: dict[str, Any], metadata: Metadata, shards: Sequence[Path], world: World

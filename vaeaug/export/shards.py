@@ -100,6 +100,8 @@ def write(
     checks.check_number("shard_size", shard_size, 1, whole=True)
     checks.check_number("seed", seed, 0, whole=True)
     _check_format(format, augmenter.bank_.samples.event_shape)
+    if world.is_main:
+        shard_manifest.check_writable(Path(folder))
     suffix, writer = FORMATS[format]
     metadata = formats.Metadata.of(augmenter.bank_, files if near is not None else None)
     near = None if near is None else as_samples_like(near, augmenter.bank_)

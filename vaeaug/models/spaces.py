@@ -71,10 +71,10 @@ class LinearSpace(nn.Module):
         tensors, content = files.load_tensors(path, "space")
         remedy = "check the path, or save the space again"
         config = schema.read(_SpaceConfig, content, f"'{path}'", remedy)
-        arguments = {} if config.type == "Identity" else {"n_components": 16} | config.arguments
-        if config.arguments.keys() - arguments.keys():
-            checks.refuse(f"the arguments {list(arguments)} of {config.type} in '{path}'", config.arguments, remedy)
-        space = SPACES[config.type](**arguments)
+        expected = SPACES[config.type]()._arguments().keys()
+        if config.arguments.keys() != expected:
+            checks.refuse(f"the arguments {list(expected)} of {config.type} in '{path}'", config.arguments, remedy)
+        space = SPACES[config.type](**config.arguments)
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         if not space._fits(shapes, math.prod(config.event_shape), config.event_shape):
             checks.refuse(f"tensors that fit {config.type} in '{path}'", shapes, remedy)

@@ -55,7 +55,12 @@ def read_architecture(config: VAEConfig, path: str | Path) -> Architecture:
     own = f"the architecture in '{path}' (pass VAE.load(path, architecture=...) for your own)"
     checks.check_choice(own, kind, tuple(ARCHITECTURES))
     settings = {name: value for name, value in config.architecture.items() if name != "type"}
-    return schema.read(ARCHITECTURES[str(kind)], settings, f"the architecture in '{path}'", REMEDY)
+    architecture = schema.read(ARCHITECTURES[str(kind)], settings, f"the architecture in '{path}'", REMEDY)
+    for name, value in vars(architecture).items():
+        widths = value if isinstance(value, tuple) else (value,)
+        if not widths or not all(1 <= width <= LARGEST for width in widths):
+            checks.refuse(f"widths from 1 to {LARGEST} in the architecture in '{path}'", f"{name} {value!r}", REMEDY)
+    return architecture
 
 
 def check_weights(

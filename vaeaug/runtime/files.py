@@ -23,6 +23,7 @@ from vaeaug.runtime.outputs import (
     check_output,
     claimed,
     contents,
+    is_no_file,
     is_regular_file,
     never_replace,
     refuse_os_error,
@@ -40,6 +41,7 @@ __all__ = [
     "contents",
     "is_json_with",
     "is_marked",
+    "is_no_file",
     "is_regular_file",
     "is_tensors_of",
     "load_tensors",
@@ -66,7 +68,7 @@ def check_writable(path: Path) -> None:
 def recover(path: str | Path) -> None:
     """Puts a folder back that a killed call had moved aside to replace it; needed only where folders cannot change places."""
     target = Path(os.path.abspath(path))  # noqa: PTH100 (links stay)
-    if not target.exists() and (locks.working_folder(target) / "old").exists():
+    if not os.path.lexists(target) and os.path.lexists(locks.working_folder(target) / "old"):
         with locks.locked(target) as work:
             renames.recover(work, (target,))
 
@@ -178,7 +180,7 @@ def save_tensors(
         overwrite: Whether a file of any kind may be replaced.
     """
     about = {"config": json.dumps(config), "format": f"vaeaug-{kind}", "version": str(FORMAT)}
-    content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+    content = save(_unshared(tensors))
     # safetensors writes the entries of its header in a random order.
     (size,) = struct.unpack_from("<Q", content)
     header = json.dumps({"__metadata__": about, **json.loads(content[8 : 8 + size])}, separators=(",", ":")).encode()
@@ -187,6 +189,17 @@ def save_tensors(
         new.write_bytes(struct.pack("<Q", len(header)) + header)
         with new.open("ab") as file:
             file.write(memoryview(content)[8 + size :])
+
+
+def _unshared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns tensors on the CPU, of which no two share memory, as tied weights do: safetensors refuses those."""
+    result, seen = {}, set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        result[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    return result
 
 
 def is_marked(marker: bytes) -> Recognise:
@@ -224,7 +237,7 @@ def load_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
             has NaN or infinite values.
     """
     expected = f"a file of format vaeaug-{kind}"
-    if Path(path).exists() and not is_regular_file(path):
+    if is_no_file(path):
         checks.refuse(expected, f"'{path}', which is no file", "pass a file that vaeaug wrote")
     try:
         with safe_open(path, framework="pt") as file:

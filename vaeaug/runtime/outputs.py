@@ -143,15 +143,13 @@ def claimed(
     Raises:
         InputError: If something else is there, if nothing can be written there, or if another process is writing there.
     """
-    if "\0" in str(path):
-        refuse("a path without null characters", repr(str(path)), "choose another path")
-    target = Path(os.path.realpath(path) if Path(path).is_symlink() else os.path.abspath(path))  # noqa: PTH100 (no link)
+    target = _resolved(path)
     with ExitStack() as stack:
         if terminable:
             stack.enter_context(signals.terminable())
         try:
             stack.enter_context(_with_parents(target.parent))
-            for other in (target, *(other for other, _ in beside)):
+            for other, _ in beside:
                 _check_name(other)
             work = stack.enter_context(locks.locked(target))
             renames.recover(work, (target, *(other for other, _ in beside)))
@@ -181,6 +179,18 @@ def check_free_folder(path: Path, target: Path, may_replace: Recognise) -> None:
         refuse("a folder that can be replaced", f"the mount point '{path}'", "choose a folder inside it")
     if target == Path.cwd() or target in Path.cwd().parents:
         refuse("a new folder", f"'{path}', which is the current folder or above it", "choose a folder inside it")
+
+
+def _resolved(path: str | Path) -> Path:
+    """Returns where an output goes: a link is followed. Refuses a name that no file can have."""
+    if "\0" in str(path):
+        refuse("a path without null characters", repr(str(path)), "choose another path")
+    _check_name(Path(path))
+    try:
+        is_link = Path(path).is_symlink()
+    except OSError as error:
+        refuse_os_error(path, error)
+    return Path(os.path.realpath(path) if is_link else os.path.abspath(path))  # noqa: PTH100 (other links stay)
 
 
 def _check_name(path: Path) -> None:
@@ -240,7 +250,17 @@ def is_write_error(error: OSError, places: Sequence[Path]) -> bool:
 
 def is_regular_file(path: str | Path) -> bool:
     """Returns whether a path is a file with content: opening a pipe or a device may wait for ever."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_no_file(path: str | Path) -> bool:
+    """Returns whether a folder, a pipe or a device is where a file is to be read."""
+    return _mode(path) != 0 and not is_regular_file(path)
+
+
+def _mode(path: str | Path) -> int:
+    """Returns the kind of a path as a number; 0 if nothing is there, or if no file can have that name."""
     try:
-        return stat.S_ISREG(Path(path).stat().st_mode)
+        return Path(path).stat().st_mode
     except (OSError, ValueError):
-        return False
+        return 0

@@ -29,7 +29,7 @@ from vaeaug.runtime.errors import ProcessLost
 
 RESULT, DONE, FAILED = "result", "done", "failed"  # what a process sends
 POLL_SECONDS = 0.1  # between two looks for Ctrl-C
-STOP_SECONDS = 1.0  # for processes that are asked to end; after that they are killed
+STOP_SECONDS = 0.5  # for processes that are asked to end; after that they are killed
 Keep = Callable[[Any], None]
 
 

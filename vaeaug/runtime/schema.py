@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar, Union
 from vaeaug.runtime.errors import refuse
 
 T = TypeVar("T")
+LONGEST_INTEGER = 40  # digits; Python itself refuses 4,300
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|inf)", re.ASCII | re.IGNORECASE)
 
@@ -120,7 +121,11 @@ def _hints(cls: Any) -> dict[str, Any]:
 def _number(text: str, hint: Any, place: Place) -> Any:
     kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     if kind is int:
-        return int(text) if INTEGER.fullmatch(text) else place.refuse("a whole number", text)
+        return (
+            int(text)
+            if INTEGER.fullmatch(text) and len(text) < LONGEST_INTEGER
+            else place.refuse("a whole number", text)
+        )
     if kind is float:
         return float(text) if NUMBER.fullmatch(text) else place.refuse("a number", text)
     return text
