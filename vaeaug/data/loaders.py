@@ -1,0 +1,137 @@
+"""Datasets and DataLoaders read item by item or batch by batch: in an order that the seed decides."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
+
+from vaeaug.data import tensors
+from vaeaug.data.images import from_pil, is_pil_image
+from vaeaug.data.memory import check_memory
+from vaeaug.runtime import checks, seeds
+
+EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
+
+
+def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]:
+    """Yields the batches of one epoch of a DataLoader as they are.
+
+    Arguments:
+        loader: The DataLoader.
+        seed: The seed of the order, and of random transforms that draw from the global generators of torch, numpy or Python.
+        epoch: The number of the epoch, from 0.
+    """
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, DistributedSampler):
+        sampler.set_epoch(epoch)
+    # Loaders and transforms draw from global generators. They are seeded here, so that an epoch can be repeated.
+    with _seeded(seed, EPOCH_STREAM, epoch):
+        batches = iter(loader)
+    for i in count():
+        with _seeded(seed, EPOCH_STREAM, epoch, i):
+            batch = next(batches, _END)
+        if batch is _END:
+            return
+        yield batch
+
+
+_END = object()
+
+
+@contextmanager
+def _seeded(seed: int, *path: int) -> Iterator[None]:
+    """Seeds the global generators of torch, numpy and Python inside the block and restores them afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()
+    start = seeds.derive(seed, *path)
+    with seeds.forked(seed, *path):
+        random.seed(start)
+        np.random.seed(start % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)
+
+
+def items_of(dataset: Dataset) -> Iterator[Any]:
+    """Yields the items of a map-style Dataset.
+
+    Raises:
+        InputError: If the Dataset has no length, or no items.
+    """
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        got = f"{type(dataset).__name__}, which is iterable only"
+        checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
+    size = len(dataset)
+    if size == 0:
+        checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
+    for i in range(size):
+        yield dataset[i]
+
+
+class SampleList:
+    """Collects samples that come one by one or in batches, of any kind.
+
+    Arguments:
+        name: The name of the samples in messages.
+        remedy: What to do if they do not fit into memory.
+    """
+
+    def __init__(self, name: str, remedy: str = "pass bank_size= to fit, which reads batch by batch") -> None:
+        self.name, self.remedy = name, remedy
+        self._images: list[Any] = []
+        self._batches: list[Tensor] = []
+        self._bytes = 0
+
+    def add(self, sample: Any) -> None:
+        """Adds one sample.
+
+        Raises:
+            InputError: If it is not made of numbers, or of another shape than the others.
+        """
+        if is_pil_image(sample):
+            self._images.append(sample)
+        else:
+            self._append(tensors.as_tensor(self.name, sample)[None])
+
+    def add_batch(self, batch: Any) -> None:
+        """Adds a batch of samples; see `add`."""
+        if isinstance(batch, tuple | list) and len(batch) and all(map(is_pil_image, batch)):
+            self._images += batch
+        else:
+            self._append(tensors.as_tensor(self.name, batch))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no samples."""
+        return not self._images and not sum(map(len, self._batches))
+
+    def tensor(self, channels: int | None = None) -> Tensor:
+        """Returns all samples, `(N, *event)`.
+
+        Arguments:
+            channels: The number of channels of PIL images; by default that of the images.
+        """
+        if self._images and self._batches:
+            checks.refuse(f"{self.name} of one kind", "PIL images and arrays", "convert the images to tensors")
+        images = from_pil(self._images, channels)
+        return torch.cat(self._batches) if images is None else images
+
+    def _append(self, batch: Tensor) -> None:
+        if self._batches and batch.shape[1:] != self._batches[0].shape[1:]:
+            remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
+            got = f"{tuple(self._batches[0].shape[1:])} and {tuple(batch.shape[1:])}"
+            checks.refuse("samples of one shape", got, remedy)
+        self._bytes += batch.numel() * batch.element_size()
+        # A DataLoader may have no end.
+        check_memory(f"more than {sum(map(len, self._batches))} samples", self._bytes, self.remedy)
+        self._batches.append(batch)
