@@ -127,6 +127,8 @@ class SampleList:
         return torch.cat(self._batches) if images is None else images
 
     def _append(self, batch: Tensor) -> None:
+        if not batch.ndim:
+            checks.refuse(f"{self.name} as samples", "a single number", "pass an array of shape (N, ...)")
         if self._batches and batch.shape[1:] != self._batches[0].shape[1:]:
             remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
             got = f"{tuple(self._batches[0].shape[1:])} and {tuple(batch.shape[1:])}"

@@ -69,24 +69,19 @@ def _batch(batch: Any, event_shape: Sequence[int]) -> Any:
         return [batch] if is_pil_image(batch) else batch
     if not batch or is_pil_image(batch[0]) or _shape(batch[0]) in _event_shapes(event_shape):
         return batch
-    if _shape(batch[0]) or isinstance(batch[0], tuple | list) or hasattr(batch[0], "dtypes"):
-        is_nested = isinstance(batch[0], tuple | list) and not any(is_pil_image(part) for part in batch[0])
-        return batch if is_nested and len(event_shape) == 1 and _is_row(batch[0], event_shape) else batch[0]
-    return batch
+    return batch[0] if _shape(batch[0]) or isinstance(batch[0], tuple | list) else batch
 
 
 def _item(item: Any, event_shape: Sequence[int]) -> Any:
-    """Returns the sample of an item of a Dataset."""
-    is_row = isinstance(item, tuple | list) and _is_row(item, event_shape)
-    return item if is_row else first_field(item)
-
-
-def _is_row(item: Sequence[Any], event_shape: Sequence[int]) -> bool:
-    """Returns whether a list holds the numbers of one sample of a table."""
-    return tuple(event_shape) == (len(item),) and not any(_shape(part) or isinstance(part, Mapping) for part in item)
+    """Returns the sample of an item of a Dataset: itself, or the first part or field."""
+    is_list_of_numbers = isinstance(item, tuple | list) and _shape(item) in _event_shapes(event_shape)
+    return item if is_list_of_numbers else first_field(item)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
+    """Returns the shape of a sample or of samples; of nested lists by their first elements."""
+    if isinstance(value, tuple | list):
+        return (len(value), *(_shape(value[0]) if value else ()))
     return tuple(getattr(value, "shape", ()))
 
 
