@@ -66,15 +66,12 @@ def items_of(dataset: Dataset) -> Iterator[Any]:
     """Yields the items of a map-style Dataset.
 
     Raises:
-        InputError: If the Dataset has no length, or no items.
+        InputError: If the Dataset has no length.
     """
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         got = f"{type(dataset).__name__}, which is iterable only"
         checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
-    size = len(dataset)
-    if size == 0:
-        checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
-    for i in range(size):
+    for i in range(len(dataset)):
         yield dataset[i]
 
 

@@ -22,6 +22,7 @@ from vaeaug.runtime import checks
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path.home() / ".cache" / "vaeaug"
+EMPTY_DATASET = ("at least one sample", "an empty dataset", "pass a dataset that is not empty")
 NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
 
 
@@ -65,8 +66,8 @@ def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched:
     for x, y in pairs:
         (xs.add_batch if batched else xs.add)(x)
         ys.extend(_labels_in(y) if batched else [y])
-    if batched and not ys:
-        checks.refuse(*EMPTY_LOADER)
+    if not ys:
+        checks.refuse(*(EMPTY_LOADER if batched else EMPTY_DATASET))
     return from_arrays(xs.tensor(), ys, names)
 
 

@@ -65,9 +65,9 @@ def stack(name: str, samples: Sequence[Any]) -> Tensor:
     if x is not None:
         return x
     tensors = [images.image_to_tensor(s) if images.is_pil_image(s) else as_tensor(name, s) for s in samples]
-    shapes = list(dict.fromkeys(tuple(t.shape) for t in tensors))
+    shapes = sorted({tuple(t.shape) for t in tensors})
     if len(shapes) > 1:
-        remedy = "resize them, e.g. with torchvision.transforms.v2.Resize, or pass samples and labels separately"
+        remedy = "resize them, or pass samples and labels separately"
         checks.refuse(f"samples of one shape in {name}", f"{shapes[0]} and {shapes[1]}", remedy)
     return torch.stack(tensors)
 
