@@ -18,6 +18,7 @@ TRUTH = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "fal
 FEWEST_ROWS = 4  # a column of fewer rows counts by chance
 FEWEST_PAIRS = 10  # in fewer rows, a feature tells the label by chance
 MOST_CLASSES = 30  # a column with more different whole numbers does not look like the labels of a file without names
+MOST_DECIMALS = 17  # a float has no more that mean anything
 INFINITE = ("inf", "infinity")
 
 CsvLine = tuple[int, list[str]]  # the number of the line in the file, and its fields
@@ -46,31 +47,37 @@ def parse(path: Path, header: Sequence[str], lines: Sequence[CsvLine], features:
     """
     x = np.empty((len(lines), len(features)))
     integers, booleans, decimals = [], [], []
+    columns = transposed(lines)
     for j, column in enumerate(features):
-        fields = [line[column] for _, line in lines]
+        fields = columns[column]
         if fields[0] in TRUTH and set(fields) <= TRUTH.keys():
             x[:, j] = [TRUTH[field] for field in fields]
             booleans.append(j)
             integers.append(j)
             decimals.append(0)
             continue
-        values = _numbers(fields)
+        together = "".join(fields)
+        values = _numbers(fields, together)
         if values is None:
             number, field = next((n, line[column]) for n, line in lines if not is_number(line[column]))
             got = f"{field!r} in line {number}, column {header[column]!r}"
             remedy = "encode words as numbers, and drop or impute missing values"
             checks.refuse(f"finite numbers in every column of {path} except the label", got, remedy)
         x[:, j] = values
-        is_whole = not any(mark in "".join(fields) for mark in ".eE")
-        decimals.append(0 if is_whole else max(map(_decimals, fields)))
-        if is_whole:
+        has_exponents = "e" in together or "E" in together
+        if not has_exponents and "." not in together:
             integers.append(j)
+        decimals.append(max(map(_decimals_with_exponent if has_exponents else _decimals, fields)))
     return Parsed(x, tuple(integers), tuple(booleans), tuple(decimals))
 
 
-def _numbers(fields: Sequence[str]) -> np.ndarray | None:
-    """Returns fields as numbers; None if any is not a finite number."""
-    together = "".join(fields)
+def transposed(lines: Sequence[CsvLine]) -> list[tuple[str, ...]]:
+    """Returns the columns of lines of one length."""
+    return list(zip(*(fields for _, fields in lines), strict=True))
+
+
+def _numbers(fields: Sequence[str], together: str) -> np.ndarray | None:
+    """Returns fields as numbers; None if any is not a finite number. `together` are all fields, joined."""
     if "_" in together or not together.isascii():  # which float() would read
         return None
     try:
@@ -83,11 +90,6 @@ def _numbers(fields: Sequence[str]) -> np.ndarray | None:
 def is_value(field: str) -> bool:
     """Returns whether a field of the first line is a value, not a name: a number, a truth value, or missing."""
     return is_number(field) or is_missing(field) or field in TRUTH or field.lower().lstrip("+-") in INFINITE
-
-
-def is_numbering(header: Sequence[str]) -> bool:
-    """Returns whether columns are called 0, 1, 2 and so on, as pandas does, or 1, 2, 3, as people do."""
-    return any(list(header) == [str(i + first) for i in range(len(header))] for first in (0, 1))
 
 
 def named_labels(header: Sequence[str]) -> list[str]:
@@ -105,27 +107,31 @@ def looks_like_labels(lines: Sequence[CsvLine], column: int) -> bool:
     return whole and 2 <= len(different) <= min(MOST_CLASSES, len(fields) / 3)
 
 
-def tells_labels(lines: Sequence[CsvLine], column: int, words: Sequence[str]) -> bool:
+def tells_labels(values: Sequence[str], words: Sequence[str]) -> bool:
     """Returns whether each value of a column belongs to one class, and each class has one value."""
-    values = [line[column] for _, line in lines]
-    pairs = set(zip(values, words, strict=True))
-    return len(words) >= FEWEST_PAIRS and 1 < len(pairs) == len(set(values)) == len(set(words))
+    classes = len(set(words))
+    # Most columns are done with after a few rows.
+    if len(words) < FEWEST_PAIRS or len(set(values[: 2 * classes + 2])) > classes or len(set(values)) != classes:
+        return False
+    return len(set(zip(values, words, strict=True))) == classes > 1
 
 
-def numbers_rows(name: str, lines: Sequence[CsvLine], column: int) -> bool:
+def numbers_rows(name: str, values: Sequence[str]) -> bool:
     """Returns whether a column numbers the rows: by its name, or because it holds each of N numbers in a row once."""
     if ROW_NUMBER_NAMES.fullmatch(name):
         return True
-    fields = [line[column] for _, line in lines]
-    if len(fields) < FEWEST_ROWS or not all(field.isdecimal() and field.isascii() for field in fields[:FEWEST_ROWS]):
+    if len(values) < FEWEST_ROWS or not all(v.isdecimal() and v.isascii() and len(v) < 19 for v in values):
         return False
-    if not all(field.isdecimal() and field.isascii() and len(field) < 19 for field in fields):
-        return False
-    numbers = sorted(map(int, fields))
+    numbers = sorted(map(int, values))
     return numbers[-1] - numbers[0] == len(numbers) - 1 == len(set(numbers)) - 1
 
 
 def _decimals(field: str) -> int:
-    """Returns the number of decimals of a number: 2 of `1.25`, 3 of `12e-3`."""
+    """Returns the number of decimals of a number without an exponent: 2 of `1.25`."""
+    return len(field.partition(".")[2])
+
+
+def _decimals_with_exponent(field: str) -> int:
+    """Returns the number of decimals of a number: 3 of `12e-3`."""
     mantissa, _, exponent = field.lower().partition("e")
-    return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
+    return min(MOST_DECIMALS, max(0, _decimals(mantissa) - int(exponent or 0)))

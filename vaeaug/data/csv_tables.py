@@ -11,7 +11,7 @@ import numpy as np
 
 from vaeaug.data import csv_columns
 from vaeaug.data.csv_columns import CsvLine
-from vaeaug.data.frames import check_column_names
+from vaeaug.data.frames import check_column_names, is_numbering
 from vaeaug.data.labels import is_missing, is_number, number_words
 from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
@@ -63,14 +63,15 @@ def read(path: Path, label_column: str | None = None, *, keep_row_numbers: bool 
     header, lines = _header(path, lines, label_column)
     column = _label_index(path, header, lines, label_column)
     _check_widths(path, header, lines)
-    words = [fields[column] for _, fields in lines]
+    fields = csv_columns.transposed(lines)
+    words = list(fields[column])
     _check_labels(path, header[column], lines, words, is_guess=label_column is None)
     y, names = number_words(words)
     features = [i for i in range(len(header)) if i != column]
     if not keep_row_numbers:
-        features = _without_row_numbers(path, header, lines, features)
+        features = _without_row_numbers(path, header, fields, features)
     for i in features:
-        if csv_columns.tells_labels(lines, i, words):
+        if csv_columns.tells_labels(fields[i], words):
             got = f"column {header[i]!r} of '{path}' has one value for each class"
             warn(f"{got}; if it is a copy of the label, drop it from the file")
     parsed = csv_columns.parse(path, header, lines, features)
@@ -115,7 +116,7 @@ def _find_features(
         _check_column(path, header, label_column)
     known = list(names[:-1])
     there = [name for name in known if name in header]
-    if there or (known and not csv_columns.is_numbering(header)):
+    if there or (known and not is_numbering(header)):
         lacking = [name for name in known if name not in header]
         if lacking:
             expected = f"the columns that were fitted in {path}"
@@ -138,7 +139,7 @@ def _lines(path: Path, smallest_width: int = 2) -> list[CsvLine]:
     check_regular(path, expected)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(map(_text, file))
             lines = [(reader.line_num, [field.strip() for field in fields]) for fields in reader if fields]
     except (ValueError, csv.Error, OSError) as error:
         checks.refuse(expected, f"'{error}'", "save it in this form")
@@ -149,6 +150,13 @@ def _lines(path: Path, smallest_width: int = 2) -> list[CsvLine]:
         got = f"one column, {lines[0][1][0][:60]!r}"
         checks.refuse(f"two columns or more in {path}", got, "separate them with commas, not with semicolons or tabs")
     return lines
+
+
+def _text(line: str) -> str:
+    """Returns a line; raises a ValueError if it holds the byte 0, which text does not."""
+    if "\0" in line:
+        raise ValueError("a byte 0 in it")
+    return line
 
 
 def _check_widths(path: Path, header: list[str], lines: Sequence[CsvLine]) -> None:
@@ -169,7 +177,7 @@ def _header(
         remedy = "name it; if it is only the row index, leave it out (to_csv(index=False) in pandas)"
         got = f"none for column {header.index('') + 1}"
         checks.refuse(f"a name for every column in {path}", got, remedy)
-    if csv_columns.is_numbering(header):
+    if is_numbering(header):
         return header, lines[1:]
     if label_column is None or label_column in numbers:
         column = len(header) - 1 if label_column is None else int(label_column)
@@ -208,7 +216,7 @@ def _label_index(path: Path, header: list[str], lines: Sequence[CsvLine], label_
         got = f"{', '.join(map(repr, others))} and the last column, {header[last]!r}"
         checks.refuse(f"one column of {path} that could be the label", got, NAME_THE_LABEL.format(others[0]))
     # Without names, in files of old collections, the class may stand first or last.
-    if csv_columns.is_numbering(header) and all(csv_columns.looks_like_labels(lines, i) for i in (0, last)):
+    if is_numbering(header) and all(csv_columns.looks_like_labels(lines, i) for i in (0, last)):
         got = "the first and the last one"
         checks.refuse(f"one column of {path} that could be the label", got, NAME_THE_LABEL.format(header[last]))
     return last
@@ -229,9 +237,11 @@ def _check_labels(path: Path, name: str, lines: Sequence[CsvLine], words: Sequen
         checks.refuse(f"the label in the last column of {path}", got, NAME_THE_LABEL.format("kind"))
 
 
-def _without_row_numbers(path: Path, header: list[str], lines: Sequence[CsvLine], features: list[int]) -> list[int]:
+def _without_row_numbers(
+    path: Path, header: list[str], columns: Sequence[Sequence[str]], features: list[int]
+) -> list[int]:
     """Returns the features without those that number the rows, and warns of these; one feature at least is left."""
-    numbering = [i for i in features if csv_columns.numbers_rows(header[i], lines, i)]
+    numbering = [i for i in features if csv_columns.numbers_rows(header[i], columns[i])]
     left = [i for i in features if i not in numbering]
     if not numbering:
         return features

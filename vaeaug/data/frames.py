@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -31,21 +32,30 @@ def is_frame(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("columns", "dtypes", "iloc"))
 
 
-def read(name: str, frame: Any) -> Frame:
+def read(name: str, frame: Any, like: Sequence[str] = ()) -> Frame:
     """Reads a data frame.
 
     Arguments:
         name: The name of the frame in messages.
         frame: The frame.
+        like: The columns of a frame seen before: these are read, in their order, wherever they stand. By default all columns.
 
     Raises:
-        InputError: If two columns have one name, or if one holds words, dates or missing values; the message names it.
+        InputError: If a column is lacking, if two have one name, or if one holds words, dates or missing values; the message
+            names it.
     """
     columns = tuple(map(str, frame.columns))
     check_column_names(columns, name)
+    order = list(range(len(columns)))
+    if like and not is_numbering(columns):
+        lacking = [column for column in like if column not in columns]
+        if lacking:
+            got = f"none called {checks.join_names(lacking, 5)}"
+            checks.refuse(f"the columns seen at fit in {name}", got, "name the columns as in that data")
+        order, columns = [columns.index(column) for column in like], tuple(like)
     values, integers, booleans = [], [], []
-    for i, column in enumerate(columns):
-        numbers = _column(name, column, frame.iloc[:, i])
+    for i, (column, index) in enumerate(zip(columns, order, strict=True)):
+        numbers = _column(name, column, frame.iloc[:, index])
         if numbers.dtype.kind in "iub":
             integers.append(i)
         if numbers.dtype.kind == "b":
@@ -55,7 +65,12 @@ def read(name: str, frame: Any) -> Frame:
     return Frame(x, columns, tuple(integers), tuple(booleans))
 
 
-def check_column_names(columns: tuple[str, ...] | list[str], name: str) -> None:
+def is_numbering(columns: Sequence[str]) -> bool:
+    """Returns whether columns are called 0, 1, 2 and so on, as pandas does, or 1, 2, 3, as people do."""
+    return any(list(columns) == [str(i + first) for i in range(len(columns))] for first in (0, 1))
+
+
+def check_column_names(columns: Sequence[str], name: str) -> None:
     """Refuses columns of which two have one name.
 
     Raises:

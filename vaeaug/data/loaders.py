@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -81,10 +81,13 @@ class SampleList:
     Arguments:
         name: The name of the samples in messages.
         remedy: What to do if they do not fit into memory.
+        columns: The names of the features, if they are known; see `tensors.as_tensor`.
     """
 
-    def __init__(self, name: str, remedy: str = "pass bank_size= to fit, which reads batch by batch") -> None:
-        self.name, self.remedy = name, remedy
+    def __init__(
+        self, name: str, remedy: str = "pass bank_size= to fit, which reads batch by batch", columns: Sequence[str] = ()
+    ) -> None:
+        self.name, self.remedy, self.columns = name, remedy, columns
         self._images: list[Any] = []
         self._batches: list[Tensor] = []
         self._bytes = 0
@@ -105,7 +108,7 @@ class SampleList:
         if isinstance(batch, tuple | list) and len(batch) and all(map(is_pil_image, batch)):
             self._images += batch
         else:
-            self._append(tensors.as_tensor(self.name, batch))
+            self._append(tensors.as_tensor(self.name, batch, self.columns))
 
     @property
     def is_empty(self) -> bool:

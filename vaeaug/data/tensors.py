@@ -19,13 +19,14 @@ def unit_float(x: Tensor) -> Tensor:
     return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
 
 
-def as_tensor(name: str, value: Any) -> Tensor:
+def as_tensor(name: str, value: Any, columns: Sequence[str] = ()) -> Tensor:
     """Returns samples as a tensor.
 
     Arguments:
         name: The name of the samples in messages.
         value: A tensor, an array, a data frame, a nested list of numbers, or a list of tensors, arrays or PIL images, which
             are stacked.
+        columns: The names of the features that a data frame must have, if they are known; they are read in this order.
 
     Raises:
         InputError: If the samples are not numbers, differ in shape, or have missing values.
@@ -36,7 +37,7 @@ def as_tensor(name: str, value: Any) -> Tensor:
     if x is not None:
         return x
     if frames.is_frame(value):
-        return torch.from_numpy(frames.read(name, value).x)
+        return torch.from_numpy(frames.read(name, value, columns).x)
     if isinstance(value, list | tuple) and any(isinstance(sample, Tensor | np.ma.MaskedArray) for sample in value):
         return stack(name, value)
     if hasattr(value, "toarray"):

@@ -43,7 +43,7 @@ def read_unlabelled(data: Any, like: Samples, seed: int = 0) -> Tensor:
 
 
 def _read(data: Any, like: Samples, seed: int) -> Tensor:
-    samples = SampleList("unlabelled", LEAVE_OUT)
+    samples = SampleList("unlabelled", LEAVE_OUT, like.columns[:-1])
     if isinstance(data, Samples):
         return data.x
     if isinstance(data, str | Path):
