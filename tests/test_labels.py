@@ -183,6 +183,7 @@ BAD = {
     "soft": (np.full((N, 3), 0.5), r"labels of shape \(B,\), got soft labels of shape \(12, 3\); pass y.argmax"),
     "several per row": (np.ones((N, 3), int), r"one 1 per row, got shape \(12, 3\) with several"),
     "ragged": ([[1], [0, 1]] * 6, "one label for each sample, got labels of several lengths"),
+    "nested": ([[np.zeros((4, 2), "datetime64[s]"), [{}]], range(3)] * 6, "one label for each sample"),
     "mixed": (["a", 1] * 6, "labels of one kind: numbers, words or booleans, got int and str"),
     "dates": (np.array(["2021-01-01"] * N, "datetime64[D]"), "whole-number labels, got datetime64"),
     "complex": (Y + 1j, "whole-number labels, got complex128 labels"),

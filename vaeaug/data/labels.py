@@ -135,7 +135,8 @@ def names_of(dataset: Any) -> tuple[str, ...]:
         return tuple(map(str, sorted(numbers, key=lambda k: numbers[k]))) if _counts(numbers.values()) else ()
     if isinstance(classes, np.ndarray | Tensor):
         classes = classes.tolist()
-    return tuple(map(str, classes)) if isinstance(classes, Sequence) and not isinstance(classes, str) else ()
+    is_sequence = isinstance(classes, Sequence) and not isinstance(classes, str | bytes)
+    return tuple(map(str, classes)) if is_sequence and all(isinstance(c, str | Real) for c in classes) else ()
 
 
 def _counts(numbers: Iterable[Any]) -> bool:
@@ -195,20 +196,25 @@ def _from_sequence(y: Any) -> np.ndarray:
     if isinstance(y, np.ma.MaskedArray):
         _refuse_missing(int(np.ma.count_masked(y)), y.size)
         return np.ma.getdata(y)
-    if isinstance(y, list | tuple) and any(isinstance(label, Tensor) for label in y):
-        y = [label.tolist() if isinstance(label, Tensor) else label for label in y]
-    # A list of words with None in it, or a column of pandas, keeps its missing values only as objects.
-    is_list, dtype = isinstance(y, list | tuple), getattr(y, "dtype", None)
-    keep = not all(isinstance(v, Real) for v in y) if is_list else not isinstance(dtype, np.dtype)
-    try:
-        values = np.asarray(y, dtype=object) if keep else np.asarray(y)
-    except (ValueError, TypeError):
-        values = None
-    if values is None or (
-        values.dtype == object and any(isinstance(v, list | tuple | np.ndarray) for v in values.flat)
-    ):
+    if isinstance(y, list | tuple):
+        return np.asarray(y) if y and all(isinstance(label, Real) for label in y) else _from_list(y)
+    # A column of pandas keeps its missing values only as objects.
+    return np.asarray(y) if isinstance(getattr(y, "dtype", None), np.dtype) else np.asarray(y, dtype=object)
+
+
+def _from_list(y: Sequence[Any]) -> np.ndarray:
+    """Returns labels, or rows of one-hot labels, as an array of objects. numpy is not left to guess how deep the list is."""
+    rows = [row.tolist() if isinstance(row, Tensor | np.ndarray | np.generic) else row for row in y]
+    nested = [row for row in rows if isinstance(row, list | tuple | range)]
+    if not nested:
+        values = np.empty(len(rows), dtype=object)
+        for i, label in enumerate(rows):
+            values[i] = label
+        return values
+    same = len(nested) == len(rows) and len({len(row) for row in nested}) == 1
+    if not same or not all(isinstance(label, Real) for row in nested for label in row):
         checks.refuse("one label for each sample", "labels of several lengths", "pass one class per sample")
-    return values
+    return np.array([list(row) for row in nested])
 
 
 def _plain(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -73,7 +73,8 @@ def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched:
 
 def _labels_in(y: Any) -> list[Any]:
     """Returns the labels of a batch, one by one."""
-    return y.tolist() if hasattr(y, "tolist") else list(y) if isinstance(y, tuple | list) else [y]
+    labels = y.tolist() if hasattr(y, "tolist") else y
+    return list(labels) if isinstance(labels, tuple | list) else [labels]
 
 
 @checks.renamed(label="label_column")
