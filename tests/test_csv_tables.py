@@ -232,6 +232,35 @@ def test_files_without_names_are_read_by_position(tmp_path):
         read_maybe_labelled(tmp_path / "table.csv", (2,))
 
 
+def test_test_data_have_the_columns_and_classes_of_the_training_data():
+    from vaeaug.bench.inputs import train_and_test_data
+
+    x, y = FRAME, KIND
+    train, test = train_and_test_data((x, y), None, (x[["c", "a", "b"]][::2], y[::2]))
+    assert torch.equal(test.x, train.x[::2])
+    assert test.columns == train.columns
+    assert test.y.tolist() == [0] * (N // 2)
+    _, test = train_and_test_data((x, y), None, (x[1::2], y[1::2]))
+    assert test.y.tolist() == [1] * (N // 2), "the only class there is not class 0"
+    with pytest.raises(InputError, match="the columns of the training data in test, got none called b; name the col"):
+        train_and_test_data((x, y), None, (x.rename(columns={"b": "B"}), y))
+
+
+def test_the_command_line_keeps_numbers_of_rows_if_asked_to(tmp_path, capsys):
+    from vaeaug.cli import main
+
+    path = write(tmp_path, {"Id": range(N), "a": A, "kind": labels("u", "v")})
+    for extra, columns in (([], ("a", "kind")), (["--keep-row-numbers"], ("Id", "a", "kind"))):
+        model = str(tmp_path / f"model{len(extra)}")
+        words = ["fit", str(path), "--steps", "1", "-o", model, *extra]
+        if extra:
+            assert main(words) == 0
+        else:
+            with pytest.warns(UserWarning, match="'Id' of .* is left out"):
+                assert main(words) == 0
+        assert Augmenter.load(model).bank_.samples.columns == columns
+
+
 # Broken files.
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vaeaug.data.labels import is_missing, is_number
+from vaeaug.data.label_values import is_missing
+from vaeaug.data.labels import is_number
 from vaeaug.runtime import checks
 
 LABEL_NAMES = frozenset(("label", "labels", "class", "classes", "target", "targets"))

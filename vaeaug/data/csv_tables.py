@@ -12,7 +12,8 @@ import numpy as np
 from vaeaug.data import csv_columns
 from vaeaug.data.csv_columns import CsvLine
 from vaeaug.data.frames import check_column_names, is_numbering
-from vaeaug.data.labels import is_missing, is_number, number_words
+from vaeaug.data.label_values import is_missing
+from vaeaug.data.labels import is_number, number_words
 from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
@@ -249,6 +250,6 @@ def _without_row_numbers(
     if not left:
         warn(f"{names} of '{path}' seems to number the rows, which may tell the label; it is kept as the only feature")
         return features
-    remedy = "pass keep_row_numbers=True to vaeaug.load to keep it"
+    remedy = "to keep it, pass keep_row_numbers=True to vaeaug.load, or --keep-row-numbers"
     warn(f"{names} of '{path}' is left out: it numbers the rows, which may tell the label; {remedy}")
     return left

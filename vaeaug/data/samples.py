@@ -16,7 +16,16 @@ from vaeaug.data.scaling import Scaling
 from vaeaug.data.tensors import as_tensor, unit_float
 from vaeaug.runtime import checks
 
-__all__ = ["SMALLEST_SIDE", "Samples", "Scaling", "as_tensor", "from_arrays", "unit_float", "without_gaps"]
+__all__ = [
+    "SMALLEST_SIDE",
+    "Samples",
+    "Scaling",
+    "as_tensor",
+    "from_arrays",
+    "unit_float",
+    "with_columns_of",
+    "without_gaps",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +120,29 @@ def from_arrays(
     integers, booleans = (kinds or _kinds(exact)) if x.ndim == 2 else ((), ())
     all_columns = (*columns, label_name) if columns else ()
     return Samples(x, y, found_names, (), all_columns, integers, booleans)
+
+
+def with_columns_of(samples: Samples, like: Samples, name: str) -> Samples:
+    """Returns tabular samples with the columns of others, in their order; the same samples if either has no names.
+
+    Arguments:
+        samples: The samples.
+        like: The others.
+        name: The name of the samples in messages.
+
+    Raises:
+        InputError: If a column is lacking.
+    """
+    own, wanted = samples.columns[:-1], like.columns[:-1]
+    if own == wanted or not own or not wanted or any(map(frames.is_numbering, (own, wanted))):
+        return samples
+    lacking = [column for column in wanted if column not in own]
+    if lacking:
+        got = f"none called {checks.join_names(lacking, 5)}"
+        checks.refuse(f"the columns of the training data in {name}", got, "name the columns as in that data")
+    return replace(
+        like, x=samples.x[:, [own.index(column) for column in wanted]], y=samples.y, names=samples.names, files=()
+    )
 
 
 def without_gaps(samples: Samples) -> Samples:
