@@ -246,19 +246,17 @@ def test_test_data_have_the_columns_and_classes_of_the_training_data():
         train_and_test_data((x, y), None, (x.rename(columns={"b": "B"}), y))
 
 
-def test_the_command_line_keeps_numbers_of_rows_if_asked_to(tmp_path, capsys):
-    from vaeaug.cli import main
+def test_the_command_line_keeps_numbers_of_rows_if_asked_to(tmp_path):
+    from vaeaug.cli import app
 
     path = write(tmp_path, {"Id": range(N), "a": A, "kind": labels("u", "v")})
-    for extra, columns in (([], ("a", "kind")), (["--keep-row-numbers"], ("Id", "a", "kind"))):
-        model = str(tmp_path / f"model{len(extra)}")
-        words = ["fit", str(path), "--steps", "1", "-o", model, *extra]
-        if extra:
-            assert main(words) == 0
-        else:
-            with pytest.warns(UserWarning, match="'Id' of .* is left out"):
-                assert main(words) == 0
-        assert Augmenter.load(model).bank_.samples.columns == columns
+    model = str(tmp_path / "model")
+    words = ["fit", str(path), "--steps", "1", "-o", model]
+    with pytest.warns(UserWarning, match=r"'Id' of .* is left out: .* or --keep-row-numbers"):
+        app(words, standalone_mode=False)
+    assert Augmenter.load(model).bank_.samples.columns == ("a", "kind")
+    app([*words[:-1], f"{model}-2", "--keep-row-numbers"], standalone_mode=False)
+    assert Augmenter.load(f"{model}-2").bank_.samples.columns == ("Id", "a", "kind")
 
 
 # Broken files.

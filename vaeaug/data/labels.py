@@ -148,11 +148,7 @@ def _encode_numbers(values: np.ndarray, partial: bool) -> Labels:
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     # -1 beside 0 marks samples without a label, in torch as in scikit-learn.
     if low < 0 and (partial or (low == -1 and (values == 0).any())):
-        remedy = (
-            f"pass samples without a label as unlabelled=, or {checks.ENCODE_LABELS}"
-            if low == -1
-            else checks.ENCODE_LABELS
-        )
+        hint = "pass samples without a label as unlabelled=, or " if low == -1 else ""
         checks.refuse("labels in 0 or more", f"labels from {low} to {high}", f"{hint}{checks.ENCODE_LABELS}")
     if low >= 0 and (partial or high < MAX_CLASSES):
         check_class_number(high)
