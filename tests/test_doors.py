@@ -291,9 +291,10 @@ def test_an_endless_loader_is_refused_before_memory_goes(monkeypatch):
             while True:
                 yield torch.zeros(1000), 0
 
-    monkeypatch.setattr("vaeaug.data.memory.memory_limit", lambda: 1e6)
+    for module in ("memory", "loaders"):
+        monkeypatch.setattr(f"vaeaug.data.{module}.memory_limit", lambda: 1e6)
     with pytest.raises(
-        InputError, match=r"data of at most 0\.0 GiB, got more than \d+ samples.*; pass bank_size= to fit"
+        InputError, match=r"data of at most 0\.0 GiB, got \d+ samples or more.*; pass bank_size= to fit"
     ):
         Augmenter().fit(DataLoader(Endless(), batch_size=10))
 

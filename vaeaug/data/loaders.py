@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from vaeaug.data import tensors
 from vaeaug.data.images import from_pil, is_pil_image
-from vaeaug.data.memory import check_memory
+from vaeaug.data.memory import check_memory, memory_limit
 from vaeaug.runtime import checks, seeds
 
 EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
@@ -90,7 +90,8 @@ class SampleList:
         self.name, self.remedy, self.columns = name, remedy, columns
         self._images: list[Any] = []
         self._batches: list[Tensor] = []
-        self._bytes = 0
+        self._bytes = self._size = 0
+        self._limit = memory_limit()
 
     def add(self, sample: Any) -> None:
         """Adds one sample.
@@ -113,7 +114,7 @@ class SampleList:
     @property
     def is_empty(self) -> bool:
         """Whether there are no samples."""
-        return not self._images and not sum(map(len, self._batches))
+        return not self._images and not self._size
 
     def tensor(self, channels: int | None = None) -> Tensor:
         """Returns all samples, `(N, *event)`.
@@ -134,6 +135,7 @@ class SampleList:
             got = f"{tuple(self._batches[0].shape[1:])} and {tuple(batch.shape[1:])}"
             checks.refuse("samples of one shape", got, remedy)
         self._bytes += batch.numel() * batch.element_size()
-        # A DataLoader may have no end.
-        check_memory(f"more than {sum(map(len, self._batches))} samples", self._bytes, self.remedy)
+        self._size += len(batch)
+        if self._bytes > self._limit:  # a DataLoader may have no end
+            check_memory(f"{self._size} samples or more", self._bytes, self.remedy)
         self._batches.append(batch)
