@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vaeaug import InputError
 from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.methods import ANY_CLASS, DEFAULT_METHOD, DEFAULT_MIXED, HARDEST_MIXED, REPLACING_MIXED
@@ -53,15 +52,12 @@ OVERLAPPING = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")
 
 
 def results_of(table: str) -> list[Result]:
-    """Returns the committed results of a table, ordered by classifier; none if an older version wrote them.
+    """Returns the committed results of a table, ordered by classifier; none if it was not run.
 
     A run that was repeated counts once, with its last result.
     """
     path = RESULTS / table / "rows.csv"
-    try:
-        results = read(path) if path.exists() else []
-    except InputError:
-        return []
+    results = read(path) if path.exists() else []
     runs = {(result.data, result.regime, result.classifier, result.method, result.seed): result for result in results}
     classifiers = list(dict.fromkeys(result.classifier for result in results))
     return sorted(runs.values(), key=lambda result: classifiers.index(result.classifier))

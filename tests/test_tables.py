@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from vaeaug import InputError
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = ("tables", "readme", "results_page")
 pytestmark = pytest.mark.skipif(not BENCHMARKS.exists(), reason="benchmarks/ is not there")
@@ -80,9 +82,16 @@ def test_a_table_is_run_once_and_written_to_all_documents(tables, monkeypatch, t
     assert not changed, "nothing is run again"
 
 
-def test_results_of_an_older_version_are_ignored(tables, monkeypatch, tmp_path):
+def test_results_of_an_older_version_are_refused_and_no_page_changes(tables, monkeypatch, tmp_path):
     (tmp_path / "results" / "wine-4").mkdir(parents=True)
     (tmp_path / "results" / "wine-4" / "rows.csv").write_text("data,regime\nwine,4\n")
+    before = (tmp_path / "results.md").read_bytes(), (tmp_path / "README.md").read_bytes()
+    with pytest.raises(InputError, match=r"expected results of this version in .*wine-4.rows.csv"):
+        main(tables, monkeypatch)
+    assert ((tmp_path / "results.md").read_bytes(), (tmp_path / "README.md").read_bytes()) == before
+
+
+def test_tables_that_were_not_run_are_named(tables, monkeypatch, tmp_path):
     main(tables, monkeypatch)
     assert "not committed: wine-4, wine-8, wine-12." in (tmp_path / "results.md").read_text()
     assert "*No results of this version" in (tmp_path / "README.md").read_text()
@@ -150,7 +159,7 @@ def results(table, method, accuracies, kind="ours", **fields):
     from vaeaug.bench.results import Result
 
     case = {"data": "digits", "regime": "5", "classifier": "cnn", "steps": 800} | fields
-    scores = {"macro_f1": 0.5, "mcc": 0.5, "train_seconds": 4.0, "vae_seconds": 1.0, "confusion": ""}
+    scores = {"macro_f1": 0.5, "mcc": 0.5, "train_seconds": 4.0, "vae_seconds": 1.0, "confusion": "1 0/0 1"}
     hashes = {"samples": 50, "setup": method}
     return table, [
         Result(
