@@ -291,10 +291,10 @@ def test_an_endless_loader_is_refused_before_memory_goes(monkeypatch):
             while True:
                 yield torch.zeros(1000), 0
 
-    for module in ("memory", "loaders"):
-        monkeypatch.setattr(f"vaeaug.data.{module}.memory_limit", lambda: 1e6)
+    for module in ("runtime.limits", "data.loaders"):
+        monkeypatch.setattr(f"vaeaug.{module}.memory_limit", lambda: 1e6)
     with pytest.raises(
-        InputError, match=r"data of at most 0\.0 GiB, got \d+ samples or more.*; pass bank_size= to fit"
+        InputError, match=r"\d+ samples or more to fit into 0\.0 GiB of memory, got .*; pass bank_size= to fit"
     ):
         Augmenter().fit(DataLoader(Endless(), batch_size=10))
 
@@ -607,9 +607,11 @@ def test_sizes_are_checked_before_an_image_is_read(size, tmp_path):
 
 def test_more_images_than_memory_holds_are_refused_in_words(monkeypatch, tmp_path):
     path = write(tmp_path / "folder", (COLOUR, GREY))
-    monkeypatch.setattr("vaeaug.data.memory.memory_limit", lambda: 2.0**20)
+    monkeypatch.setattr("vaeaug.runtime.limits.memory_limit", lambda: 2.0**20)
     for read in (lambda: load(path, size=4000), lambda: read_images(path / "a", 3, 4000)):
-        with pytest.raises(InputError, match=r"data of at most 0\.0 GiB, got .* 0\.\d GiB; pass a smaller size"):
+        with pytest.raises(
+            InputError, match=r"images of .* to fit into 0\.0 GiB of memory, got 0\.\d GiB; pass a smaller size"
+        ):
             read()
     assert len(load(path, size=16)) == 2
 

@@ -27,11 +27,11 @@ from vaeaug.data.images import (
     without_repeated_grey,
 )
 from vaeaug.data.labels import class_order
-from vaeaug.data.memory import check_memory
 from vaeaug.data.paths import check_name
 from vaeaug.data.samples import Samples, from_arrays, unit_float
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
+from vaeaug.runtime.limits import check_memory
 
 EXPECTED = "a folder with one folder of images per class"
 SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation"}

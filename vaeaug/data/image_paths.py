@@ -10,10 +10,10 @@ from pathlib import Path
 from torch import Tensor
 
 from vaeaug.data.images import PIL_MODES, check_size, is_hidden, is_image_file, read, stack_images
-from vaeaug.data.memory import check_memory
 from vaeaug.data.paths import check_name, walk
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
+from vaeaug.runtime.limits import check_memory
 
 # Kinds of images that cameras, phones and browsers write, and that are not read here.
 # fmt: off
@@ -127,7 +127,8 @@ def read_images(path: str | Path, channels: int, size: int | None = None) -> Ten
 def read_files(files: Sequence[Path], channels: int, size: int | None = None) -> Tensor:
     """Reads image files; see `read_images`."""
     if size:
-        check_memory(f"{len(files)} images of {size}x{size} pixels", 5 * channels * len(files) * size * size)
+        remedy = "pass a smaller size, or fewer images"
+        check_memory(f"{len(files)} images of {size}x{size} pixels", 5 * channels * len(files) * size * size, remedy)
     return stack_images([read(file, channels, size) for file in files], list(map(str, files)))
 
 

@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from vaeaug.data import tensors
 from vaeaug.data.images import from_pil, is_pil_image
-from vaeaug.data.memory import check_memory, memory_limit
 from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.limits import check_memory, memory_limit
 
 EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
 EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
