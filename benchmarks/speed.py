@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py                       # every part, about 40 minutes on two quiet cores
     python benchmarks/speed.py generate growth       # some of them; the others' figures stay
-    python benchmarks/speed.py --quick --out /tmp/x  # does it still run?
+    python benchmarks/speed.py --quick --out runs/quick  # does it still run?
 
 Writes results/speed.json and the tables between the marks in docs/speed.md. Every case of a part runs once a round; what
 counts is the ratio to the part's reference within a round: the median over the rounds, and the least and the most.

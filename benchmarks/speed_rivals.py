@@ -3,7 +3,7 @@
 All train the very modules of a `vaeaug.VAE` on the very same objective, binary cross-entropy plus KL, so that `VAE.elbo`
 judges each. pyraug goes beside the rest, without its old pins:
 
-    pip install --no-deps --target /tmp/pyraug pyraug && python benchmarks/speed.py --pyraug /tmp/pyraug
+    pip install --no-deps --target runs/pyraug pyraug && python benchmarks/speed.py --pyraug runs/pyraug
 """
 
 from __future__ import annotations

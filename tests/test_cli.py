@@ -178,7 +178,7 @@ def test_bench_writes_results_a_table_and_a_report(capsys, tmp_path):
 
 def test_bench_of_a_csv(capsys, tmp_path):
     samples = load("wine")
-    lines = ["a," * 13 + "kind"] + [
+    lines = [",".join(f"a{i}" for i in range(13)) + ",kind"] + [
         ",".join(map(str, x)) + f",w{y}" for x, y in zip(samples.x.tolist(), samples.y.tolist(), strict=True)
     ]
     (tmp_path / "wine.csv").write_text("\n".join(lines))

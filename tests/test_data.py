@@ -146,10 +146,10 @@ def test_unknown_source():
     [
         (images()[:0], Y[:0], "expected at least one sample, got none"),
         (images(), Y[:5], "as many samples as labels, got 12 samples and 5 labels"),
-        (images(), Y.float(), "expected whole-number labels, got float32 labels; map them"),
-        (images(), np.array(["a"] * 12), "expected whole-number labels, got <U1 labels"),
+        (images(), Y + 0.5, "expected whole-number labels, got float32 labels; map them"),
+        (images(), np.array([1j] * 12), "expected whole-number labels, got complex128 labels; map them"),
         (images(), Y - 1, "expected labels in 0 or more, got labels from -1 to 1"),
-        (images(), torch.nn.functional.one_hot(Y), r"expected labels of shape \(B,\), got shape \(12, 3\)"),
+        (images(), torch.ones(12, 3).long(), r"expected labels of shape \(B,\), or one 1 per row, got shape \(12, 3\)"),
         (
             torch.where(images() > 0.99, torch.nan, images()),
             Y,

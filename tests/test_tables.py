@@ -39,6 +39,7 @@ def tables(scripts, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(results_page, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    monkeypatch.setattr(readme, "RESEARCH", tmp_path / "research")
     for path, module in ((results_page.PAGE, results_page), (readme.README, readme)):
         path.write_text(f"before\n{module.BEGIN}\n{module.END}\nafter\n")
     return tables
@@ -89,6 +90,31 @@ def test_results_of_an_older_version_are_refused_and_no_page_changes(tables, mon
     with pytest.raises(InputError, match=r"expected results of this version in .*wine-4.rows.csv"):
         main(tables, monkeypatch)
     assert ((tmp_path / "results.md").read_bytes(), (tmp_path / "README.md").read_bytes()) == before
+
+
+def test_the_stronger_baseline_is_quoted_from_the_research_rows(tables, tmp_path):
+    import readme
+
+    from vaeaug.bench.results import append
+
+    def write(question, accuracies):
+        for method, values in accuracies.items():
+            for result in results("", method, values, data="fashion-mnist", regime="10")[1]:
+                append(tmp_path / "research" / f"{question}.csv", result)
+
+    (tmp_path / "research").mkdir()
+    write("q20_policies", {"classical + MixUp": (0.7, 0.72), "RandAugment 3 + MixUp": (0.71, 0.73)})
+    assert readme.stronger_baseline() == "", "a half of the rows says nothing"
+    base = {"RandAugment + MixUp": (0.7, 0.72), "identity": (0.71, 0.72), "PCA": (0.7, 0.72)}
+    write("q21_spaces", base | {"VAE": (0.74, 0.75)})
+    text = readme.stronger_baseline()
+    assert "gains +1.0 points over *classical + MixUp* (Fashion-MNIST, 10 per class, 2 seeds)" in text
+    assert "synthetic samples gain +3.5 points" in text
+    assert "+0.5 in pixels" in text
+    assert "not shown" not in text
+    (tmp_path / "research" / "q21_spaces.csv").unlink()
+    write("q21_spaces", base | {"VAE": (0.7, 0.72)})
+    assert "So the gain is not shown to be the VAE's." in readme.stronger_baseline()
 
 
 def test_tables_that_were_not_run_are_named(tables, monkeypatch, tmp_path):

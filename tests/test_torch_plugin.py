@@ -964,4 +964,4 @@ def test_the_page_runs():
     for block in blocks:
         quick = block.replace("progress=False", "steps=2, progress=False").replace("epochs = 100", "epochs = 2")
         exec(quick, names)
-    assert all(0 <= names[name] <= 1 for name in ("before", "after", "after_mixup", "after_worst", "after_schedule"))
+    assert all(0 <= names[name] <= 1 for name in ("before", "after", "after_mixup", "after_hardest", "after_schedule"))

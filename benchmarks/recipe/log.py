@@ -1,7 +1,7 @@
 """The research log: what the questions share. They choose on development seeds and on training images, never on test images.
 
-python benchmarks/recipe/q01_recipe.py [--jobs 2]    runs or resumes the cells of one question
-python benchmarks/recipe/log.py                      writes README.md from the scripts' conclusions and the rows there are
+python benchmarks/recipe/q01_recipe.py [--jobs 2]    runs or resumes one question
+python benchmarks/recipe/log.py                      writes README.md from the scripts' docstrings and the committed rows
 
 The 60,000 training images of Fashion-MNIST are halved: subsets are drawn from one half, 10,000 images of the other judge.
 Other sets are halved as the benchmark does it, then the first half once more, so that the test half is not touched either.

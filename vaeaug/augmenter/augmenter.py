@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vaeaug.augmenter import saving
-from vaeaug.augmenter.fitting import check_settings, encode_bank, load_unlabelled
+from vaeaug.augmenter.fitting import check_settings, encode_bank, load_unlabelled, number_labels
 from vaeaug.augmenter.generation import Generated, Synthesizer, match_input
 from vaeaug.augmenter.parents import (
     Parents,
@@ -120,18 +120,19 @@ class Augmenter:
             checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
         if bank_size is None:
             # A copy, so that later changes of the user's data do not change the bank.
-            data = samples = as_samples(data, y=y).copy()
-            scaling = Scaling.fit(samples.x)
+            samples = as_samples(data, y=y, seed=seed).copy()
+            data = samples = number_labels(samples, self.filter, training if self.vae is None else {"vae": self.vae})
         else:
             data, samples, scaling = streaming.reservoir(data, bank_size, seed, training.get("batch_size", 64))
-            training = {"scaling": scaling, **training}
         checks.check_class_counts(samples.counts, names=samples.names)
         if unlabelled is not None:
             unlabelled = load_unlabelled(
-                unlabelled, samples, bank_size, training if self.vae is None else {"vae": self.vae}
+                unlabelled, samples, bank_size, training if self.vae is None else {"vae": self.vae}, seed
             )
             data = concatenate_unlabelled(samples, unlabelled)
-            scaling = Scaling.fit(data.x)
+        if bank_size is None:
+            scaling = Scaling.fit(data.x, samples.columns)
+        training = {"scaling": scaling, **training}
         vae = self.vae
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)

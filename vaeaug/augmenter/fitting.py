@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vaeaug.augmenter.unlabelled import as_unlabelled
-from vaeaug.data.samples import Samples, Scaling
+from vaeaug.data.samples import Samples, Scaling, without_gaps
 from vaeaug.filters.base import Filter
 from vaeaug.models.codec import Codec
 from vaeaug.models.vae import VAE
@@ -32,7 +32,22 @@ def check_settings(vae: Any, perturb: Any, filter: Any) -> None:
         checks.refuse("a VAE with encode and decode", type(vae).__name__, "see docs/own-vae.md")
 
 
-def load_unlabelled(data: Any, samples: Samples, bank_size: int | None, training: Mapping[str, Any]) -> Tensor:
+def number_labels(samples: Samples, filter: Filter | None, training: Mapping[str, Any]) -> Samples:
+    """Returns the samples with the classes that occur numbered from 0, unless another part knows the numbers they have.
+
+    Arguments:
+        samples: The labelled samples.
+        filter: The filter of the augmenter.
+        training: The arguments of `fit_vae`, or the VAE itself as `vae`.
+    """
+    vae = training.get("vae")
+    is_conditional = "num_classes" in training or getattr(vae, "num_classes", None) is not None
+    return samples if is_conditional or filter is not None else without_gaps(samples)
+
+
+def load_unlabelled(
+    data: Any, samples: Samples, bank_size: int | None, training: Mapping[str, Any], seed: int = 0
+) -> Tensor:
     """Returns unlabelled samples for a VAE, `(M, *event)`.
 
     Arguments:
@@ -40,6 +55,7 @@ def load_unlabelled(data: Any, samples: Samples, bank_size: int | None, training
         samples: The labelled samples.
         bank_size: The argument of `Augmenter.fit`.
         training: The arguments of `fit_vae`, or the VAE itself as `vae`.
+        seed: The seed of the order of a DataLoader that shuffles.
 
     Raises:
         InputError: If the samples cannot be used, or the VAE or the bank cannot use them.
@@ -48,7 +64,7 @@ def load_unlabelled(data: Any, samples: Samples, bank_size: int | None, training
         checks.refuse("unlabelled samples or a streamed bank", "both", "leave bank_size out")
     vae = training.get("vae")
     num_classes = training.get("num_classes") if vae is None else getattr(vae, "num_classes", None)
-    return as_unlabelled(data, samples, conditional=num_classes is not None)
+    return as_unlabelled(data, samples, conditional=num_classes is not None, seed=seed)
 
 
 def encode_bank(vae: Any, samples: Samples, scaling: Scaling) -> Bank:

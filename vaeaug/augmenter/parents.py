@@ -173,7 +173,7 @@ def as_samples_like(near: Any, bank: Bank) -> Tensor:
     event_shape = bank.samples.event_shape
     images = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
     if images is None:
-        x = as_tensor("near", near)
+        x = as_tensor("near", near, bank.samples.columns[:-1])
     else:
         low, high = bank.scaling.low[0], bank.scaling.high[0]
         x = low + (high - low) * unit_float(images)

@@ -9,17 +9,13 @@ Reference: Lee, "Pseudo-label: the simple and efficient semi-supervised learning
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data.images import is_image_file, read_images
-from vaeaug.data.loading import NAMES, load
-from vaeaug.data.samples import Samples, from_arrays
+from vaeaug.data.samples import Samples
+from vaeaug.data.unlabelled import read_unlabelled
 from vaeaug.filters.cross_fitted import CrossFitted
 from vaeaug.filters.teacher_training import SampleSource
 from vaeaug.models.codec import Codec
@@ -33,15 +29,14 @@ SEARCH_BLOCK = 256  # labelled samples whose distances to all unlabelled ones ar
 TEACHER_STREAM = 3  # the random stream of the teachers, under the seed of `fit`
 
 
-def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
+def as_unlabelled(data: Any, samples: Samples, *, conditional: bool, seed: int = 0) -> Tensor:
     """Returns unlabelled samples `(M, *event)`, float32, dropping any labels.
 
     Arguments:
-        data: An array or tensor of samples, a Dataset or DataLoader of samples or of tuples that begin with one, a pair
-            `(X, y)`, `Samples`, the name of a data set, or a path: a folder of images, or of folders of images, an .npz or a
-            .csv.
+        data: Samples in any form that `vaeaug.data.read_unlabelled` takes.
         samples: The labelled samples.
         conditional: Whether the VAE is conditional; such a VAE cannot be trained on samples without labels.
+        seed: The seed of the order of a DataLoader that shuffles.
 
     Raises:
         InputError: If the VAE is conditional, or the samples cannot be used or have another shape than the labelled ones.
@@ -49,10 +44,7 @@ def as_unlabelled(data: Any, samples: Samples, *, conditional: bool) -> Tensor:
     if conditional:
         remedy = "leave num_classes out, or leave the unlabelled samples out"
         checks.refuse("an unconditional VAE", "a conditional one and samples without labels", remedy)
-    data = _drop_labels(data, samples)
-    x = from_arrays(data, torch.zeros(len(data), dtype=torch.long)).x
-    checks.check_event_shape("unlabelled", x, samples.event_shape)
-    return x
+    return read_unlabelled(data, samples, seed)
 
 
 def concatenate_unlabelled(samples: Samples, unlabelled: Tensor) -> Samples:
@@ -105,37 +97,6 @@ def match_pseudo_labels(bank: Bank, codec: Codec, unlabelled: Tensor, teacher: C
     pair = order[first_occurrence]
     on_device = index.to(mean.device)
     return PseudoLabelled(unlabelled[index], parent[pair], confidence[pair], mean[on_device], stddev[on_device])
-
-
-def _drop_labels(data: Any, samples: Samples) -> Any:
-    if isinstance(data, Samples):
-        return data.x
-    if isinstance(data, str | Path):
-        return _from_path(data, samples)
-    if isinstance(data, DataLoader):
-        return _concatenate(_first_element(batch) for batch in data)
-    if isinstance(data, Dataset):
-        return _concatenate(_first_element(data[i])[None] for i in range(len(data)))  # type: ignore[arg-type]
-    return _first_element(data)
-
-
-def _first_element(item: Any) -> Any:
-    x = item[0] if isinstance(item, tuple | list) else item
-    return x if hasattr(x, "shape") else torch.as_tensor(x)
-
-
-def _concatenate(batches: Iterable[Any]) -> Tensor:
-    tensors = [torch.as_tensor(batch) for batch in batches]
-    if not tensors:
-        checks.refuse("at least one unlabelled sample", "none", "leave unlabelled out")
-    return torch.cat(tensors)
-
-
-def _from_path(path: str | Path, samples: Samples) -> Tensor:
-    folder = Path(path)
-    if str(path) not in NAMES and folder.is_dir() and any(map(is_image_file, folder.iterdir())):
-        return read_images(folder, samples.event_shape[0])
-    return load(path).x
 
 
 def _nearest(z: Tensor, codes: Tensor, k: int) -> tuple[Tensor, Tensor]:

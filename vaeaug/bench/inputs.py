@@ -13,7 +13,7 @@ from vaeaug.bench import regimes
 from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.loading import as_samples, load
-from vaeaug.data.samples import Samples
+from vaeaug.data.samples import Samples, with_columns_of
 from vaeaug.data.splits import split
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS, Classifier, as_classifier, check_logits
 from vaeaug.runtime import checks
@@ -43,6 +43,7 @@ def train_and_test_data(data: Any, y: Any, test: Any) -> tuple[Samples, Samples]
     if test is None:
         return official_split(data)
     train_data, test_data = as_samples(data), as_samples(test)
+    test_data = with_columns_of(test_data, train_data, "test")
     checks.check_event_shape("test", test_data.x, train_data.event_shape)
     test_data = _match_labels(test_data, train_data.names)
     checks.check_labels(test_data.y, len(train_data.names))

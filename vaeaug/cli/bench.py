@@ -18,6 +18,7 @@ from vaeaug.cli.options import (
     DATA_SETS,
     REGIMES,
     Data,
+    KeepRowNumbers,
     Label,
     Overwrite,
     Perturb,
@@ -110,6 +111,7 @@ def bench(
     perturb: Perturb = None,
     scale: Scale = None,
     label: Label = None,
+    keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -131,7 +133,7 @@ def bench(
 
         perturbation = None if perturb is None else parse_perturbation(perturb, scale)
         moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
-        data, test_data = _load(source, test, label, size)
+        data, test_data = _load(source, test, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
         images = data.x.ndim == 4
         catalogue = Catalogue(source, _classical(source, moves), perturbation, images)
         methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
@@ -185,16 +187,16 @@ def _kept(path: Path) -> str:
     return f"{count} finished runs are kept in '{path}'; run the same command again to go on"
 
 
-def _load(source: str, test: str | None, label: str | None, size: int | None) -> tuple[Samples, Samples | None]:
+def _load(source: str, test: str | None, **options: Any) -> tuple[Samples, Samples | None]:
     """Returns the data and the test data; None if `compare` is to hold out half of the data."""
     from vaeaug.bench.inputs import official_split
     from vaeaug.data import load
 
     if test is not None:
-        return load(source, label_column=label, size=size), load(test, label_column=label, size=size)
+        return load(source, **options), load(test, **options)
     if source == "fashion-mnist":
         return official_split(source)
-    return load(source, label_column=label, size=size), None
+    return load(source, **options), None
 
 
 def _train_data(data: Samples, test_data: Samples | None) -> Samples:

@@ -13,6 +13,7 @@ from vaeaug.cli.options import (
     DATA_SETS,
     Data,
     Device,
+    KeepRowNumbers,
     Label,
     Perturb,
     Scale,
@@ -39,6 +40,7 @@ def fit(
     scale: Scale = None,
     seed: Seed = 0,
     label: Label = None,
+    keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
     checkpoint: Annotated[
         Path | None,
@@ -70,9 +72,10 @@ def fit(
         with distributed.process_group(device, report=report) as world, ExitStack() as stack:
             if world.is_main:
                 stack.enter_context(files.claimed(output, folder=True, may_replace=saving.is_ours))
-            samples: Any = (
-                data.load(source, label_column=label, size=size) if bank is None else _stream(source, size, batch)
-            )
+            if bank is None:
+                samples: Any = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
+            else:
+                samples = _stream(source, size, batch)
             if bank is None:
                 checks.check_utf8("class names", samples.names)
             augmenter = Augmenter(perturb=parse_perturbation(perturb, scale))

@@ -48,8 +48,8 @@ def read_near(
     shape, names = bank.samples.event_shape, bank.samples.names
     y: list[int] | None = None
     files: tuple[str, ...] = ()
-    if path.suffix in (".npz", ".csv"):
-        samples, labelled = data.read_maybe_labelled(path, shape, label)
+    if path.suffix.lower() in (".npz", ".csv"):
+        samples, labelled = data.read_maybe_labelled(path, shape, label, bank.samples.columns)
         x = samples.x
         if labelled and labels is None:
             class_numbers = [parse_classes(name, names)[0] for name in samples.names]

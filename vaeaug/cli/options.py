@@ -83,6 +83,12 @@ Data = Annotated[
 ]  # fmt: skip
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)]
 Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by default the last.")]
+KeepRowNumbers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-row-numbers", help="Keep columns of a .csv that number the rows; by default they are left out."
+    ),
+]
 Size = Annotated[
     int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384)
 ]

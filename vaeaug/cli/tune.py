@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vaeaug.cli.interrupts import explained
-from vaeaug.cli.options import CLASSIFIERS, DATA_SETS, Data, Label, Overwrite, Seed, Size, Steps, check_choices
+from vaeaug.cli.options import (
+    CLASSIFIERS,
+    DATA_SETS,
+    Data,
+    KeepRowNumbers,
+    Label,
+    Overwrite,
+    Seed,
+    Size,
+    Steps,
+    check_choices,
+)
 from vaeaug.runtime.errors import check_utf8
 
 if TYPE_CHECKING:
@@ -42,6 +53,7 @@ def tune(
     vae_steps: Steps = None,
     seed: Seed = 0,
     label: Label = None,
+    keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -68,7 +80,7 @@ def tune(
             files.claimed(output, folder=True, may_replace=saving.is_ours, inputs=inputs),
             files.claimed(report, may_replace=is_report, overwrite=overwrite, inputs=inputs),
         ):
-            samples = data.load(source, label_column=label, size=size)
+            samples = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
             check_utf8("class names", samples.names)
             images = samples.x.ndim == 4
             augmenter, result = search.tune(

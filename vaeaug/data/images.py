@@ -12,14 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
+from vaeaug.runtime.errors import warn
 
 if TYPE_CHECKING:
     from PIL import Image
 
 # torchvision's IMG_EXTENSIONS, repeated here because importing torchvision takes seconds.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+SMALLEST_SIDE = 8  # pixels
 MAX_16_BIT = 65535
+SYSTEM_FOLDERS = ("System Volume Information", "lost+found", "__pycache__")
+MAX_SIDE = 20_000  # pixels of a side to which images are resized
+ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
 PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by the number of channels
 ALPHA_MODES = ("RGBA", "RGBa", "LA", "La", "PA")
 
@@ -31,14 +37,24 @@ def is_image_file(path: str | Path) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Returns whether a file or folder is left out: its name begins with a dot, or macOS put it into an archive."""
-    return name.startswith((".", "__MACOSX"))
+    """Returns whether a file or folder is left out: its name begins with a dot, or a system made it beside the user's."""
+    return name.startswith((".", "__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN")) or name in SYSTEM_FOLDERS
 
 
 def is_pil_image(value: Any) -> bool:
     """Returns whether `value` is a PIL image, without importing PIL: if it is one, PIL has been imported."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(value, module.Image)
+
+
+def check_size(size: int | None) -> None:
+    """Checks the side, in pixels, to which images are resized; None is no resizing.
+
+    Raises:
+        InputError: If it is no whole number, or too small or large.
+    """
+    if size is not None:
+        checks.check_number("size", size, SMALLEST_SIDE, MAX_SIDE, whole=True)
 
 
 def is_grey_mode(image: Image.Image) -> bool:
@@ -55,25 +71,52 @@ def image_to_tensor(
 ) -> Tensor:
     """Returns an image as a tensor `(C, H, W)`: uint8, or float32 in 0..1 if it has 16 bits per channel.
 
+    The image is turned upright, as its EXIF data say, and laid on white if it is transparent and `channels` is not 4.
+
     Arguments:
         image: A PIL image.
-        channels: The number of channels, 1, 3 or 4; by default that of the image.
+        channels: The number of channels, 1, 3 or 4; by default 1 or 3, as the image has without transparency.
         size: Resizes the image to `size` x `size` pixels.
         name: The name of the image in messages.
 
     Raises:
-        InputError: If the range of the values is unknown: floats, or whole numbers that 16 bits do not hold.
+        InputError: If the image cannot be read, or if the range of the values is unknown: floats, or whole numbers that 16
+            bits do not hold.
     """
     from torchvision.transforms.v2.functional import pil_to_tensor
 
-    own_channels = 1 if is_grey_mode(image) else 4 if image.mode in ALPHA_MODES else 3
-    channels = channels or own_channels
+    image = _upright(image, name)
     if _is_deep(image):
-        return with_channels(_sixteen_bit(image, size, name), channels)
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    image = image.convert(PIL_MODES[channels])
+        return with_channels(_sixteen_bit(image, size, name), channels or 1)
+    if channels != 4:
+        image = _opaque(image)
+    image = image.convert(PIL_MODES[channels or (1 if is_grey_mode(image) else 3)])
     return pil_to_tensor(image.resize((size, size)) if size else image)
+
+
+def _upright(image: Image.Image, name: str) -> Image.Image:
+    """Returns an image with its pixels read, turned as its EXIF data say."""
+    from PIL import ImageOps
+
+    try:
+        image.load()
+        if image.getexif().get(ORIENTATION, 1) != 1:
+            return ImageOps.exif_transpose(image)
+    except Exception as error:  # what Pillow's readers raise on broken files is open: struct.error, IndexError, ...
+        checks.refuse("an image", f"{name} ({error})", "repair or remove the file")
+    return image
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Returns an image without transparency: laid on white, as most programs show it."""
+    from PIL import Image
+
+    if image.mode not in ALPHA_MODES and "transparency" not in image.info:
+        return image
+    is_grey = image.mode in ("1", "L", "LA", "La")
+    rgba = image.convert("RGBA")
+    laid = Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba)
+    return laid.convert("RGB").convert("L" if is_grey else "RGB")
 
 
 def _sixteen_bit(image: Image.Image, size: int | None, name: str) -> Tensor:
@@ -138,69 +181,60 @@ def from_pil(value: Any, channels: int | None = None) -> Tensor | None:
     images = [value] if is_pil_image(value) else value
     if not isinstance(images, list | tuple) or not images or not all(map(is_pil_image, images)):
         return None
-    return stack_images([image_to_tensor(image, channels, name=f"number {i}") for i, image in enumerate(images)])
+    x = stack_images([image_to_tensor(image, channels, name=f"number {i}") for i, image in enumerate(images)])
+    return x if channels else without_repeated_grey(x)
+
+
+def is_grey(x: Tensor) -> bool:
+    """Returns whether all channels of images `(..., C, H, W)` are equal."""
+    return bool((x[..., :1, :, :] == x).all())
+
+
+def without_repeated_grey(x: Tensor) -> Tensor:
+    """Returns images `(N, C, H, W)` with one channel if all of them are grey."""
+    return x[:, :1] if is_grey(x) else x
 
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
-    """Opens an image file for the length of a block.
+    """Opens an image file for the length of a block; its pixels are not read yet.
 
     Raises:
-        InputError: If the file is not an image, or turns out to be a broken one inside the block; the message names it.
+        InputError: If the file is not an image; the message names it.
     """
     from PIL import Image, UnidentifiedImageError
 
+    check_regular(path, "an image")
     try:
-        with Image.open(path) as image:
-            yield image
-        return
-    except checks.InputError:
-        raise
+        image = Image.open(path)
     except UnidentifiedImageError:
-        got = f"'{path}', which is none"
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        got = f"'{path}' ({error})"
-    checks.refuse("an image", got, "repair or remove the file")
+        checks.refuse("an image", f"'{path}', which is none", "repair or remove the file")
+    except Exception as error:  # see _upright
+        checks.refuse("an image", f"'{path}' ({error})", "repair or remove the file")
+    with image:
+        yield image
 
 
 def read(path: Path, channels: int | None = None, size: int | None = None) -> Tensor:
-    """Reads an image file; see `image_to_tensor`.
+    """Reads an image file; see `image_to_tensor`. Of several pages or frames, the first is read, with a warning.
 
     Raises:
         InputError: If the file is not an image, or a broken one; the message names it.
     """
     with open_image(path) as image:
-        return image_to_tensor(image, channels, size, f"'{path}'")
+        x = image_to_tensor(image, channels, size, f"'{path}'")
+        if _has_pages(image):
+            # Without the name of the file: Python shows a warning once for each text.
+            kind = path.suffix.lower()
+            warn(
+                f"some {kind} files have several pages or frames; only the first is read: save them as files of their own"
+            )
+    return x
 
 
-def read_images(path: str | Path, channels: int, size: int | None = None) -> Tensor:
-    """Reads one image, or all images of a folder in the order of their names.
-
-    Arguments:
-        path: The image or the folder.
-        channels: The number of channels, 1, 3 or 4.
-        size: Resizes the images to `size` x `size` pixels; by default they must have one size.
-
-    Returns:
-        The images, `(B, channels, H, W)`: uint8, or float32 in 0..1 if any has 16 bits per channel.
-
-    Raises:
-        InputError: If there is no image, if one is broken, or if they differ in size.
-    """
-    files = image_files(path)
-    if channels not in PIL_MODES:
-        checks.refuse("a model of images with 1, 3 or 4 channels", channels, "use generate(near=...) in Python")
-    return stack_images([read(file, channels, size) for file in files], list(map(str, files)))
-
-
-def image_files(path: str | Path) -> list[Path]:
-    """Returns the images of a folder in the order of their names, or the path itself if it is no folder.
-
-    Raises:
-        InputError: If the folder has no images.
-    """
-    path = Path(path)
-    files = sorted(filter(is_image_file, path.iterdir())) if path.is_dir() else [path]
-    if not files:
-        checks.refuse("images", f"none in '{path}'", "name an image or a folder with images in it")
-    return files
+def _has_pages(image: Image.Image) -> bool:
+    """Returns whether a file holds several images; the second one of a phone's photograph (MPO) is no image of its own."""
+    try:
+        return getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+    except Exception:  # see _upright; the first page could be read
+        return False

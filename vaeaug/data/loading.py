@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data import csv_tables
+from vaeaug.data import csv_tables, npz
+from vaeaug.data.fields import x_and_y
 from vaeaug.data.image_folders import read_folder
-from vaeaug.data.images import image_to_tensor, is_pil_image, stack_images
+from vaeaug.data.labels import names_of
+from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path.home() / ".cache" / "vaeaug"
-EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+EMPTY_DATASET = ("at least one sample", "an empty dataset", "pass a dataset that is not empty")
 NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
 
 
-def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Samples:
+def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int = 0) -> Samples:
     """Converts labelled data to `Samples`.
 
     Arguments:
-        data: `Samples`, a tuple `(X, y)` of arrays or tensors, a torch Dataset or DataLoader of `(x, y)`, the name of a
-            data set (see `load`) or a path.
+        data: `Samples`, a tuple `(X, y)` of arrays, tensors or a data frame and its labels, a torch Dataset or DataLoader of
+            pairs `(x, y)` or of mappings, the name of a data set (see `load`) or a path.
         names: The class names; by default those of the data, or the numbers of the classes.
         y: The labels, if `data` is X alone.
+        seed: The seed of the order of a DataLoader that shuffles, and of random transforms.
 
     Raises:
-        InputError: If the samples differ in shape, a value is not finite, a label is not a whole number from 0, or there
-            are no samples.
+        InputError: If the samples differ in shape, a value is not finite, a label is missing or none, or there are no
+            samples.
     """
     if y is not None:
         if isinstance(data, Samples | str | Path | DataLoader | Dataset):
@@ -49,51 +49,42 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None) -> Sample
     if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, DataLoader):
-        batches = [x_and_y(batch) for batch in data]
-        if not batches:
-            checks.refuse(*EMPTY_LOADER)
-        return from_arrays(
-            torch.cat([x for x, _ in batches]), torch.cat([torch.as_tensor(y) for _, y in batches]), names
+        return _from_pairs(
+            (x_and_y(batch) for batch in read_batches(data, seed)), names or names_of(data.dataset), True
         )
     if isinstance(data, Dataset):
-        return from_arrays(*_stack(data), names or getattr(data, "classes", ()))
+        return _from_pairs(map(x_and_y, items_of(data)), names or names_of(data), False)
     if isinstance(data, tuple | list) and len(data) == 2:
         return from_arrays(data[0], data[1], names)
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
-def x_and_y(item: Any) -> tuple[Any, Any]:
-    """Returns the sample and label of an item of a Dataset, or the samples and labels of a batch of a DataLoader.
+def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched: bool) -> Samples:
+    """Returns samples of pairs of a sample and its label, or of a batch of samples and theirs."""
+    xs, ys = SampleList("x"), []
+    for x, y in pairs:
+        (xs.add_batch if batched else xs.add)(x)
+        ys.extend(_labels_in(y) if batched else [y])
+    if not ys:
+        checks.refuse(*(EMPTY_LOADER if batched else EMPTY_DATASET))
+    return from_arrays(xs.tensor(), ys, names)
 
-    Raises:
-        InputError: If the item is not a tuple or list that begins with these two.
-    """
-    if not isinstance(item, tuple | list) or len(item) < 2:
-        checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
-    return item[0], item[1]
 
-
-def _stack(dataset: Dataset) -> tuple[Tensor, Tensor]:
-    size = len(dataset)  # type: ignore[arg-type]
-    if size == 0:
-        checks.refuse("at least one sample", "an empty dataset", "pass a dataset that is not empty")
-    xs, ys = [], []
-    for i in range(size):
-        x, y = x_and_y(dataset[i])
-        xs.append(image_to_tensor(x, name=f"item {i}") if is_pil_image(x) else torch.as_tensor(x))
-        ys.append(y)
-        if xs[-1].shape != xs[0].shape:
-            remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
-            got = f"{tuple(xs[0].shape)} and {tuple(xs[-1].shape)}"
-            checks.refuse("samples of one shape", got, remedy)
-    # Not torch.stack: some PIL images may have 8 bits and others 16.
-    return stack_images(xs) if is_pil_image(x) else torch.stack(xs), torch.as_tensor(np.asarray(ys))
+def _labels_in(y: Any) -> list[Any]:
+    """Returns the labels of a batch, one by one."""
+    labels = y.tolist() if hasattr(y, "tolist") else y
+    return list(labels) if isinstance(labels, tuple | list) else [labels]
 
 
 @checks.renamed(label="label_column")
 def load(
-    source: str | Path, *, train: bool = True, label_column: str | None = None, size: int | None = None
+    source: str | Path,
+    *,
+    train: bool = True,
+    label_column: str | None = None,
+    size: int | None = None,
+    keep_row_numbers: bool = False,
 ) -> Samples:
     """Loads a named data set, a folder or a file.
 
@@ -101,7 +92,9 @@ def load(
         source: `digits`, `breast-cancer` or `wine` (shipped with scikit-learn), `fashion-mnist`, a folder with one folder of
             images per class, an `.npz` with `x` and `y`, or a `.csv` with a label column.
         train: False loads the official test set of Fashion-MNIST; other data sets have none, and ignore it.
-        label_column: The label column of a `.csv`; by default the last column.
+        label_column: The label column of a `.csv`; by default the last column, unless another one is called as a label is.
+        keep_row_numbers: Whether columns of a `.csv` that number the rows are features; by default they are left out with a
+            warning (see `csv_tables.read`).
         size: Resizes the images of a folder to `size` x `size` pixels; by default they must have one size.
 
     Returns:
@@ -117,11 +110,10 @@ def load(
     path = Path(source)
     if path.is_dir():
         return read_folder(path, size)
-    if path.suffix.lower() == ".npz" and path.is_file():
-        return _npz(path)
-    if path.suffix.lower() == ".csv" and path.is_file():
-        table = csv_tables.read(path, label_column)
-        return replace(from_arrays(table.x, table.y, table.names), columns=tuple(table.columns))
+    if path.suffix.lower() == ".npz" and path.exists():
+        return from_arrays(*npz.read(path))
+    if path.suffix.lower() == ".csv" and path.exists():
+        return _from_table(csv_tables.read(path, label_column, keep_row_numbers=keep_row_numbers))
     expected = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     checks.refuse(expected, repr(str(source)), "check the name or the path")
 
@@ -159,7 +151,7 @@ def _fashion_mnist(train: bool) -> Samples:
 
 
 def read_maybe_labelled(
-    path: str | Path, event_shape: Sequence[int], label_column: str | None = None
+    path: str | Path, event_shape: Sequence[int], label_column: str | None = None, columns: Sequence[str] = ()
 ) -> tuple[Samples, bool]:
     """Reads an `.npz` or a `.csv` of samples that may have labels.
 
@@ -167,6 +159,7 @@ def read_maybe_labelled(
         path: The file. An `.npz` has labels if it has `y`, a `.csv` if it has more columns than features.
         event_shape: The shape of one sample.
         label_column: The label column of a `.csv`; by default the last column.
+        columns: The names of the features and, last, of the label of samples like these; see `csv_tables.read_features`.
 
     Returns:
         The samples, and whether they have labels; if not, all labels are 0.
@@ -174,31 +167,23 @@ def read_maybe_labelled(
     Raises:
         InputError: If the file cannot be read.
     """
-    path, x = Path(path), None  # x stays None if there are labels
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                x = None if "y" in arrays else arrays["x"]
-        elif label_column is None:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                unlabelled = len(next(csv.reader(file), [])) == event_shape[0]
-                x = np.loadtxt(file, delimiter=",", dtype=np.float32, ndmin=2) if unlabelled else None
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-        checks.refuse(f"numbers in '{path}'", f"'{error}'", "check the file")
-    if x is None:
-        return load(path, label_column=label_column), True
-    return from_arrays(x, np.zeros(len(x), dtype=np.int64)), False
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        stored = npz.read(path, labelled=False)
+        y = np.zeros(len(stored.x) if stored.x.ndim else 0, dtype=np.int64) if stored.y is None else stored.y
+        return from_arrays(stored.x, y, () if stored.y is None else stored.names), stored.y is not None
+    table = csv_tables.read_features(path, event_shape[0], columns, label_column)
+    return _from_table(table), table.y is not None
 
 
-def _npz(path: Path) -> Samples:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            x, y = arrays["x"], arrays["y"]
-            names = tuple(map(str, arrays["names"])) if "names" in arrays else ()
-    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
-        checks.refuse(
-            f"arrays x and y of numbers in {path}", f"'{error}'", "write it with numpy.savez(path, x=..., y=...)"
-        )
-    if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
-        x = x.transpose(0, 3, 1, 2)
-    return from_arrays(x, y, names)
+def _from_table(table: csv_tables.Table) -> Samples:
+    features = table.columns[: table.x.shape[1]]
+    y = np.zeros(len(table.x), dtype=np.int64) if table.y is None else table.y
+    return replace(
+        from_arrays(table.x, y, table.names, columns=features),
+        columns=table.columns,
+        integer_columns=table.integer_columns,
+        boolean_columns=table.boolean_columns,
+        decimals=table.decimals,
+        label_position=table.label_position,
+    )

@@ -1,4 +1,4 @@
-"""Labelled samples in one form, and the scaling of their values."""
+"""Labelled samples in one form."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.data import images
+from vaeaug.data import frames, labels
+from vaeaug.data.images import SMALLEST_SIDE
+from vaeaug.data.outliers import warn_of_rounding
+from vaeaug.data.scaling import Scaling
+from vaeaug.data.tensors import as_tensor, unit_float
 from vaeaug.runtime import checks
 
-SMALLEST_SIDE = 8  # pixels
+__all__ = [
+    "SMALLEST_SIDE",
+    "Samples",
+    "Scaling",
+    "as_tensor",
+    "from_arrays",
+    "unit_float",
+    "with_columns_of",
+    "without_gaps",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +38,11 @@ class Samples:
         names: The class names; by default the numbers.
         files: The file of each sample; empty if the samples were not read from files.
         columns: The names of the features and, last, of the label; empty if they are unknown.
+        integer_columns: The indices of the features that were whole numbers or booleans, so that they can be given back as
+            such; empty if that is unknown, and for images.
+        boolean_columns: The indices of the features that were booleans, True and False; they are integer columns, too.
+        decimals: The largest number of decimals of each feature in a `.csv`; empty if they are unknown.
+        label_position: The position of the label among the columns of a `.csv`; -1 is the last.
     """
 
     x: Tensor
@@ -33,10 +50,15 @@ class Samples:
     names: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    integer_columns: tuple[int, ...] = ()
+    boolean_columns: tuple[int, ...] = ()
+    decimals: tuple[int, ...] = ()
+    label_position: int = -1
 
     def __post_init__(self) -> None:
         if not self.names:
             num_classes = int(self.y.max()) + 1 if len(self.y) else 0
+            labels.check_class_number(num_classes - 1)
             object.__setattr__(self, "names", tuple(map(str, range(num_classes))))
 
     def __len__(self) -> int:
@@ -61,126 +83,105 @@ class Samples:
         return torch.bincount(self.y, minlength=len(self.names)).tolist()
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """Maps the data's own range to the one a VAE trains in, and back: `x = offset + gain * u`.
-
-    Images map to 0..1 with one offset and gain for all pixels; images that already lie in 0..1 stay exactly the same. Tabular
-    data maps to mean 0 and standard deviation 1 per feature; a constant feature keeps gain 1.
-
-    Arguments:
-        offset, gain: One number, or one per feature.
-        low, high: The range of the data: one number each, or one per feature.
-    """
-
-    offset: tuple[float, ...] = (0.0,)
-    gain: tuple[float, ...] = (1.0,)
-    low: tuple[float, ...] = (0.0,)
-    high: tuple[float, ...] = (1.0,)
-
-    @property
-    def is_unit(self) -> bool:
-        """Whether the data are images that already lie in 0..1."""
-        return self == Scaling()
-
-    @classmethod
-    def fit(cls, x: Tensor) -> Scaling:
-        """Creates the scaling of training samples, `(N, *event)`."""
-        if x.ndim > 2:
-            low, high = float(x.min()), float(x.max())
-            if low >= 0.0 and high <= 1.0:
-                return cls()
-            return cls((low,), ((high - low) or 1.0,), (low,), (high,))
-        return cls.from_moments(x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0))
-
-    @classmethod
-    def from_moments(cls, mean: Tensor, stddev: Tensor, low: Tensor, high: Tensor) -> Scaling:
-        """Creates the scaling of tabular data from the moments and the range of every feature, each `(features,)`."""
-        largest = torch.maximum(low.abs(), high.abs())
-        gain = torch.where(stddev > 1e-6 * largest.clamp(min=1e-6), stddev, 1.0)
-        return cls(*(tuple(v.tolist()) for v in (mean, gain, low, high)))
-
-
-def unit_float(x: Tensor) -> Tensor:
-    """Returns samples as float32; uint8 images, but not tabular data, are divided by 255."""
-    return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
-
-
-def as_tensor(name: str, value: Any) -> Tensor:
-    """Returns samples as a tensor.
-
-    Arguments:
-        name: The name of the samples in messages.
-        value: A tensor, an array, a nested list of numbers, or a list of tensors, arrays or PIL images, which are stacked.
-
-    Raises:
-        InputError: If the samples are not numbers, or differ in shape.
-    """
-    if isinstance(value, Tensor):
-        return value
-    x = images.from_pil(value)
-    if x is not None:
-        return x
-    if isinstance(value, list | tuple) and any(isinstance(sample, Tensor) for sample in value):
-        return _stack_tensors(name, value)
-    if not isinstance(value, list | tuple) and not hasattr(value, "__array__"):
-        indexable = hasattr(value, "__getitem__") and not isinstance(value, str)
-        remedy = (
-            "pass samples and labels separately, each as a tensor or an array" if indexable else "pass one of these"
-        )
-        checks.refuse(f"{name} as a tensor, an array or a list of samples", type(value).__name__, remedy)
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        checks.refuse(f"samples of one shape in {name}", "samples of several shapes", "resize or convert them")
-    if array.dtype.kind not in "uifb":
-        checks.refuse(f"numbers in {name}", f"dtype {array.dtype}", "encode words and objects as numbers first")
-    # Read-only memory, as that of a pandas frame, is copied, because torch warns about it.
-    return torch.as_tensor(np.require(array, requirements=["C", "W"]))
-
-
-def _stack_tensors(name: str, samples: Sequence[Any]) -> Tensor:
-    tensors = [torch.as_tensor(sample) for sample in samples]
-    shapes = {tuple(t.shape) for t in tensors}
-    if len(shapes) > 1:
-        got = " and ".join(str(shape) for shape in sorted(shapes)[:2])
-        checks.refuse(f"samples of one shape in {name}", got, "resize them, or pass samples and labels separately")
-    return torch.stack(tensors)
-
-
-def from_arrays(x: Any, y: Any, names: Sequence[str] = ()) -> Samples:
+def from_arrays(
+    x: Any, y: Any, names: Sequence[str] = (), *, columns: Sequence[str] = (), partial: bool = False
+) -> Samples:
     """Creates `Samples` from arrays or tensors.
 
     Arguments:
-        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, or a list of PIL images; uint8 images are
-            divided by 255.
-        y: The labels, `(N,)`: whole numbers from 0, or class names if `names` are passed.
-        names: The class names; by default the numbers.
+        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, a data frame of numbers, or a list of PIL images;
+            uint8 images are divided by 255.
+        y: The labels, `(N,)`: whole numbers from 0, words, booleans, categories or one-hot; see `labels.encode`.
+        names: The class names; by default those of the labels, or the numbers.
+        columns: The names of the features; by default those of a frame.
+        partial: Whether these are a part of the samples, as in a batch; see `labels.encode`.
 
     Raises:
         InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
     """
+    kinds: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    label_name = str(getattr(y, "name", None) or "label")
+    if frames.is_frame(x):
+        frame = frames.read("x", x)
+        x, columns = frame.x, frame.columns
+        kinds = frame.integers, frame.booleans
     x = as_tensor("x", x)
-    y = checks.check_labels(y, names=tuple(map(str, names)))
-    if len(x) != len(y):
-        checks.refuse("as many samples as labels", f"{len(x)} samples and {len(y)} labels", "check how they were read")
-    if len(x) == 0:
-        checks.refuse("at least one sample", "none", "pass data that is not empty")
-    if x.ndim == 3:
-        x = x[:, None]
-    if x.ndim not in (2, 4):
-        shapes = "tabular data (N, features), grey images (N, H, W) or images (N, C, H, W)"
-        checks.refuse(shapes, f"shape {tuple(x.shape)}", "reshape x")
-    if x.ndim == 4:
-        if x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
-            checks.refuse("images (N, C, H, W)", f"shape {tuple(x.shape)}", "use x.transpose(0, 3, 1, 2)")
-        if min(x.shape[2:]) < SMALLEST_SIDE:
-            smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
-            checks.refuse(smallest, f"{x.shape[2]}x{x.shape[3]}", "resize them, or flatten them to (N, features)")
+    y, found_names = labels.encode(y, tuple(map(str, names)), partial=partial)
+    _check_shapes(x, len(y))
+    x = x[:, None] if x.ndim == 3 else x
     checks.check_finite("x", x)
     if x.dtype == torch.uint8 and x.ndim > 2 and x.max() == 1:
         checks.refuse("uint8 images in 0..255", "values of 0 and 1 alone", "pass floats in 0..1, or 255 times x")
-    x = unit_float(x).cpu()
-    # A finite float64 may overflow in float32.
-    checks.check_finite("x as float32", x)
-    return Samples(x, y.cpu(), tuple(map(str, names)))
+    exact, x = x, unit_float(x).cpu()
+    if exact.dtype == torch.float64:  # which may overflow in float32
+        checks.check_finite("x as float32", x)
+    if x.ndim == 2 and not partial:
+        warn_of_rounding(exact, x, columns)
+    integers, booleans = (kinds or _kinds(exact)) if x.ndim == 2 else ((), ())
+    all_columns = (*columns, label_name) if columns else ()
+    return Samples(x, y, found_names, (), all_columns, integers, booleans)
+
+
+def with_columns_of(samples: Samples, like: Samples, name: str) -> Samples:
+    """Returns tabular samples with the columns of others, in their order; the same samples if either has no names.
+
+    Arguments:
+        samples: The samples.
+        like: The others.
+        name: The name of the samples in messages.
+
+    Raises:
+        InputError: If a column is lacking.
+    """
+    own, wanted = samples.columns[:-1], like.columns[:-1]
+    if own == wanted or not own or not wanted or any(map(frames.is_numbering, (own, wanted))):
+        return samples
+    lacking = [column for column in wanted if column not in own]
+    if lacking:
+        got = f"none called {checks.join_names(lacking, 5)}"
+        checks.refuse(f"the columns of the training data in {name}", got, "name the columns as in that data")
+    return replace(
+        like, x=samples.x[:, [own.index(column) for column in wanted]], y=samples.y, names=samples.names, files=()
+    )
+
+
+def without_gaps(samples: Samples) -> Samples:
+    """Returns samples with the labels that occur numbered from 0, with a warning, if the labels are numbers with gaps.
+
+    Samples whose classes have names, and those of all classes, are returned as they are.
+    """
+    numbers = tuple(map(str, range(len(samples.names))))
+    counts = samples.counts
+    if all(counts) or samples.names != numbers:
+        return samples
+    names = tuple(name for name, count in zip(numbers, counts, strict=True) if count)
+    labels.warn_of_numbering(names)
+    y = torch.tensor([int(name) for name in names])
+    return replace(samples, y=torch.searchsorted(y, samples.y), names=names)
+
+
+def _check_shapes(x: Tensor, labels_count: int) -> None:
+    """Refuses samples of a shape that no VAE takes, and another number of samples than labels."""
+    if x.ndim == 0:
+        checks.refuse("x with one sample per row", "a single number", "pass an array of shape (N, ...)")
+    if len(x) != labels_count:
+        got = f"{len(x)} samples and {labels_count} labels"
+        checks.refuse("as many samples as labels", got, "check how they were read")
+    if len(x) == 0:
+        checks.refuse("at least one sample", "none", "pass data that is not empty")
+    if x.ndim not in (2, 3, 4):
+        shapes = "tabular data (N, features), grey images (N, H, W) or images (N, C, H, W)"
+        checks.refuse(shapes, f"shape {tuple(x.shape)}", "reshape x")
+    if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
+        checks.refuse("images (N, C, H, W)", f"shape {tuple(x.shape)}", "use x.transpose(0, 3, 1, 2)")
+    if x.ndim > 2 and min(x.shape[-2:]) < SMALLEST_SIDE:
+        smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
+        checks.refuse(smallest, f"{x.shape[-2]}x{x.shape[-1]}", "resize them, or flatten them to (N, features)")
+    if x.shape[1] == 0:
+        checks.refuse("at least one feature or channel", f"shape {tuple(x.shape)}", "pass data that is not empty")
+
+
+def _kinds(x: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Returns which columns are whole numbers and which booleans, by the type of the array."""
+    every = tuple(range(x.shape[1]))
+    return () if x.dtype.is_floating_point else every, every if x.dtype == torch.bool else ()

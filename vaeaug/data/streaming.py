@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from vaeaug.data.loading import EMPTY_LOADER, x_and_y
-from vaeaug.data.samples import Samples, Scaling, from_arrays
+from vaeaug.data.fields import x_and_y
+from vaeaug.data.labels import names_of
+from vaeaug.data.loaders import EMPTY_LOADER, read_batches
+from vaeaug.data.outliers import warn_of_far_values
+from vaeaug.data.samples import Samples, from_arrays
+from vaeaug.data.scaling import Scaling
 from vaeaug.runtime import checks, seeds
 
 RANGE_SAMPLES = 8192  # samples of a DataLoader from which its range is estimated
@@ -30,7 +33,7 @@ def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES) -> Samples
             break
     if not batches:
         checks.refuse(*EMPTY_LOADER)
-    return Samples(torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches]), _class_names(loader))
+    return Samples(torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches]), names_of(loader.dataset))
 
 
 def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[DataLoader, Samples, Scaling]:
@@ -55,17 +58,20 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
         if not isinstance(data, Dataset):
             remedy = "leave bank_size out for data that fits into memory"
             checks.refuse("a DataLoader or a Dataset with bank_size=", type(data).__name__, remedy)
+        if isinstance(data, IterableDataset) or not hasattr(data, "__len__"):
+            got = f"{type(data).__name__}, which is iterable only"
+            checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
         data = DataLoader(data, batch_size=batch_size, shuffle=True)
     sample, value_range = _Reservoir(size, seeds.generator(seed, 4)), _Range()
     for batch in read_epoch(data, seed, 0):
         value_range.update(batch.x)
         sample.update(batch)
-    samples = sample.samples(_class_names(data))
+    samples = sample.samples(names_of(data.dataset))
     for label, number in enumerate(samples.counts):
         if number < 2:
             got = f"{number} of class {label} in a bank of {len(samples)}"
             checks.refuse("two samples of every class in the bank", got, "pass a larger bank_size")
-    return data, samples, value_range.scaling()
+    return data, samples, value_range.scaling(samples)
 
 
 class _Reservoir:
@@ -113,9 +119,13 @@ class _Range:
         if x.ndim == 2:
             self.moments.partial_fit(x.numpy())
 
-    def scaling(self) -> Scaling:
+    def scaling(self, samples: Samples) -> Scaling:
+        """Returns the scaling of all that was read, of which `samples` are a part."""
         if not self.low.ndim:
-            return Scaling.fit(torch.stack([self.low, self.high])[:, None, None])
+            ends = torch.stack([self.low, self.high])[:, None, None, None].expand(2, *samples.event_shape)
+            warn_of_far_values(torch.cat([samples.x, ends]))
+            return Scaling.from_range(float(self.low), float(self.high))
+        warn_of_far_values(torch.cat([samples.x, self.low[None], self.high[None]]), samples.columns)
         mean, stddev = (torch.from_numpy(v).float() for v in (self.moments.mean_, self.moments.var_**0.5))
         return Scaling.from_moments(mean, stddev, self.low, self.high)
 
@@ -125,25 +135,12 @@ def read_epoch(loader: DataLoader, seed: int, epoch: int) -> Iterator[Samples]:
 
     Arguments:
         loader: The DataLoader.
-        seed: The seed of the order, and of random transforms that draw from torch's global generator.
+        seed: The seed of the order, and of random transforms that draw from a global generator.
         epoch: The number of the epoch, from 0.
 
     Raises:
         InputError: If a batch cannot be used.
     """
-    sampler = getattr(loader, "sampler", None)
-    if isinstance(sampler, DistributedSampler):
-        sampler.set_epoch(epoch)
-    # Loaders and transforms draw from the global generator. It is seeded here, so that an epoch can be repeated.
-    with seeds.forked(seed, 3, epoch):
-        batches = iter(loader)
-    for i in count():
-        with seeds.forked(seed, 3, epoch, i):
-            batch = next(batches, None)
-        if batch is None:
-            return
-        yield from_arrays(*x_and_y(batch))
-
-
-def _class_names(loader: DataLoader) -> tuple[str, ...]:
-    return tuple(map(str, getattr(loader.dataset, "classes", ())))
+    names = names_of(loader.dataset)
+    for batch in read_batches(loader, seed, epoch):
+        yield from_arrays(*x_and_y(batch), names, partial=True)

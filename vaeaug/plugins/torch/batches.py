@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from vaeaug.data.fields import describe, label_key
 from vaeaug.runtime import checks
 
 Getter = Callable[[Any], Any]
@@ -35,7 +36,8 @@ def find_labels(batch: Any, getter: str | Getter = "default") -> Any:
     Arguments:
         batch: A tuple, list or mapping.
         getter: A function of the batch, or `default`: the second field of a tuple or list; in a mapping (or if the second
-            field is a mapping) the key `labels`, else a key that contains `label`, else `target`, `targets` or `y`.
+            field is a mapping) the key `label` or `labels`, else the only key that contains `label` or is `target`,
+            `targets` or `y`.
 
     Raises:
         InputError: If the batch has no labels.
@@ -126,26 +128,9 @@ def as_type_of(x: Tensor, original: Any) -> Any:
     return x
 
 
-def describe(batch: Any) -> str:
-    """Returns the form of a batch as text, for error messages."""
-    if isinstance(batch, Tensor | np.ndarray):
-        return f"{type(batch).__name__}{tuple(batch.shape)}"
-    if isinstance(batch, Mapping):
-        return "{" + ", ".join(f"{key!r}: {describe(value)}" for key, value in batch.items()) + "}"
-    if isinstance(batch, tuple | list):
-        fields = ", ".join(describe(field) for field in batch[:4]) + (", ..." if len(batch) > 4 else "")
-        return f"({fields})" if isinstance(batch, tuple) else f"[{fields}]"
-    return type(batch).__name__
-
-
 def _labels_of_mapping(batch: Mapping[Any, Any]) -> Any:
-    keys = {key.lower(): key for key in batch if isinstance(key, str)}
-    likely = [
-        *(k for k in keys if k == "labels"),
-        *(k for k in keys if "label" in k),
-        *(k for k in keys if k in ("target", "targets", "y")),
-    ]
-    return batch[keys[likely[0]]] if likely else None
+    key = label_key(batch, "locate the labels with labels_getter")
+    return None if key is None else batch[key]
 
 
 def _nodes(batch: Any) -> Iterator[Any]:

@@ -1,0 +1,141 @@
+"""Datasets and DataLoaders read item by item or batch by batch: in an order that the seed decides."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
+
+from vaeaug.data import tensors
+from vaeaug.data.images import from_pil, is_pil_image
+from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.limits import check_memory, memory_limit
+
+EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
+EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
+
+
+def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]:
+    """Yields the batches of one epoch of a DataLoader as they are.
+
+    Arguments:
+        loader: The DataLoader.
+        seed: The seed of the order, and of random transforms that draw from the global generators of torch, numpy or Python.
+        epoch: The number of the epoch, from 0.
+    """
+    sampler = getattr(loader, "sampler", None)
+    if isinstance(sampler, DistributedSampler):
+        sampler.set_epoch(epoch)
+    # Loaders and transforms draw from global generators. They are seeded here, so that an epoch can be repeated.
+    with _seeded(seed, EPOCH_STREAM, epoch):
+        batches = iter(loader)
+    for i in count():
+        with _seeded(seed, EPOCH_STREAM, epoch, i):
+            batch = next(batches, _END)
+        if batch is _END:
+            return
+        yield batch
+
+
+_END = object()
+
+
+@contextmanager
+def _seeded(seed: int, *path: int) -> Iterator[None]:
+    """Seeds the global generators of torch, numpy and Python inside the block and restores them afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()
+    start = seeds.derive(seed, *path)
+    with seeds.forked(seed, *path):
+        random.seed(start)
+        np.random.seed(start % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)
+
+
+def items_of(dataset: Dataset) -> Iterator[Any]:
+    """Yields the items of a map-style Dataset.
+
+    Raises:
+        InputError: If the Dataset has no length.
+    """
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        got = f"{type(dataset).__name__}, which is iterable only"
+        checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
+    for i in range(len(dataset)):
+        yield dataset[i]
+
+
+class SampleList:
+    """Collects samples that come one by one or in batches, of any kind.
+
+    Arguments:
+        name: The name of the samples in messages.
+        remedy: What to do if they do not fit into memory.
+        columns: The names of the features, if they are known; see `tensors.as_tensor`.
+    """
+
+    def __init__(
+        self, name: str, remedy: str = "pass bank_size= to fit, which reads batch by batch", columns: Sequence[str] = ()
+    ) -> None:
+        self.name, self.remedy, self.columns = name, remedy, columns
+        self._images: list[Any] = []
+        self._batches: list[Tensor] = []
+        self._bytes = self._size = 0
+        self._limit = memory_limit()
+
+    def add(self, sample: Any) -> None:
+        """Adds one sample.
+
+        Raises:
+            InputError: If it is not made of numbers, or of another shape than the others.
+        """
+        if is_pil_image(sample):
+            self._images.append(sample)
+        else:
+            self._append(tensors.as_tensor(self.name, sample)[None])
+
+    def add_batch(self, batch: Any) -> None:
+        """Adds a batch of samples; see `add`."""
+        if isinstance(batch, tuple | list) and len(batch) and all(map(is_pil_image, batch)):
+            self._images += batch
+        else:
+            self._append(tensors.as_tensor(self.name, batch, self.columns))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no samples."""
+        return not self._images and not self._size
+
+    def tensor(self, channels: int | None = None) -> Tensor:
+        """Returns all samples, `(N, *event)`.
+
+        Arguments:
+            channels: The number of channels of PIL images; by default that of the images.
+        """
+        if self._images and self._batches:
+            checks.refuse(f"{self.name} of one kind", "PIL images and arrays", "convert the images to tensors")
+        images = from_pil(self._images, channels)
+        return torch.cat(self._batches) if images is None else images
+
+    def _append(self, batch: Tensor) -> None:
+        if not batch.ndim:
+            checks.refuse(f"{self.name} as samples", "a single number", "pass an array of shape (N, ...)")
+        if self._batches and batch.shape[1:] != self._batches[0].shape[1:]:
+            remedy = "resize them, e.g. with torchvision.transforms.v2.Resize or --size on the command line"
+            got = f"{tuple(self._batches[0].shape[1:])} and {tuple(batch.shape[1:])}"
+            checks.refuse("samples of one shape", got, remedy)
+        self._bytes += batch.numel() * batch.element_size()
+        self._size += len(batch)
+        if self._bytes > self._limit:  # a DataLoader may have no end
+            check_memory(f"{self._size} samples or more", self._bytes, self.remedy)
+        self._batches.append(batch)

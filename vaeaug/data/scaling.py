@@ -1,0 +1,81 @@
+"""The scaling of samples: from the data's own range to the one a VAE trains in, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaeaug.data.outliers import warn_of_far_values
+
+CONSTANT = 1e-6  # float32 cannot tell whether a smaller relative standard deviation is one
+SMALLEST_GAIN = 1e-30
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Maps the data's own range to the one a VAE trains in, and back: `x = offset + gain * u`.
+
+    Images map to 0..1 with one offset and gain for all pixels; images that already lie in 0..1 stay exactly the same. Tabular
+    data maps to mean 0 and standard deviation 1 per feature; a constant feature keeps gain 1.
+
+    Arguments:
+        offset, gain: One number, or one per feature.
+        low, high: The range of the data: one number each, or one per feature.
+    """
+
+    offset: tuple[float, ...] = (0.0,)
+    gain: tuple[float, ...] = (1.0,)
+    low: tuple[float, ...] = (0.0,)
+    high: tuple[float, ...] = (1.0,)
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether the data are images that already lie in 0..1."""
+        return self == Scaling()
+
+    @classmethod
+    def fit(cls, x: Tensor, columns: Sequence[str] = ()) -> Scaling:
+        """Creates the scaling of training samples.
+
+        A value that lies far from all others, and so sets the scale alone, is named in a warning.
+
+        Arguments:
+            x: The samples, `(N, *event)`.
+            columns: The names of the features, for the warning.
+        """
+        warn_of_far_values(x, columns)
+        if x.ndim > 2:
+            return cls.from_range(float(x.min()), float(x.max()))
+        mean, stddev, low, high = x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0)
+        # In float32, the moments of seconds since 1970, of an hour, and of values near the largest float are wrong.
+        odd = ~_is_plain(mean, stddev, low, high) & (low < high)
+        if odd.any():
+            exact = x[:, odd].double()
+            mean[odd], stddev[odd] = exact.mean(0).float(), exact.std(0, correction=0).float()
+        return cls.from_moments(mean, stddev, low, high)
+
+    @classmethod
+    def from_range(cls, low: float, high: float) -> Scaling:
+        """Creates the scaling of images from the smallest and the largest value of all pixels."""
+        if low >= 0.0 and high <= 1.0:
+            return cls()
+        return cls((low,), ((high - low) or 1.0,), (low,), (high,))
+
+    @classmethod
+    def from_moments(cls, mean: Tensor, stddev: Tensor, low: Tensor, high: Tensor) -> Scaling:
+        """Creates the scaling of tabular data from the moments and the range of every feature, each `(features,)`.
+
+        The moments of a feature whose standard deviation is small beside its values have to be computed in float64.
+        """
+        varies = _is_plain(mean, stddev, low, high) | (low < high)
+        gain = torch.where(varies, stddev.clamp(min=SMALLEST_GAIN), 1.0)
+        return cls(*(tuple(v.tolist()) for v in (mean, gain, low, high)))
+
+
+def _is_plain(mean: Tensor, stddev: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Returns for which features float32 gives the moments rightly."""
+    largest = torch.maximum(low.abs(), high.abs())
+    return (stddev > CONSTANT * largest.clamp(min=1e-6)) & stddev.isfinite() & mean.isfinite()
