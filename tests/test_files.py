@@ -440,6 +440,9 @@ def test_formulas_in_names_of_exported_tables(tabular, tmp_path):
     formats.save(tabular.generate(9, seed=0), tmp_path / "o.csv", metadata)
     cells = [cell for line in (tmp_path / "o.csv").read_text().splitlines() for cell in line.split(",")]
     assert not [cell for cell in cells if cell[0] in "=+-@" and not spreadsheets.NUMBER.fullmatch(cell)]
+    again = load(tmp_path / "o.csv")
+    assert again.columns == metadata.columns
+    assert set(again.names) == {"=1+1", "-2+3", "cat"}
 
 
 def test_names_that_no_file_can_hold_are_refused_first(tabular, tmp_path):

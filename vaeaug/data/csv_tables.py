@@ -17,6 +17,7 @@ from vaeaug.data.labels import is_number, number_words
 from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
+from vaeaug.runtime.spreadsheets import unescape
 
 NAME_THE_LABEL = "name the label column: for example label_column={0!r} in Python, --label {0} on the command line"
 
@@ -141,7 +142,7 @@ def _lines(path: Path, smallest_width: int = 2) -> list[CsvLine]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(map(_text, file))
-            lines = [(reader.line_num, [field.strip() for field in fields]) for fields in reader if fields]
+            lines = [(reader.line_num, _cells(fields)) for fields in reader if fields]
     except (ValueError, csv.Error, OSError) as error:
         checks.refuse(expected, f"'{error}'", "save it in this form")
     if len(lines) < 2:
@@ -151,6 +152,11 @@ def _lines(path: Path, smallest_width: int = 2) -> list[CsvLine]:
         got = f"one column, {lines[0][1][0][:60]!r}"
         checks.refuse(f"two columns or more in {path}", got, "separate them with commas, not with semicolons or tabs")
     return lines
+
+
+def _cells(fields: list[str]) -> list[str]:
+    """Returns the texts of a line; an apostrophe that only keeps spreadsheets from computing a text is taken away."""
+    return [unescape(text) if text[:1] == "'" else text for text in map(str.strip, fields)]
 
 
 def _text(line: str) -> str:
