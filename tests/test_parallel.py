@@ -158,13 +158,16 @@ def processes_of(group):
 
 @pytest.fixture
 def running(tmp_path):
-    """Starts the script in a process group of its own; yields it when both of its processes are computing."""
+    """Starts the script in a process group of its own; yields it when both processes have a result and compute on."""
     (tmp_path / "script.py").write_text(SCRIPT)
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(vaeaug.__file__).parents[1])}
     words = [sys.executable, tmp_path / "script.py", tmp_path]
     process = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 120
-    while len(list(tmp_path.glob("started-*"))) < 2 and time.monotonic() < end:
+    kept = tmp_path / "kept"
+    kept.write_text("")
+    while len(list(tmp_path.glob("started-*"))) < 2 or len(kept.read_text().split()) < 2:
+        assert time.monotonic() < end, "it did not start"
         time.sleep(0.05)
     try:
         yield process

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from vaeaug.runtime.errors import refuse
@@ -46,6 +47,7 @@ def check_disk(path: Path, what: str, size: float, remedy: str) -> None:
         refuse(f"{what} to fit into {free / GIB:,.1f} GiB of free disk", f"{size / GIB:,.1f} GiB or more", remedy)
 
 
+@cache
 def memory_limit() -> float:
     """Returns the memory of the machine or the container in bytes; infinity if it is unknown."""
     try:
