@@ -75,9 +75,10 @@ def stronger_baseline() -> str:
     conclusion = " So the gain is not shown to be the VAE's." if without_vae else ""
     return (
         f"**Not in the table yet: a stronger baseline.** On development seeds, *RandAugment + MixUp* gains "
-        f"{signed(policy.mean)} points over *{MIXUP}* ({_size(policy)}). Added to it ({_size(vae)}), synthetic samples gain "
-        f"{signed(vae.mean)} points ({interval(vae)}), and the same scheme without the VAE {signed(pixels.mean)} in pixels "
-        f"({interval(pixels)}) and {signed(components.mean)} in principal components ({interval(components)}).{conclusion} "
+        f"{signed(policy.mean)} points over *{MIXUP}* ({_size(policy)}). Added to it, synthetic samples gain another "
+        f"{signed(vae.mean)} points ({interval(vae)}; {_size(vae)}). The same scheme without the VAE gains "
+        f"{signed(pixels.mean)} in pixels ({interval(pixels)}) and {signed(components.mean)} in principal components "
+        f"({interval(components)}).{conclusion} "
         f"See the [research log](benchmarks/recipe/README.md#q21_spaces)."
     )
 

@@ -109,8 +109,8 @@ def test_the_stronger_baseline_is_quoted_from_the_research_rows(tables, tmp_path
     write("q21_spaces", base | {"VAE": (0.74, 0.75)})
     text = readme.stronger_baseline()
     assert "gains +1.0 points over *classical + MixUp* (Fashion-MNIST, 10 per class, 2 seeds)" in text
-    assert "synthetic samples gain +3.5 points" in text
-    assert "+0.5 in pixels" in text
+    assert "synthetic samples gain another +3.5 points" in text
+    assert "gains +0.5 in pixels" in text
     assert "not shown" not in text
     (tmp_path / "research" / "q21_spaces.csv").unlink()
     write("q21_spaces", base | {"VAE": (0.7, 0.72)})

@@ -37,7 +37,7 @@ from vaeaug.perturb.schemes import (
 )
 from vaeaug.runtime import checks
 
-# What `AugmentedLoader` does by default; chosen on development seeds: benchmarks/recipe/q12_joined.py.
+# `AugmentedLoader` by default, then classical augmentation; chosen on development seeds: benchmarks/recipe/q12_joined.py.
 DEFAULT_METHOD = "classical + synthetic"
 # With about 20 samples per class or fewer: benchmarks/recipe/q12_joined.py and q15_elsewhere.py.
 DEFAULT_MIXED = f"{DEFAULT_METHOD} + MixUp"

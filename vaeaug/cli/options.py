@@ -121,8 +121,9 @@ def parse_perturbation(name: str | None, scale: float | None, default: Perturbat
     from vaeaug.perturb import PERTURBATIONS as CLASSES
 
     perturb = DEFAULT if default is None else default
-    if name is not None and CLASSES[name.capitalize()] is not type(perturb):
-        perturb = CLASSES[name.capitalize()]()
+    by_name = {key.lower(): perturbation for key, perturbation in CLASSES.items()}
+    if name is not None and by_name[name] is not type(perturb):
+        perturb = by_name[name]()
     return perturb if scale is None else replace(perturb, scale=scale)  # type: ignore[type-var]
 
 
