@@ -1,4 +1,4 @@
-"""Outputs: nothing is lost that the library did not write, whatever the door; everything is checked before any work."""
+"""Outputs: nothing is lost that the library did not write, whatever writes; everything is checked before any work."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def generate(model, path, overwrite=False):
         raise InputError("as the command line has said")
 
 
-# Every door that writes one file: the name of the file, and the call.
+# Everything that writes one file: the name of the file, and the call.
 FILE_DOORS = {
     "VAE.save": ("v.safetensors", lambda path, overwrite, **_: small_vae().save(path, overwrite=overwrite)),
     "export npz": ("o.npz", lambda path, overwrite, augmenter, **_: export(augmenter, path, overwrite)),
@@ -83,15 +83,15 @@ FILE_DOORS = {
 
 
 @pytest.fixture(params=FILE_DOORS)
-def door(request, augmenter, tabular, models):
-    """A door: its name, and a function of a path."""
+def writer(request, augmenter, tabular, models):
+    """A writer: its name, and a function of a path."""
     name, call = FILE_DOORS[request.param]
     parts = {"augmenter": augmenter, "tabular": tabular, "models": models}
     return name, lambda path, overwrite=False: call(path, overwrite, **parts)
 
 
-def test_a_folder_in_the_place_of_a_file_stays(door, tmp_path):
-    name, write = door
+def test_a_folder_in_the_place_of_a_file_stays(writer, tmp_path):
+    name, write = writer
     (tmp_path / name).mkdir()
     (tmp_path / name / "thesis.txt").write_text("mine")
     for overwrite in (False, True):
@@ -100,8 +100,8 @@ def test_a_folder_in_the_place_of_a_file_stays(door, tmp_path):
     assert (tmp_path / name / "thesis.txt").read_text() == "mine"
 
 
-def test_a_file_of_something_else_stays_unless_told(door, tmp_path):
-    name, write = door
+def test_a_file_of_something_else_stays_unless_told(writer, tmp_path):
+    name, write = writer
     path = tmp_path / name
     path.write_text("mine")
     with pytest.raises(InputError):
@@ -112,8 +112,8 @@ def test_a_file_of_something_else_stays_unless_told(door, tmp_path):
     assert path.read_bytes()[:4] != b"mine"
 
 
-def test_an_earlier_output_of_the_same_kind_is_replaced(door, tmp_path):
-    name, write = door
+def test_an_earlier_output_of_the_same_kind_is_replaced(writer, tmp_path):
+    name, write = writer
     write(tmp_path / name)
     names = sorted(p.name for p in tmp_path.iterdir())
     (tmp_path / name).chmod(0o640)
@@ -123,8 +123,8 @@ def test_an_earlier_output_of_the_same_kind_is_replaced(door, tmp_path):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_link_is_followed(door, tmp_path, exists):
-    name, write = door
+def test_a_link_is_followed(writer, tmp_path, exists):
+    name, write = writer
     (tmp_path / "there").mkdir()
     target = tmp_path / "there" / f"real{Path(name).suffix}"
     if exists:
@@ -136,16 +136,16 @@ def test_a_link_is_followed(door, tmp_path, exists):
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
-def test_pipes_and_devices_are_refused(door, tmp_path, make):
-    name, write = door
+def test_pipes_and_devices_are_refused(writer, tmp_path, make):
+    name, write = writer
     make(tmp_path / name)
     with pytest.raises(InputError):
         write(tmp_path / name, True)
 
 
 @pytest.mark.parametrize("place", ["file/{}", "{}" * 60, "/proc/{}", "a\0{}", "/dev/full/{}"])
-def test_places_that_cannot_be_written_are_refused(door, tmp_path, monkeypatch, place):
-    name, write = door
+def test_places_that_cannot_be_written_are_refused(writer, tmp_path, monkeypatch, place):
+    name, write = writer
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("mine")
     with pytest.raises(InputError):

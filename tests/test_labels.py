@@ -1,4 +1,4 @@
-"""Labels of any kind: one order of the classes by every door, missing labels refused, and no guess."""
+"""Labels of any kind: one order of the classes for every reader, missing labels refused, and no guess."""
 
 import warnings
 
@@ -83,7 +83,7 @@ def from_folder(x, y, path):
     return samples[torch.as_tensor(order)]
 
 
-DOORS = (
+READERS = (
     from_array,
     from_list,
     from_series,
@@ -101,23 +101,23 @@ def x():
     return torch.rand(N, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("door", [*DOORS, from_folder])
+@pytest.mark.parametrize("reader", [*READERS, from_folder])
 @pytest.mark.parametrize("kind", WORDS)
-def test_classes_have_one_order_by_every_door(kind, door, x, tmp_path):
+def test_classes_have_one_order_for_every_reader(kind, reader, x, tmp_path):
     different, order = WORDS[kind]
     y = [different[i % 3] for i in range(N)]
-    samples = door(x, y, tmp_path)
+    samples = reader(x, y, tmp_path)
     assert list(samples.names) == order
     assert [samples.names[label] for label in samples.y] == y
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("word", ["", "NA", "nan", "NULL", "<NA>", "None"])
-def test_missing_labels_are_no_class(word, door, x, tmp_path):
+def test_missing_labels_are_no_class(word, reader, x, tmp_path):
     y = ["a", "b"] * (N // 2)
     y[3] = word
     with pytest.raises(InputError, match=r"expected a label (for every sample|in every line)"):
-        door(x, y, tmp_path)
+        reader(x, y, tmp_path)
 
 
 def test_missing_labels_of_other_types_are_no_class(x):

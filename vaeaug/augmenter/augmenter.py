@@ -1,4 +1,4 @@
-"""The augmenter: a VAE, a perturbation, a filter and the bank of real samples, behind one verb, `generate`.
+"""The augmenter: a VAE, a perturbation, a filter and the bank of real samples, behind `fit`, `generate`, `save` and `load`.
 
 Sample i of a seed is the same however it is requested: its parent depends only on (seed, i), and its noise is drawn with that
 of its whole chunk, from a generator seeded by (seed, chunk).

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what is left out: named in one warning, whatever door the folder came through."""
+"""Finds the image files of a folder, and names in one warning what is left out."""
 
 from __future__ import annotations
 

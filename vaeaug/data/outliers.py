@@ -1,4 +1,4 @@
-"""Values that would silence all others: far values that set the range of the data, and numbers that float32 rounds away.
+"""Warnings about values that hide all others: far values that set the range of the data, and numbers that float32 rounds.
 
 Nothing here changes a value. Each function warns once, and names the column or the value.
 """

@@ -1,4 +1,4 @@
-"""The manifest of a folder of shards: what they were made with, and the size that each must have to count as made.
+"""The manifest of a folder of shards: the settings that they were generated with, and the size of each complete one.
 
 While shards are being written, the size of each is kept in a file of its own, because several processes write. When all are
 there, the sizes move into the manifest.

@@ -1,4 +1,4 @@
-"""Writes samples by the million: shards that are complete or absent, written by any number of processes in constant memory.
+"""Writes any number of samples: shards that are complete or absent, written by any number of processes in constant memory.
 
 Shard k holds samples `k * shard_size` to `(k + 1) * shard_size` of a seed, whichever process writes it, because sample i
 depends only on (seed, i). A restarted job only writes the missing shards; there is no other state.

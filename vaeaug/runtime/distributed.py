@@ -22,7 +22,7 @@ from vaeaug.runtime import checks
 from vaeaug.runtime.errors import ProcessLost
 
 TIMEOUT = timedelta(minutes=10)  # for a process that does not answer
-REPORT_SECONDS = 5.0  # of silence, until a line says what is waited for
+REPORT_SECONDS = 5.0  # until a line says what is waited for
 LARGEST_WORLD = 2**20
 
 

@@ -1,4 +1,4 @@
-"""One writer per place: a lock that ends with its process, in a hidden folder next to the output.
+"""One writer per output: a lock that ends with its process, in a hidden folder next to the output.
 
 The folder `.NAME.vaeaug` has the lock and everything unfinished. Whoever holds the lock may remove what is unfinished: a
 writer that is alive would hold it.

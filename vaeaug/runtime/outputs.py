@@ -1,4 +1,4 @@
-"""Where an output may go: checked before any work, and kept free of other writers until it is there.
+"""Checks, before any work, where an output may be written, and keeps other writers away until it is written.
 
 No output deletes or replaces what the library did not write. Each kind of output recognises earlier ones by their content
 (`may_replace`); anything else is refused, except where the caller passes `overwrite`. A folder is never overwritten.

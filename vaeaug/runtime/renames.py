@@ -1,14 +1,14 @@
-"""Putting a finished output in its place, so that no moment has neither the old nor the new one there.
+"""Replaces an output by a finished one, so that at every moment either the old or the new one exists.
 
 A file replaces a file in one step everywhere. A folder changes places with a folder in one step where the system can do that
 (`renameat2` of Linux). Elsewhere the old folder moves aside first; a call that is killed between the two steps is repaired by
 the next one, see `recover`.
 
 An output may have files beside it that belong to it (samples and their provenance). They must never be mixed with those of
-another call, so the old ones leave before the output is replaced, and the new ones come after it.
+another call, so the old ones are removed before the output is replaced, and the new ones are added after it.
 
-The names in the working folder tell how far a call came: `main` and `beside-1`, ... are being written or complete; `ready-1`,
-... are complete; `old`, `old-1`, ... were at the output's place.
+The names in the working folder say what a killed call had done: `main` and `beside-1`, ... are being written or complete;
+`ready-1`, ... are complete; `old`, `old-1`, ... were at the output's place.
 """
 
 from __future__ import annotations

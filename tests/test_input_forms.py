@@ -1,4 +1,4 @@
-"""Values and images mean the same by every door: array, frame, list, Dataset, loader, folder, file, near, unlabelled."""
+"""Values and images mean the same in every form of input: arrays, frames, lists, loaders, files, `near`, `unlabelled`."""
 
 import os
 import random
@@ -415,7 +415,7 @@ def write(path, images, suffix="png"):
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-def test_images_are_the_same_by_every_door(kind, tmp_path):
+def test_images_are_the_same_in_every_form(kind, tmp_path):
     images = list(IMAGES[kind])
     samples = load(write(tmp_path / "folder", images))
     channels = samples.event_shape[0]
@@ -431,8 +431,8 @@ def test_images_are_the_same_by_every_door(kind, tmp_path):
         "unlabelled loader": read_unlabelled(DataLoader(Items(images), collate_fn=list), samples),
         "files": torch.cat([_unit(read_images(file, channels)) for file in sorted(tmp_path.glob("folder/*/*"))]),
     }
-    for door, x in forms.items():
-        assert torch.equal(x, samples.x[: len(x)]), door
+    for form, x in forms.items():
+        assert torch.equal(x, samples.x[: len(x)]), form
     bank = Samples(samples.x.repeat(2, 1, 1, 1), torch.tensor([0, 1, 0, 1]))
     fitted = Augmenter().fit(bank, steps=1, progress=False)
     near = fitted.using(filter=None).generate(2, near=images, labels=0, seed=0)
