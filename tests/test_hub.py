@@ -1,32 +1,12 @@
 """An augmenter on the Hugging Face Hub."""
 
 import sys
-from dataclasses import dataclass
 
 import pytest
 import torch
+from own_parts import Mine, own_vae
 
 from vaeaug import Augmenter, InputError, Interpolate
-from vaeaug.models.adapters import from_functions
-from vaeaug.perturb import Perturbation
-
-
-@dataclass(frozen=True)
-class Mine(Perturbation):
-    """A user's perturbation."""
-
-    scale: float = 1.0
-
-    def __call__(self, q, y, bank, generator):
-        return q.mean + self.scale
-
-
-def linear(x):
-    return x.flatten(1)[:, 18:22], x.new_full((len(x), 4), -2.0)
-
-
-def own_vae():
-    return from_functions(linear, lambda z: z.repeat(1, 16).view(-1, 1, 8, 8))
 
 
 def same(a, b):

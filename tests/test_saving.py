@@ -2,17 +2,16 @@
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from own_parts import Mine, own_vae
 
 import vaeaug
 from vaeaug import VAE, Augmenter, Confident, Covariance, Difference, InputError, Interpolate, Posterior
 from vaeaug.data import Samples, load
-from vaeaug.models.adapters import from_functions
-from vaeaug.perturb import PERTURBATIONS, Perturbation
+from vaeaug.perturb import PERTURBATIONS
 from vaeaug.runtime import files
 
 
@@ -25,24 +24,6 @@ def fitted(digits):
 def folder(fitted, tmp_path):
     fitted.save(tmp_path / "saved")
     return tmp_path / "saved"
-
-
-@dataclass(frozen=True)
-class Mine(Perturbation):
-    """A user's own."""
-
-    scale: float = 1.0
-
-    def __call__(self, q, y, bank, generator):
-        return q.mean + self.scale
-
-
-def linear(x):
-    return x.flatten(1)[:, 18:22], x.new_full((len(x), 4), -2.0)
-
-
-def own_vae():
-    return from_functions(linear, lambda z: z.repeat(1, 16).view(-1, 1, 8, 8))
 
 
 def same(a, b, **arguments):

@@ -51,7 +51,7 @@ class Augmenter:
 
     Arguments:
         vae: A `VAE`, or any object with `encode(x)`, which returns an `Independent(Normal)` over `(B, L)`, and `decode(z)`.
-            By default `fit` trains a `VAE`.
+            By default `fit` trains a `VAE`. `Identity()` and `PCA(n)` perturb the samples themselves or their components.
         perturb: The perturbation that draws z' near q(z|x); see `vaeaug.perturb`.
         filter: A filter that rejects synthetic samples; see `vaeaug.filters`. A rejected sample is drawn again up to 3 times,
             then replaced by its parent.
