@@ -72,3 +72,11 @@ def test_figures_on_pages_stand_between_the_marks_of_their_script():
         assert found == [begin, end] * max(1, len(found) // 2), f"the marks of {name}.md"
         for measured in pages["marks"](name).findall(text):
             assert re.search(r"^(    |\|).*\d", measured, re.M), f"run python benchmarks/pages.py {name}"
+
+
+def test_the_tests_of_each_promise_exist():
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    promises = [line for line in page.splitlines() if line.startswith("| ") and "`test_" in line]
+    assert len(promises) > 15
+    for name in set(re.findall(r"`(test_\w+\.py)`", page)):
+        assert (ROOT / "tests" / name).exists(), f"docs/reliability.md names {name}"
