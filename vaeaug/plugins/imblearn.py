@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
 from vaeaug.plugins.resampling import resample, whole_numbers
+from vaeaug.plugins.resampling_inputs import readable_labels, readable_samples
 from vaeaug.runtime import checks
 
 try:
@@ -79,6 +80,19 @@ class VAEOverSampler(BaseOverSampler):
         self.filter, self.residual = filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.verbose = verbose
+
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
+        """Returns the samples and labels, followed by synthetic ones, in the types of X and y.
+
+        Arguments:
+            X: Samples, `(N, features)` or `(N, *event)`.
+            y: Labels, `(N,)`.
+            params: None; as in imbalanced-learn.
+
+        Raises:
+            InputError: If a parameter or the data is invalid.
+        """
+        return super().fit_resample(readable_samples(X), readable_labels(y, keep_container=True), **params)
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
         labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.data import frames
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import SMALLEST_SIDE
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation, for_estimators
+from vaeaug.plugins.resampling_inputs import as_float32
 from vaeaug.runtime import checks, seeds
 
 CHANNELS = (1, 3, 4)
@@ -86,18 +89,18 @@ def resample(
 
 
 def whole_numbers(X: Any, values: np.ndarray) -> Any:
-    """Returns where X has a dtype of whole numbers: a boolean, or one per column of a data frame.
+    """Returns where X has whole numbers by its type, or objects that are whole numbers: a boolean, or one per column.
 
     Arguments:
         X: An array or a data frame.
         values: Its values as an array.
     """
-    if not hasattr(X, "iloc"):
-        return values.dtype.kind in "iub"
-    for name, dtype in X.dtypes.items():
-        if hasattr(dtype, "categories"):
-            checks.refuse("columns of numbers", f"categories in column {name!r}", "encode or drop them first")
-    return np.array([dtype.kind in "iub" for dtype in X.dtypes])
+    if not frames.is_frame(X):
+        objects = isinstance(X, np.ndarray) and X.dtype.kind == "O"
+        return values.dtype.kind in "iub" or (objects and all(isinstance(value, Integral) for value in X.flat))
+    whole = np.zeros(values.shape[1], dtype=bool)
+    whole[list(frames.read("X", X).integers)] = True
+    return whole
 
 
 def _augmenter(parameters: SharedParameters, event_shape: tuple[int, ...]) -> Augmenter:
@@ -131,7 +134,7 @@ def _channels_last(shape: tuple[int, ...]) -> bool:
 
 def _as_events(X: np.ndarray) -> np.ndarray:
     """Returns X as images `(N, C, H, W)` if its shape allows, else as tabular data; uint8 stays, others become float32."""
-    x = X if X.dtype == np.uint8 else X.astype(np.float32)
+    x = X if X.dtype == np.uint8 else as_float32(X)
     if _channels_last(x.shape):
         return x.transpose(0, 3, 1, 2)
     x = x[:, None] if x.ndim == 3 else x
@@ -147,4 +150,10 @@ def _as_layout_of(X: np.ndarray, x: np.ndarray, whole: Any) -> np.ndarray:
     x = np.where(whole, np.rint(x), x)
     axis = 0 if X.ndim == 2 else None
     # Rounding to float32 may have increased the largest number of X.
-    return np.clip(x, X.min(axis=axis), X.max(axis=axis)).astype(X.dtype)
+    low, high = X.min(axis=axis), X.max(axis=axis)
+    if X.dtype.kind not in "iu":
+        return np.clip(x, low, high).astype(X.dtype)
+    # The largest whole numbers of 64 bits are no float64; the next one would wrap around.
+    below, above = x <= low.astype(np.float64), x >= high.astype(np.float64)
+    inside = np.where(below | above, 0, x).astype(X.dtype)
+    return np.where(above, high, np.where(below, low, inside)).astype(X.dtype)

@@ -15,9 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from vaeaug.data import frames
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation
+from vaeaug.plugins import sklearn_params
 from vaeaug.plugins.resampling import AUTO, resample, whole_numbers
+from vaeaug.plugins.resampling_inputs import readable_labels, readable_samples
 from vaeaug.runtime import checks
 
 
@@ -99,6 +102,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.flatten, self.verbose, self.random_state = flatten, verbose, random_state
 
+    @sklearn_params.FitOfEstimator
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> AugmentedClassifier:
         """Fits the classifier to the samples and to synthetic samples of them.
 
@@ -106,9 +110,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             X: Samples, `(N, features)` or `(N, *event)`.
             y: Labels, `(N,)`.
             sample_weight: Weights `(N,)`, passed on to `estimator`; a synthetic sample has the weight of its parent, and
-                samples of weight zero take no part in the augmentation. The VAE ignores weights.
+                samples of weight zero take no part in the augmentation. The VAE ignores weights. The signature lacks it where
+                `estimator` takes no weights.
             fit_params: Arguments passed on to `estimator` (by scikit-learn's metadata routing if it is enabled). For values
-                with one entry per sample, a synthetic sample has the value of its parent.
+                with one entry per sample, a synthetic sample has the value of its parent. Validation data (`eval_set`,
+                `eval_X`, `X_val` and what belongs to them) is never augmented.
 
         Raises:
             InputError: If a parameter or the data is invalid.
@@ -118,13 +124,18 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "a classifier as estimator", type(self.estimator).__name__, "for example LogisticRegression()"
             )
         checks.check_number("add", self.add, 0)
-        params = self._route(fit_params if sample_weight is None else fit_params | {"sample_weight": sample_weight})
+        X = readable_samples(X) if self.perturb is not None else X
         X = self._estimator_input(X, reset=True)
+        if sample_weight is not None:
+            sample_weight = sklearn_params.check_weights(sample_weight, *_shape(X)[:1])
+            fit_params = fit_params | {"sample_weight": sample_weight}
+        params = self._route(fit_params)
         if self.perturb is None:
+            params = sklearn_params.prepare(params, self._read_validation, *_shape(X)[:1])
             validate_data(self, X, skip_check_array=True)
             self.n_synthetic_ = 0
         else:
-            X, y, params = self._augment(X, y, sample_weight, params)
+            X, y, params = self._augment(X, readable_labels(y), sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         self.classes_ = self.estimator_.classes_
         return self
@@ -148,6 +159,16 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Returns the decision values of `estimator_`, `(N,)` or `(N, K)`."""
         return self._check_fitted().decision_function(self._estimator_input(X))
 
+    @property
+    def feature_importances_(self) -> Any:
+        """The importances of the features, `(features,)`, if `estimator_` has them, as `RFE` and `SelectFromModel` need."""
+        return self._check_fitted().feature_importances_
+
+    @property
+    def coef_(self) -> Any:
+        """The coefficients of the features, if `estimator_` has them, as `RFE` and `SelectFromModel` need."""
+        return self._check_fitted().coef_
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Returns the metadata routing of `fit`: all metadata goes to `estimator`."""
         mapping = MethodMapping().add(caller="fit", callee="fit")
@@ -156,6 +177,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.classifier_tags = inner.classifier_tags
+        tags.classifier_tags.multi_label = False  # a sample has one label
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.three_d_array = True
         if self.perturb is None:
@@ -168,7 +190,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _estimator_input(self, X: Any, *, reset: bool = False) -> Any:
         """Returns X in the shape that `estimator` expects, and checks, or with `reset` stores, the shape of a sample."""
-        shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+        if not reset and self.perturb is not None and not frames.is_frame(X):
+            X = readable_samples(X)
+        shape = _shape(X)
         if reset:
             self.event_shape_ = shape[1:]
         elif max(len(shape) - 1, len(self.event_shape_)) > 1 and shape[1:] != self.event_shape_:
@@ -176,8 +200,17 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             checks.refuse(f"samples of shape (N, {event})", shape, "pass them in the shape seen at fit")
         return np.asarray(X).reshape(len(X), -1) if self.flatten and len(shape) > 2 else X
 
+    def _read_validation(self, name: str, X: Any) -> Any:
+        """Returns the samples of validation data in the shape that `estimator` expects."""
+        X = readable_samples(X) if self.perturb is not None else X
+        if _shape(X)[1:] != self.event_shape_:
+            event = ", ".join(map(str, self.event_shape_))
+            checks.refuse(f"samples of shape (N, {event}) in {name}", _shape(X), "pass them in the shape of X")
+        return self._estimator_input(X)
+
     def _route(self, params: dict[str, Any]) -> dict[str, Any]:
         if not get_config()["enable_metadata_routing"]:
+            sklearn_params.check_names(self.estimator, params)
             return params
         return dict(process_routing(self, "fit", **params)["estimator"]["fit"])
 
@@ -185,16 +218,20 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Returns X, y and the parameters of `fit` with the synthetic samples after the real ones."""
         values, y = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(y)
-        weighted = _nonzero(weight, len(y))
+        weighted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         labels, counts = np.unique(y[weighted], return_counts=True)
+        params = sklearn_params.prepare(params, self._read_validation, len(y), np.unique(y))
         n_per_class = {label: round(count * self.add) for label, count in zip(labels, counts, strict=True)}
+        n_all = len(y) + sum(n_per_class.values())
+        if n_all > len(y):
+            sklearn_params.warn_of_inner_validation(self.estimator, params, n_all)
         events = values.reshape(-1, *self.event_shape_)[weighted]
         synthetic = resample(self, events, y[weighted], n_per_class, whole_numbers(X, values))
         self.n_synthetic_ = len(synthetic.x)
         # For every sample of the longer set, the index of the real sample whose label and metadata it has.
         index = np.concatenate([np.arange(len(y)), weighted[synthetic.parents]])
-        longer_params = {name: _per_sample(value, index, len(y)) for name, value in params.items()}
-        return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], longer_params
+        params = sklearn_params.lengthened(params, index, len(y))
+        return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], params
 
 
 def _append(X: Any, values: np.ndarray, synthetic: np.ndarray) -> Any:
@@ -206,19 +243,8 @@ def _append(X: Any, values: np.ndarray, synthetic: np.ndarray) -> Any:
     return pandas.concat([X, pandas.DataFrame(synthetic, columns=X.columns).astype(X.dtypes)], ignore_index=True)
 
 
-def _per_sample(value: Any, index: np.ndarray, size: int) -> Any:
-    """Returns the entries at `index` of a value with one entry per sample, and any other value unchanged."""
-    values = np.asarray(value)
-    return values[index] if values.shape[:1] == (size,) else value
-
-
-def _nonzero(weight: Any, size: int) -> np.ndarray:
-    """Returns the indices of the samples with a weight other than 0."""
-    if weight is None:
-        return np.arange(size)
-    weight = np.asarray(weight)
-    if weight.shape != (size,):
-        checks.refuse(f"sample_weight of shape ({size},)", weight.shape, "pass one weight for each sample")
-    if not weight.any():
-        checks.refuse("a non-zero sample_weight", "zero for every sample", "leave the weights out")
-    return np.flatnonzero(weight)
+def _shape(X: Any) -> tuple[int, ...]:
+    try:
+        return tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)
+    except ValueError:
+        checks.refuse("samples of one shape in X", "samples of several shapes", "pass as many values for each")
