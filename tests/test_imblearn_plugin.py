@@ -253,7 +253,7 @@ def test_sparse_data_is_refused():
 def test_categories_are_refused():
     pandas = pytest.importorskip("pandas")
     with pytest.raises(
-        InputError, match="expected columns of numbers, got categories in column 'kind'; encode or drop"
+        InputError, match="expected numbers in column 'kind' of X, got categories; encode them as numbers"
     ):
         sampler().fit_resample(pandas.DataFrame({"a": X[:, 0], "kind": pandas.Categorical(Y)}), Y)
 

@@ -238,7 +238,7 @@ def test_categories_are_refused():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": X[:, 0], "kind": pandas.Categorical(Y)})
     with pytest.raises(
-        InputError, match="expected columns of numbers, got categories in column 'kind'; encode or drop"
+        InputError, match="expected numbers in column 'kind' of X, got categories; encode them as numbers"
     ):
         augmented().fit(frame, Y)
 

@@ -4,7 +4,7 @@ scikit-learn and imbalanced-learn check arrays of numbers and labels themselves;
 (masked values, nullable labels) or leave to errors of numpy, torch or pandas (several lengths, gradients, dates).
 """
 
-# ruff: noqa: N803, N806 (X is what scikit-learn calls it)
+# ruff: noqa: N803 (X is what scikit-learn calls it)
 from __future__ import annotations
 
 from numbers import Real

@@ -131,8 +131,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             fit_params = fit_params | {"sample_weight": sample_weight}
         params = self._route(fit_params)
         if self.perturb is None:
-            params = sklearn_params.prepare(params, self._read_validation, *_shape(X)[:1])
             validate_data(self, X, skip_check_array=True)
+            params = sklearn_params.prepare(params, self._read_validation, *_shape(X)[:1])
             self.n_synthetic_ = 0
         else:
             X, y, params = self._augment(X, readable_labels(y), sample_weight, params)
@@ -206,6 +206,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if _shape(X)[1:] != self.event_shape_:
             event = ", ".join(map(str, self.event_shape_))
             checks.refuse(f"samples of shape (N, {event}) in {name}", _shape(X), "pass them in the shape of X")
+        columns = getattr(self, "feature_names_in_", None)
+        if frames.is_frame(X) and columns is not None and list(X.columns) != list(columns):
+            got = checks.join_names([str(column) for column in X.columns], 5)
+            checks.refuse(f"the columns of X in their order in {name}", got, "choose them by the names in X")
         return self._estimator_input(X)
 
     def _route(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -143,7 +143,9 @@ def lengthened(params: Mapping[str, Any], index: np.ndarray, size: int) -> dict[
         index: For each sample of the longer set, the index of the sample whose values it has.
         size: The number of samples that the values were made for.
     """
-    return {name: _taken(value, index) if _is_per_sample(name, value, size) else value for name, value in params.items()}
+    return {
+        name: _taken(value, index) if _is_per_sample(name, value, size) else value for name, value in params.items()
+    }
 
 
 def warn_of_inner_validation(estimator: Any, names: Any, size: int) -> None:
