@@ -178,6 +178,7 @@ def test_streams_keep_their_numbers():
         "TUNING": 12,
         "UNLABELLED": 13,
         "BALANCING": 14,
+        "THRESHOLD": 17,
         "TEACHERS": 9,
         "TEACHER_SAMPLES": 10,
     }

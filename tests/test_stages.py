@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 from quick_bench import context_of, linear_network, one_hot, quick_compare
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vaeaug import Extrapolate, InputError
 from vaeaug.bench import runs
+from vaeaug.bench.compare import unsupported
 from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.stages import context as context_module
 from vaeaug.bench.stages.base import Stage, target_count
 from vaeaug.bench.stages.baselines import (
+    ROSE,
     SMOTE,
     ClassicalAugmentation,
     ClassWeights,
@@ -23,6 +27,7 @@ from vaeaug.bench.stages.baselines import (
     Mix,
     PolicyAugmentation,
     RandomOversampling,
+    TunedThreshold,
 )
 from vaeaug.bench.stages.controls import IdentityInsteadOfVAE, PCAInsteadOfVAE, PixelNoise, Unchanged
 from vaeaug.bench.stages.method import Method
@@ -31,6 +36,7 @@ from vaeaug.bench.stages.unlabelled import WithUnlabelled
 from vaeaug.data import load, subset
 from vaeaug.data.classical import Classical
 from vaeaug.data.policies import RandomErasing
+from vaeaug.runtime.seeds import Stream
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
@@ -51,7 +57,14 @@ def losses(stage, context, network, seed=5):
 
 @pytest.mark.parametrize(
     ("resampler", "size"),
-    [(RandomOversampling(), 9), (SMOTE(), 9), (SMOTE(factor=3), 15), (BalanceWithSynthetic(), 9)],
+    [
+        (RandomOversampling(), 9),
+        (SMOTE(), 9),
+        (SMOTE(factor=3), 15),
+        (ROSE(), 9),
+        (ROSE(factor=3), 15),
+        (BalanceWithSynthetic(), 9),
+    ],
 )
 def test_resamplers_balance_and_keep_the_real_samples(imbalanced, resampler, size):
     resampled = resampler.resample(context_of(imbalanced))
@@ -68,6 +81,83 @@ def test_random_oversampling_repeats_samples(imbalanced):
     distance, index = torch.cdist(resampled.x.flatten(1), imbalanced.x.flatten(1)).min(1)
     assert distance.max() < 1e-6
     assert torch.equal(imbalanced.y[index], resampled.y)
+
+
+def test_rose_is_a_smoothed_bootstrap(imbalanced):
+    added = ROSE().resample(context_of(imbalanced)).x[len(imbalanced) :].flatten(1)
+    assert torch.cdist(added, imbalanced.x.flatten(1)).min() > 0.1, "no sample is repeated as it is"
+    repeated = ROSE(shrinkage=0.0).resample(context_of(imbalanced)).x[len(imbalanced) :].flatten(1)
+    assert torch.cdist(repeated, imbalanced.x.flatten(1)).min(1).values.max() < 1e-6
+    context = context_of(subset(load("digits"), 3))
+    assert torch.equal(ROSE().resample(context).x, context.samples.x), "balanced classes need none"
+
+
+@pytest.fixture(scope="module")
+def two_classes():
+    return subset(load("breast-cancer"), [12, 120])
+
+
+@pytest.mark.parametrize("name", ["svc", "logistic", "knn"])
+def test_a_threshold_is_tuned_inside_the_training_subset(two_classes, name):
+    (method,) = Catalogue("breast-cancer", images=False).named(["tuned threshold"])
+    assert method.supports(name, images=False, classes=2)
+    context = context_of(two_classes, classifier=name)
+    trained = runs.fit_classifier(context, method)
+    features, labels = two_classes.x.numpy(), two_classes.y.numpy()
+    folds = StratifiedKFold(5, shuffle=True, random_state=context.seed_of(Stream.THRESHOLD) % 2**32)
+    estimator = context.classifier.estimator(context.seed)
+    by_hand = TunedThresholdClassifierCV(estimator, scoring="balanced_accuracy", cv=folds).fit(features, labels)
+    assert (trained.predict(two_classes.x).numpy() == by_hand.predict(features)).all()
+    again = runs.fit_classifier(context, method)
+    assert torch.equal(trained.scores(two_classes.x), again.scores(two_classes.x))
+
+
+def test_a_tuned_threshold_finds_more_of_the_small_class():
+    data = load("breast-cancer")
+    train_set = subset(data, [12, 120])
+    (tuned,) = Catalogue("breast-cancer", images=False).named(["tuned threshold"])
+    found = []
+    for method in (Method("none"), tuned):
+        trained = runs.fit_classifier(context_of(train_set, classifier="logistic"), method)
+        found.append((trained.predict(data.x)[data.y == 0] == 0).float().mean())
+    assert found[1] > found[0] + 0.03
+
+
+def test_equal_scores_leave_the_threshold_of_the_estimator(two_classes):
+    constant = DummyClassifier()
+    trained = runs.fit_classifier(
+        context_of(two_classes, classifier=("constant", constant)), Method("", (TunedThreshold(),))
+    )
+    assert set(trained.predict(two_classes.x).tolist()) == {1}
+    assert trained.gives_probabilities
+
+
+def test_where_no_threshold_is_tuned(two_classes, digits):
+    (method,) = Catalogue("digits").named(["tuned threshold"])
+    assert method.unsupported_reason("cnn", classes=2) == "it tunes the threshold of an estimator"
+    assert method.unsupported_reason("forest", classes=10) == "it is for two classes, not 10"
+    with pytest.raises(InputError, match="expected two classes for a tuned threshold, got 10; leave this method out"):
+        TunedThreshold().wrap(context_of(digits, classifier="forest"), LogisticRegression())
+    plain = LogisticRegression()
+    single = context_of(subset(load("breast-cancer"), [1, 20]), classifier="logistic")
+    assert TunedThreshold().wrap(single, plain) is plain, "no fold could train and judge on a single sample"
+    three = context_of(subset(load("breast-cancer"), [3, 20]), classifier="logistic")
+    assert TunedThreshold().wrap(three, plain)._tuned.cv.n_splits == 3
+    with pytest.raises(
+        InputError, match="expected a stage that changes the estimator alone, got 'both' with other stages"
+    ):
+        Method("both", (MOVES, TunedThreshold()))
+    with pytest.raises(InputError, match="its folds would share copies of one sample"):
+        Method("both", (TunedThreshold(),), RandomOversampling())
+
+
+def test_a_benchmark_leaves_the_threshold_out_where_there_are_more_classes():
+    names = ["none", "tuned threshold"]
+    assert [r.method for r in quick_compare("wine", classifiers="knn", methods=names)] == ["none"]
+    assert [r.method for r in quick_compare("breast-cancer", classifiers="knn", methods=names)] == names
+    methods = Catalogue("wine", images=False).named(names)
+    left_out = [("knn", "tuned threshold", "it is for two classes, not 3")]
+    assert unsupported(["knn"], methods, images=False, classes=3) == left_out
 
 
 def test_synthetic_samples_fill_the_smaller_classes(imbalanced):

@@ -20,7 +20,7 @@ from vaeaug.bench import inputs, regimes, runs
 from vaeaug.bench.inputs import RegimeLike
 from vaeaug.bench.keys import digest, setup_digest
 from vaeaug.bench.methods import Catalogue
-from vaeaug.bench.results import Result, append, read
+from vaeaug.bench.results import EQUAL_TIME, Result, append, read
 from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
@@ -87,7 +87,8 @@ def compare(
     catalogue = Catalogue(name, images=images)
     selected = inputs.check_methods((*inputs.as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled)))
     inputs.check_unlabelled(selected, train_data, per_class)
-    conditions = tuple((c, m) for c, m in itertools.product(checked, selected) if m.supports(c, images))
+    classes = len(train_data.names)
+    conditions = tuple((c, m) for c, m in itertools.product(checked, selected) if m.supports(c, images, classes))
     if not conditions:
         checks.refuse(
             "a method that supports the classifiers", "none", "name others, for example 'none' and 'classical'"
@@ -105,10 +106,12 @@ def compare(
     return signals.close_at_exit(_run_all(plan, inputs.as_seeds(seeds), path, n_jobs, progress))
 
 
-def unsupported(classifiers: Any, methods: Sequence[Method], images: bool) -> list[tuple[str, str, str]]:
-    """Returns what `compare` leaves out: classifier, method and reason."""
+def unsupported(
+    classifiers: Any, methods: Sequence[Method], images: bool, classes: int | None = None
+) -> list[tuple[str, str, str]]:
+    """Returns what `compare` leaves out, for data with this number of classes: classifier, method and reason."""
     pairs = itertools.product(map(as_classifier, inputs.classifier_list(classifiers)), methods)
-    return [(c.name, m.name, reason) for c, m in pairs if (reason := m.unsupported_reason(c, images))]
+    return [(c.name, m.name, reason) for c, m in pairs if (reason := m.unsupported_reason(c, images, classes))]
 
 
 def augmenter_folder(folder: str | Path, subset_digest: str, settings: Settings) -> Path:
@@ -166,7 +169,8 @@ def _run_seed(plan: _Plan, existing: dict[tuple[str, ...], Result], first_seed: 
 
 
 def _check_shared(first: Result, result: Result) -> None:
-    if (first.subset, first.steps) != (result.subset, result.steps):
+    equal_time = EQUAL_TIME in (first.kind, result.kind)  # such a method takes more steps
+    if first.subset != result.subset or (first.steps != result.steps and not equal_time):
         raise RuntimeError(
             f"expected methods of a seed to share the training subset and the number of steps, got {first} and {result}; "
             f"their difference would not be that of the augmentation"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from vaeaug.bench.stages.base import Resampler
 from vaeaug.bench.stages.baselines import (
+    ROSE,
     SMOTE,
     ClassicalAugmentation,
     ClassWeights,
@@ -15,9 +16,11 @@ from vaeaug.bench.stages.baselines import (
     Mix,
     PolicyAugmentation,
     RandomOversampling,
+    TunedThreshold,
 )
 from vaeaug.bench.stages.controls import IdentityInsteadOfVAE, PCAInsteadOfVAE, PixelNoise, Unchanged
 from vaeaug.bench.stages.distillation import Distilled
+from vaeaug.bench.stages.equal_time import EqualTime
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
 from vaeaug.bench.stages.method import Method
 from vaeaug.bench.stages.synthetic import Append, BalanceWithSynthetic, Synthetic
@@ -119,7 +122,7 @@ class Catalogue:
     def all(self) -> tuple[Method, ...]:
         """All methods, including those whose package is not installed."""
         ours = (*self._appending(), *self._replacing_methods(), *self._tuned())
-        return (*self._baselines(), *ours, *self._controls(), *self._generators())
+        return (*self._baselines(), *ours, *self._controls(), *self._equal_time(), *self._generators())
 
     def with_unlabelled(self, count: int) -> tuple[Method, ...]:
         """Returns the methods whose VAE also has this number of unlabelled samples; none for 0."""
@@ -188,6 +191,8 @@ class Catalogue:
             Method("classical + MixUp + random oversampling", (classical, mixup), oversampling, "baseline"),
             Method("SMOTE", (), SMOTE(), "baseline"),
             Method("SMOTE (10x)", (), SMOTE(factor=10), "baseline"),
+            Method("ROSE", (), ROSE(), "baseline"),
+            Method("tuned threshold", (TunedThreshold(),), kind="baseline"),
         )
 
     def _appending(self) -> tuple[Method, ...]:
@@ -274,6 +279,20 @@ class Catalogue:
             "duplicates": (Unchanged(),),
         }
         return tuple(Method(name, stages_, kind="control") for name, stages_ in stages.items())
+
+    def _equal_time(self) -> tuple[Method, ...]:
+        """Returns baselines that are trained for as many seconds as ours with the same classical augmentation and mixing."""
+        references = {
+            "classical": DEFAULT_METHOD,
+            "classical + MixUp": DEFAULT_MIXED,
+            "RandAugment + MixUp": "RandAugment + synthetic + MixUp",
+        }
+        baselines = {method.name: method for method in self._baselines()}
+        ours = {method.name: method for method in self._appending()}
+        return tuple(
+            EqualTime(f"{name} (equal time)", baselines[name].stages, reference=ours[reference])
+            for name, reference in references.items()
+        )
 
     def _generators(self) -> tuple[Method, ...]:
         return (

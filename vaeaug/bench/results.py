@@ -15,6 +15,8 @@ from typing import Annotated
 from vaeaug.runtime import checks, files, schema
 from vaeaug.runtime.spreadsheets import escape, unescape
 
+EQUAL_TIME = "equal time"  # the kind of a baseline that is trained for as many seconds as ours, so with more steps
+KINDS = ("ours", "baseline", "control", "generator", EQUAL_TIME)
 COUNT = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
@@ -24,7 +26,7 @@ class Result:
 
     Arguments:
         data, regime, classifier, method, seed: What was run.
-        kind: The kind of the method: `ours`, `baseline`, `control` or `generator`.
+        kind: The kind of the method, one of `KINDS`; see `vaeaug.bench.stages.method.Method`.
         accuracy, balanced_accuracy, macro_f1: On the test split, in 0..1.
         mcc: Matthews' correlation coefficient, in -1..1.
         steps: Optimiser steps of the classifier; 0 for an estimator.

@@ -8,7 +8,9 @@ afterwards.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,11 +28,11 @@ from vaeaug.models import classifiers
 from vaeaug.models.classifiers import Classifier
 from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.training import ShuffledIndices, autocast, evaluating, train
-from vaeaug.runtime import seeds
 from vaeaug.runtime.seeds import Stream
 
 COPIES = 10  # augmented copies of each real sample for a scikit-learn estimator,
 MAX_COPIES = 20_000  # or fewer, so that there are at most this many in all
+TIMED_STEPS, UNTIMED_STEPS = 30, 5  # of a short timing of a method; the first steps are slower than the rest
 PREDICTION_BATCH = 500
 
 Predict = Callable[[Tensor], Tensor]
@@ -84,11 +86,30 @@ def fit_classifier(context: Context, method: Method) -> Trained:
 
 def fit_network(context: Context, method: Method) -> Trained:
     """Trains a network with a method, on batches of the training set."""
-    settings, samples, seed = context.settings, context.samples, context.seed
-    with seeds.forked(seed, Stream.WEIGHTS):
-        body = context.classifier.network(samples.event_shape, len(samples.names))
-    network = classifiers.Standardize(body, *classifiers.channel_moments(samples.x))
-    network = network.to(memory_format=torch.channels_last)
+    precision = context.settings.precision
+    network, steps = _train_network(context, method, method.training_steps(context, partial(step_seconds, context)))
+
+    def logits(x: Tensor) -> Tensor:
+        with evaluating(network), autocast(precision, x.device):
+            return torch.cat([network(batch) for batch in x.split(PREDICTION_BATCH)]).float()
+
+    return Trained(lambda x: logits(x).argmax(1), steps, lambda x: logits(x).softmax(1))
+
+
+def step_seconds(context: Context, method: Method) -> float:
+    """Returns the seconds of one optimiser step of a method: the median of some, on a network that is thrown away."""
+    times: list[float] = []
+    steps = UNTIMED_STEPS + TIMED_STEPS + 1
+    _train_network(context, method, steps, lambda: times.append(time.perf_counter()))
+    return float(np.median(np.diff(times[UNTIMED_STEPS:])))
+
+
+def _train_network(
+    context: Context, method: Method, n_steps: int, on_step: Callable[[], Any] = lambda: None
+) -> tuple[nn.Module, int]:
+    """Returns a network that was trained for some steps, and how many it took; `on_step` is called before each."""
+    settings = context.settings
+    network = context.new_network()
     train_set, transform = method.resample(context), method.fit(context, network)
     targets = nn.functional.one_hot(train_set.y, len(train_set.names)).float()
     batch_index = ShuffledIndices(len(train_set), settings.batch, context.seed_of(Stream.ORDER))
@@ -97,6 +118,7 @@ def fit_network(context: Context, method: Method) -> Trained:
     def loss(step: int) -> Tensor:
         nonlocal steps
         steps += 1
+        on_step()
         index = batch_index(step)
         x, t = transform(train_set.x[index], targets[index], context.seed_of(Stream.AUGMENTATION, step))
         # Smoothing must also work for weighted targets, which do not sum to 1.
@@ -106,18 +128,13 @@ def fit_network(context: Context, method: Method) -> Trained:
     train(
         network,
         loss,
-        steps=settings.steps,
+        steps=n_steps,
         lr=settings.lr,
         weight_decay=settings.weight_decay,
         precision=settings.precision,
         progress=False,
     )
-
-    def logits(x: Tensor) -> Tensor:
-        with evaluating(network), autocast(settings.precision, x.device):
-            return torch.cat([network(batch) for batch in x.split(PREDICTION_BATCH)]).float()
-
-    return Trained(lambda x: logits(x).argmax(1), steps, lambda x: logits(x).softmax(1))
+    return network, steps
 
 
 def fit_estimator(context: Context, method: Method) -> Trained:
@@ -127,14 +144,14 @@ def fit_estimator(context: Context, method: Method) -> Trained:
     seed = context.seed_of(Stream.AUGMENTATION)
     if method.stages and all(stage.weights_samples for stage in method.stages):
         x, t = transform(x, t, seed)
-    elif method.stages:
+    elif not all(stage.wraps_estimators for stage in method.stages):
         n_copies = max(1, min(COPIES, MAX_COPIES // len(x)))
         copies, targets = transform(x.repeat(n_copies, *[1] * (x.ndim - 1)), t.repeat(n_copies, 1), seed)
         if len(copies):
             # The first copies have the weights of the originals.
             weights = targets[: len(t)].sum(1, keepdim=True)
             x, t = torch.cat([x, copies]), torch.cat([t * weights, targets])
-    estimator = context.classifier.estimator(context.seed)
+    estimator = method.wrap(context, context.classifier.estimator(context.seed))
     features, labels, sample_weights = x.flatten(1).numpy(), t.argmax(1).numpy(), t.sum(1).numpy()
     if (sample_weights == 1).all():
         estimator.fit(features, labels)

@@ -157,7 +157,7 @@ def bench(
             results = _sorted_results(runs, classifiers, methods)
         title = f"{name}, {per_class} training samples per class, {seeds} seeds"
         _print_results(output, results, title, overwrite)
-        _print_unsupported(classifiers, methods, images)
+        _print_unsupported(classifiers, methods, images, len(data.names))
         _write_page(output, results, _train_data(data, test_data), regime, settings, perturbation, overwrite)
 
 
@@ -241,12 +241,12 @@ def _print_results(output: Path, results: Sequence[Result], title: str, overwrit
                 typer.echo(wording.sentence(comparison))
 
 
-def _print_unsupported(classifiers: Sequence[str], methods: Sequence[Method], images: bool) -> None:
+def _print_unsupported(classifiers: Sequence[str], methods: Sequence[Method], images: bool, classes: int) -> None:
     """Prints which methods each classifier was not trained with, and why."""
     from vaeaug.bench.compare import unsupported
 
     names: dict[tuple[str, str], list[str]] = {}
-    for classifier, method, reason in unsupported(list(classifiers), methods, images):
+    for classifier, method, reason in unsupported(list(classifiers), methods, images, classes):
         names.setdefault((classifier, reason), []).append(method)
     for (classifier, reason), left_out in names.items():
         typer.echo(f"{classifier}: left out {', '.join(left_out)}: {reason}.")

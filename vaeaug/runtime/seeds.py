@@ -32,6 +32,7 @@ class Stream(IntEnum):
     TUNING = 12
     UNLABELLED = 13
     BALANCING = 14
+    THRESHOLD = 17
     # The numbers of PERMUTED_COUNTS and GENERATOR again: committed results of distilled methods were drawn from them.
     TEACHERS = 9
     TEACHER_SAMPLES = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ class Stage(ABC):
 
     `networks_only`: an estimator cannot use it, because it mixes labels or needs the network in training. `images_only`:
     tabular data cannot use it. `weights_samples`: its targets weight the samples. `unlabelled_count`: the number of
-    unlabelled samples that it needs.
+    unlabelled samples that it needs. `wraps_estimators`: it changes the estimator (see `wrap`), not the samples.
     """
 
     key: ClassVar[str]
@@ -31,6 +31,11 @@ class Stage(ABC):
     images_only: bool = False
     weights_samples: bool = False
     unlabelled_count: int = 0
+    wraps_estimators: bool = False
+
+    def wrap(self, context: Context, estimator: Any) -> Any:
+        """Returns the estimator to train, where the stage changes it."""
+        return estimator
 
     @abstractmethod
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:

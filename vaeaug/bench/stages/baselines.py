@@ -1,9 +1,9 @@
-"""Baselines: what is done without a generator. Classical augmentation, mixing, hard examples, balancing, SMOTE."""
+"""Baselines: what is done without a generator. Classical moves, mixing, hard examples, balancing, a tuned threshold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -169,12 +169,101 @@ class SMOTE(Resampler):
     def resample(self, context: Context) -> Samples:
         from imblearn import over_sampling
 
-        samples = context.samples
         sampler = over_sampling.SMOTE(
-            sampling_strategy=dict.fromkeys(range(len(samples.names)), target_count(samples.counts, self.factor)),
-            k_neighbors=min(self.neighbours, min(samples.counts) - 1),
+            sampling_strategy=_target_counts(context.samples, self.factor),
+            k_neighbors=min(self.neighbours, min(context.samples.counts) - 1),
             random_state=context.seed_of(Stream.RANDOM_OVERSAMPLING) % 2**32,
         )
-        x, y = sampler.fit_resample(samples.x.flatten(1).numpy(), samples.y.numpy())
-        features: Tensor = torch.as_tensor(x, dtype=torch.float32)
-        return Samples(features.view(-1, *samples.event_shape), torch.as_tensor(y).long(), samples.names)
+        return _resampled(sampler, context.samples)
+
+
+@dataclass(frozen=True)
+class ROSE(Resampler):
+    """Repeats samples with Gaussian noise, a smoothed bootstrap (Menardi and Torelli, "Training and assessing classification
+    rules with imbalanced data", 2014, https://doi.org/10.1007/s10618-012-0295-5), with imbalanced-learn's RandomOverSampler.
+
+    Arguments:
+        factor: As for `SMOTE`.
+        shrinkage: The bandwidth of the noise, in units of the one that is best for a normal distribution; 1 is the value of
+            the reference, and 0 adds no noise.
+    """
+
+    key: ClassVar[str] = "rose"
+    requires: ClassVar[tuple[str, str] | None] = ("imblearn", "imblearn")
+
+    factor: int = 1
+    shrinkage: float = 1.0
+
+    def resample(self, context: Context) -> Samples:
+        from imblearn import over_sampling
+
+        sampler = over_sampling.RandomOverSampler(
+            sampling_strategy=_target_counts(context.samples, self.factor),
+            shrinkage=self.shrinkage,
+            random_state=context.seed_of(Stream.RANDOM_OVERSAMPLING) % 2**32,
+        )
+        return _resampled(sampler, context.samples)
+
+
+@dataclass(frozen=True)
+class TunedThreshold(Stage):
+    """Tunes the decision threshold of an estimator for balanced accuracy, with scikit-learn's TunedThresholdClassifierCV.
+
+    The threshold is chosen by cross-validation inside the training subset; then the estimator is trained on all of it. It is
+    for two classes: with more there is no single threshold. The estimator keeps its own threshold if a class has one sample,
+    which no fold could both train and judge on, or if the scores in a fold are all equal.
+
+    Arguments:
+        folds: The number of stratified folds; fewer where a class has fewer samples.
+    """
+
+    key: ClassVar[str] = "tuned threshold"
+
+    folds: int = 5
+
+    wraps_estimators: ClassVar[bool] = True  # type: ignore[misc]
+
+    def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
+        return lambda x, t, seed: (x, t)
+
+    def wrap(self, context: Context, estimator: Any) -> Any:
+        from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
+
+        counts = context.samples.counts
+        if len(counts) != 2:
+            checks.refuse("two classes for a tuned threshold", len(counts), "leave this method out")
+        folds = min(self.folds, *counts)
+        if folds < 2:
+            return estimator
+        splits = StratifiedKFold(folds, shuffle=True, random_state=context.seed_of(Stream.THRESHOLD) % 2**32)
+        return _TunedIfPossible(TunedThresholdClassifierCV(estimator, scoring="balanced_accuracy", cv=splits))
+
+
+class _TunedIfPossible:
+    """A TunedThresholdClassifierCV, or its estimator alone where that cannot tune a threshold."""
+
+    def __init__(self, tuned: Any) -> None:
+        self._tuned, self._fitted = tuned, None
+
+    def fit(self, x: Any, y: Any) -> None:
+        try:
+            self._fitted = self._tuned.fit(x, y)
+        except ValueError as error:
+            if "constant predictions" not in str(error):
+                raise
+            self._fitted = self._tuned.estimator.fit(x, y)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fitted, name)
+
+
+def _target_counts(samples: Samples, factor: int) -> dict[int, int]:
+    """Returns the size that each class is enlarged to, as imbalanced-learn's `sampling_strategy`."""
+    return dict.fromkeys(range(len(samples.names)), target_count(samples.counts, factor))
+
+
+def _resampled(sampler: Any, samples: Samples) -> Samples:
+    """Returns samples enlarged by an over-sampler of imbalanced-learn, which sees them flattened."""
+    x, y = sampler.fit_resample(samples.x.flatten(1).numpy(), samples.y.numpy())
+    features: Tensor = torch.as_tensor(x, dtype=torch.float32)
+    return Samples(features.view(-1, *samples.event_shape), torch.as_tensor(y).long(), samples.names)

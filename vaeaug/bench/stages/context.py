@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import torch
+from torch import nn
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.settings import Settings
 from vaeaug.data.samples import Samples
-from vaeaug.models.classifiers import Classifier, as_classifier
+from vaeaug.models.classifiers import Classifier, Standardize, as_classifier, channel_moments
 from vaeaug.runtime import seeds
 from vaeaug.runtime.parallel import one_thread
 from vaeaug.runtime.seeds import Stream
@@ -34,6 +38,15 @@ class SharedModels:
             with one_thread():
                 self._models[name] = train(), time.perf_counter() - start
         return self._models[name][0]
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Leaves the models that are used inside the block out of `used_seconds`, for what is not a part of the run."""
+        used = set(self._used)
+        try:
+            yield
+        finally:
+            self._used = used
 
     def start_run(self) -> None:
         """Forgets which models were used, for the seconds of a new run."""
@@ -83,6 +96,13 @@ class Context:
     def seed_of(self, stream: Stream, *path: int) -> int:
         """Returns the seed of one of the run's random streams."""
         return seeds.derive(self.seed, stream, *path)
+
+    def new_network(self) -> nn.Module:
+        """Returns an untrained network, with the same weights for all methods, which standardises what it sees."""
+        with seeds.forked(self.seed, Stream.WEIGHTS):
+            body = self.classifier.network(self.samples.event_shape, len(self.samples.names))
+        network = Standardize(body, *channel_moments(self.samples.x))
+        return network.to(memory_format=torch.channels_last)
 
     def augmenter(self) -> Augmenter:
         """Returns an augmenter fitted to the training subset; the methods of a seed share it."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from vaeaug.bench.results import EQUAL_TIME, KINDS
 from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
 from vaeaug.runtime import checks, seeds
 
-KINDS = ("ours", "baseline", "control", "generator")
+__all__ = ["EQUAL_TIME", "KINDS", "Method"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Method:
         name: The display name, as in tables.
         stages: What a batch runs through, in this order.
         resampler: What enlarges the training set before training.
-        kind: `ours`; `baseline`, a method without our generator; `control`, ours without one ingredient; or `generator`, a
-            published generative model.
+        kind: `ours`; `baseline`, a method without our generator; `control`, ours without one ingredient; `generator`, a
+            published generative model; or `equal time`, a baseline that is trained as long, in seconds, as ours took.
     """
 
     key: ClassVar[str] = "method"
@@ -37,10 +39,26 @@ class Method:
 
     def __post_init__(self) -> None:
         checks.check_choice("kind", self.kind, KINDS)
+        if any(stage.wraps_estimators for stage in self.stages) and (len(self.stages) > 1 or self.resampler):
+            got = f"{self.name!r} with other stages"
+            checks.refuse("a stage that changes the estimator alone", got, "its folds would share copies of one sample")
 
-    def unsupported_reason(self, classifier: str | Classifier, images: bool = True) -> str | None:
-        """Returns why this classifier cannot be trained with the method, on images or tabular data; None if it can."""
+    def unsupported_reason(
+        self, classifier: str | Classifier, images: bool = True, classes: int | None = None
+    ) -> str | None:
+        """Returns why this classifier cannot be trained with the method; None if it can.
+
+        Arguments:
+            classifier: The classifier.
+            images: Whether the data is images, not tabular.
+            classes: The number of classes, if it is known.
+        """
         classifier = as_classifier(classifier)
+        if any(stage.wraps_estimators for stage in self.stages):
+            if classifier.is_network:
+                return "it tunes the threshold of an estimator"
+            if classes is not None and classes != 2:
+                return f"it is for two classes, not {classes}"
         if not images and any(stage.images_only for stage in self.stages):
             return "it is for images"
         if not classifier.is_network and any(stage.networks_only for stage in self.stages):
@@ -49,9 +67,25 @@ class Method:
             return "the classifier takes no sample weights"
         return None
 
-    def supports(self, classifier: str | Classifier, images: bool = True) -> bool:
-        """Returns whether this classifier can be trained with the method, on images or tabular data."""
-        return self.unsupported_reason(classifier, images) is None
+    def supports(self, classifier: str | Classifier, images: bool = True, classes: int | None = None) -> bool:
+        """Returns whether this classifier can be trained with the method; see `unsupported_reason`."""
+        return self.unsupported_reason(classifier, images, classes) is None
+
+    def training_steps(self, context: Context, step_seconds: Callable[[Method], float]) -> int:
+        """Returns the optimiser steps of a network that is trained with the method.
+
+        Arguments:
+            context: The run.
+            step_seconds: Measures the seconds of one step of a method on this machine; methods that take the steps of the
+                settings do not ask.
+        """
+        return context.settings.steps
+
+    def wrap(self, context: Context, estimator: Any) -> Any:
+        """Returns the estimator to train: the one that is passed, unless a stage changes it."""
+        for stage in self.stages:
+            estimator = stage.wrap(context, estimator)
+        return estimator
 
     @property
     def available(self) -> bool:
