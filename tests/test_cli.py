@@ -363,7 +363,7 @@ def test_methods_lists_names_by_kind(capsys, words, images):
         else:
             names.append(line.strip())
     catalogue = Catalogue("".join(words), images=images)
-    assert list(kinds) == ["ours", "baseline", "control", "generator"]
+    assert list(kinds) == ["ours", "baseline", "control", "generator", "equal time"]
     for kind, names in kinds.items():
         assert names == [m.name for m in catalogue.all if m.kind == kind and m.supports("mlp", images)]
 

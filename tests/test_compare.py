@@ -212,7 +212,9 @@ def test_every_method_runs(classifier):
     assert len(names) == len(results)
     assert ("MixUp" in names) == ("classical + synthetic (extrapolate, hardest of 4)" in names) == (classifier == "cnn")
     assert ("class weights" in names) == (classifier != "knn")
-    assert {result.steps for result in results} == {10 if classifier == "cnn" else 0}
+    shared = {result.steps for result in results if result.kind != "equal time"}
+    assert shared == {10 if classifier == "cnn" else 0}
+    assert all(result.steps >= 10 for result in results if result.kind == "equal time")
     accuracy = {result.method: result.accuracy for result in results}
     if classifier == "logistic":
         assert accuracy["duplicates"] == pytest.approx(accuracy["none"], abs=0.1)
