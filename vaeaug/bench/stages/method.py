@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
+from vaeaug.models.spaces import SPACE_NAMES
 from vaeaug.runtime import checks, seeds
 
 KINDS = ("ours", "baseline", "control", "generator")
@@ -26,6 +27,7 @@ class Method:
         resampler: What enlarges the training set before training.
         kind: `ours`; `baseline`, a method without our generator; `control`, ours without one ingredient; or `generator`, a
             published generative model.
+        space: Where its synthetic samples are perturbed: `vae`, `pca` or `identity`; see `vaeaug.models.spaces`.
     """
 
     key: ClassVar[str] = "method"
@@ -34,9 +36,11 @@ class Method:
     stages: tuple[Stage, ...] = ()
     resampler: Resampler | None = None
     kind: str = field(default="ours", compare=False)
+    space: str = field(default="vae", metadata={"earlier": "vae"})
 
     def __post_init__(self) -> None:
         checks.check_choice("kind", self.kind, KINDS)
+        checks.check_choice("space", self.space, SPACE_NAMES)
 
     def unsupported_reason(self, classifier: str | Classifier, images: bool = True) -> str | None:
         """Returns why this classifier cannot be trained with the method, on images or tabular data; None if it can."""
@@ -67,7 +71,7 @@ class Method:
 
     def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""
-        resampler = self.resampler
+        resampler, context = self.resampler, replace(context, space=self.space)
         if resampler is None:
             return context.samples
         if resampler.trains:
@@ -76,6 +80,7 @@ class Method:
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         """Returns all stages, fitted to the training subset, as one transform."""
+        context = replace(context, space=self.space)
         transforms = [stage.fit(context, network) for stage in self.stages]
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
