@@ -75,6 +75,13 @@ def check_classifiers(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def check_spaces(names: list[str] | None) -> list[str] | None:
+    """Refuses unknown spaces."""
+    for name in names or ():
+        check_choice("space", name, SPACES)
+    return names
+
+
 Data = Annotated[
     str,
     typer.Argument(
