@@ -1,6 +1,6 @@
 """`augment="auto"` of `AugmentedClassifier`: candidates compared inside the training data, with the estimator itself."""
 
-# ruff: noqa: N803 (X is what scikit-learn calls it)
+# ruff: noqa: N803, N806 (X is what scikit-learn calls it)
 from __future__ import annotations
 
 import copy
@@ -22,7 +22,7 @@ from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
 from vaeaug.choice.trials import METRICS, CrossValidation, SearchSettings
 from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.spaces import space_named
-from vaeaug.plugins.resampling import AUTO, are_images, classical_copies, resample, whole_numbers
+from vaeaug.plugins.resampling import AUTO, are_images, classical_copies, resample
 from vaeaug.runtime import checks, seeds
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def check_parameters(host: AugmentedClassifier) -> None:
         checks.refuse(f'no {", ".join(given)} with augment="{AUTO}"', "a value", "leave it out: the search decides it")
 
 
-def augment(host: AugmentedClassifier, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> TrainingSet:
+def augment(
+    host: AugmentedClassifier, X: Any, y: Any, weight: Any, params: dict[str, Any], used: np.ndarray
+) -> TrainingSet:
     """Returns X, y and the parameters of `fit` as the best way to augment makes them; sets `choice_` and `n_synthetic_`.
 
     Arguments:
@@ -56,17 +58,22 @@ def augment(host: AugmentedClassifier, X: Any, y: Any, weight: Any, params: dict
         X, y: The training data; X in the shape that the estimator expects.
         weight: The sample weights, or None.
         params: The parameters of the estimator's `fit`.
+        used: The indices of the samples with a weight, which alone take part in the search.
     """
     values, y = validate_data(host, X, y, allow_nd=True)
     check_classification_targets(y)
     seed = int(check_random_state(host.random_state).randint(2**31 - 1))
-    used = np.arange(len(y)) if weight is None else np.flatnonzero(np.asarray(weight))
     part = {name: per_sample(value, used, len(y)) for name, value in params.items()}
     events = values.reshape(-1, *host.event_shape_)
     host.choice_ = _choose(host, _safe_indexing(X, used), y[used], part, seed, are_images(events))
     chosen = host.choice_.chosen
     host.n_synthetic_ = 0
-    return training_set(host, chosen, X, y, weight, params, seeds.derive(seed, 3) % 2**31)
+    return training_set(host, chosen, X, y, weight, params, last_seed(seed))
+
+
+def last_seed(seed: int) -> int:
+    """Returns the seed of the samples of the last fit, from that of the search."""
+    return seeds.derive(seed, 3) % 2**31
 
 
 def _choose(host: AugmentedClassifier, X: Any, y: np.ndarray, params: Any, seed: int, images: bool) -> Choice:
@@ -102,14 +109,10 @@ class _EstimatorTrials(CrossValidation):
     def train_vae(self, candidate: Candidate, number: int) -> None:
         X, y, _ = self._part(self.index(number).train)
         values = np.asarray(X)
-        host = _with(self.host, candidate, None, self._seed(number))
+        worker = _with(self.host, candidate, None, self._seed(number))
         # One sample, for the VAE that makes it.
-        one = {y[0]: 1}
-        synthetic = resample(
-            host, values.reshape(-1, *host.event_shape_), y, one, whole_numbers(self.X, np.asarray(self.X))
-        )
-        assert synthetic.augmenter is not None
-        self._vaes[number] = synthetic.augmenter.vae_
+        augmenter = resample(worker, values.reshape(-1, *worker.event_shape_), y, {y[0]: 1}, False).augmenter
+        self._vaes[number] = None if augmenter is None else augmenter.vae_
 
     def train(self, candidate: Candidate, number: int, deadline: float) -> Tensor:
         train, held_out = self.index(number)
@@ -153,9 +156,9 @@ def training_set(
     if candidate == NONE:
         return X, y, params
     if candidate.baseline == "class weights":
-        name = _weight_name(host.estimator)
-        own = np.ones(len(y)) if weight is None else np.asarray(weight)
-        return X, y, {**params, str(name): own * compute_sample_weight("balanced", y)}
+        name = str(_weight_name(host.estimator))
+        own = np.asarray(params.get(name, 1.0))
+        return X, y, {**params, name: own * compute_sample_weight("balanced", y)}
     worker = _with(host, candidate, vae, seed)
     if candidate.baseline == "classical":
         make = lambda events, whole: classical_copies(events, COPIES, whole, seed)  # noqa: E731

@@ -130,7 +130,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         params = self._route(fit_params if sample_weight is None else fit_params | {"sample_weight": sample_weight})
         X = self._estimator_input(X, reset=True)
         if self.augment is not None:
-            X, y, params = auto.augment(self, X, y, sample_weight, params)
+            X, y, params = auto.augment(self, X, y, sample_weight, params, _nonzero(sample_weight, len(y)))
         elif self.perturb is None:
             validate_data(self, X, skip_check_array=True)
             self.n_synthetic_ = 0
