@@ -80,7 +80,8 @@ def tune(
 
     The report is saved next to the folder, as OUTPUT.tuning.json.
     """
-    _check_effect(space, vae_steps=vae_steps, latent=latent)
+    if space and "vae" not in space:
+        check_space("pca" if "pca" in space else "identity", vae_steps=vae_steps, latent=latent)
     with explained(lambda: "nothing is kept, and an earlier output is as it was; --budget sets the time of the search"):
         from vaeaug import data
         from vaeaug.bench.tuning import search
@@ -104,12 +105,6 @@ def tune(
             )
             save(augmenter, result)
         typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
-
-
-def _check_effect(spaces: list[str] | None, **options: int | None) -> None:
-    """Refuses options that have an effect in none of the spaces."""
-    if spaces and "vae" not in spaces:
-        check_space("pca" if "pca" in spaces else "identity", **options)
 
 
 def _classical(source: str) -> Classical:
