@@ -394,3 +394,33 @@ def test_a_method_has_the_augmenter_of_its_space(digits):
         Method("a", stages, space=space).fit(context)(digits.x[:5], one_hot(digits)[:5], 0)
         assert ("augmenter", space) in context.shared
     assert "augmenter" not in context.shared, "no VAE was trained"
+
+
+def test_tune_compares_only_the_spaces_of_the_option(run, table, tmp_path):
+    words = (
+        "tune",
+        table,
+        "-o",
+        tmp_path / "model",
+        "--folds",
+        2,
+        "--repeats",
+        1,
+        "--classifier",
+        "knn",
+        "--latent",
+        3,
+    )
+    result = run(*words, "--space", "pca", "--space", "identity")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "model.tuning.json").read_text())
+    assert {s["candidate"]["space"] for s in report["scores"] if s["candidate"]["perturb"]} == {"pca", "identity"}
+    assert report["sentence"] in result.output
+    assert Augmenter.load(tmp_path / "model").vae_.event_shape == (13,)
+    for words, message in (
+        (("--space", "ica"), "expected space to be one of vae, pca, identity, got 'ica'"),
+        (("--space", "identity", "--latent", 3), "with --space identity, got --latent; leave"),
+        (("--space", "pca", "--vae-steps", 3), "with --space pca, got --vae-steps; leave"),
+    ):
+        assert message in str(run("tune", table, "-o", tmp_path / "other", *words).exception)
+    assert not (tmp_path / "other").exists()
