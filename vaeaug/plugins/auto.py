@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,11 +23,8 @@ from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
 from vaeaug.choice.trials import METRICS, CrossValidation, SearchSettings
 from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.spaces import space_named
-from vaeaug.plugins.resampling import AUTO, are_images, classical_copies, resample
+from vaeaug.plugins.resampling import AUTO, Resampled, SharedParameters, are_images, classical_copies, resample
 from vaeaug.runtime import checks, seeds
-
-if TYPE_CHECKING:
-    from vaeaug.plugins.sklearn import AugmentedClassifier
 
 FOLDS = 5
 COPIES = 10  # classically augmented copies of every image, as in the benchmark
@@ -35,7 +33,28 @@ BALANCE = "balance"
 TrainingSet = tuple[Any, np.ndarray, dict[str, Any]]  # X, y and the parameters of `fit`
 
 
-def check_parameters(host: AugmentedClassifier) -> None:
+class Host(SharedParameters, Protocol):
+    """An `AugmentedClassifier`, as far as the search knows it."""
+
+    estimator: Any
+    augment: str | None
+    add: float | str
+    event_shape_: tuple[int, ...]
+    choice_: Choice
+    n_synthetic_: int
+
+    def append_synthetic(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        params: dict[str, Any],
+        make: Callable[[np.ndarray, Any], Resampled] | None = None,
+    ) -> TrainingSet:
+        """Returns X, y and the parameters of `fit` with the synthetic samples after the real ones."""
+
+
+def check_parameters(host: Host) -> None:
     """Checks that no parameter is set that the search decides.
 
     Raises:
@@ -48,9 +67,7 @@ def check_parameters(host: AugmentedClassifier) -> None:
         checks.refuse(f'no {", ".join(given)} with augment="{AUTO}"', "a value", "leave it out: the search decides it")
 
 
-def augment(
-    host: AugmentedClassifier, X: Any, y: Any, weight: Any, params: dict[str, Any], used: np.ndarray
-) -> TrainingSet:
+def augment(host: Host, X: Any, y: Any, weight: Any, params: dict[str, Any], used: np.ndarray) -> TrainingSet:
     """Returns X, y and the parameters of `fit` as the best way to augment makes them; sets `choice_` and `n_synthetic_`.
 
     Arguments:
@@ -76,7 +93,7 @@ def last_seed(seed: int) -> int:
     return seeds.derive(seed, 3) % 2**31
 
 
-def _choose(host: AugmentedClassifier, X: Any, y: np.ndarray, params: Any, seed: int, images: bool) -> Choice:
+def _choose(host: Host, X: Any, y: np.ndarray, params: Any, seed: int, images: bool) -> Choice:
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     imbalanced = is_imbalanced(counts.tolist())
     metric = METRICS[imbalanced]
@@ -97,7 +114,7 @@ class _EstimatorTrials(CrossValidation):
     for_network = False
 
     def __init__(
-        self, host: AugmentedClassifier, X: Any, y: np.ndarray, codes: np.ndarray, params: Any, settings: Any, bar: Any
+        self, host: Host, X: Any, y: np.ndarray, codes: np.ndarray, params: Any, settings: Any, bar: Any
     ) -> None:
         super().__init__(torch.as_tensor(codes).long(), settings, bar)
         self.host, self.X, self.labels, self.params = host, X, y, params
@@ -135,7 +152,7 @@ class _EstimatorTrials(CrossValidation):
 
 
 def training_set(
-    host: AugmentedClassifier,
+    host: Host,
     candidate: Candidate,
     X: Any,
     y: np.ndarray,
@@ -169,7 +186,7 @@ def training_set(
     return result
 
 
-def _with(host: AugmentedClassifier, candidate: Candidate, vae: Any, seed: int) -> AugmentedClassifier:
+def _with(host: Host, candidate: Candidate, vae: Any, seed: int) -> Host:
     """Returns a copy of the classifier with the parameters of a candidate."""
     worker = copy.copy(host)
     worker.augment, worker.random_state, worker.perturb = None, seed, candidate.perturb
