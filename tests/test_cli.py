@@ -13,11 +13,15 @@ from vaeaug.bench import regimes
 from vaeaug.bench.methods import Catalogue
 from vaeaug.bench.results import read
 from vaeaug.bench.tuning import search
-from vaeaug.bench.tuning.candidates import FOR_NETWORKS, NONE, Candidate, CandidateScore, TuningResult
+from vaeaug.bench.tuning.candidates import VAE_FOR_NETWORKS, TuningResult
+from vaeaug.choice.candidates import NONE, Candidate
+from vaeaug.choice.search import Choice
+from vaeaug.choice.trials import CandidateScore
 from vaeaug.cli import options
 from vaeaug.data import NAMES, load
 from vaeaug.export import shards
 from vaeaug.models.classifiers import ESTIMATORS, NETWORKS
+from vaeaug.models.spaces import SPACE_NAMES
 from vaeaug.perturb import PERTURBATIONS, Difference
 
 COMMANDS = tuple(command.callback.__name__ for command in cli.app.registered_commands)
@@ -386,7 +390,8 @@ def test_tune_saves_an_augmenter_and_a_report(capsys, tmp_path):
     code, out, err = vaeaug(capsys, *words, "--classifier", "logistic")
     assert code == 0, err
     report = json.loads((tmp_path / "model.tuning.json").read_text())
-    assert set(report) == {*TuningResult.__dataclass_fields__, "usage"}
+    fields = {*TuningResult.__dataclass_fields__, *Choice.__dataclass_fields__} - {"choice"}
+    assert set(report) == {*fields, "sentence", "usage"}
     assert set(report["chosen"]) == {"name", *Candidate.__dataclass_fields__}
     assert {frozenset(score) for score in report["scores"]} == {frozenset(CandidateScore.__dataclass_fields__)}
     assert report["sentence"] in out
@@ -395,10 +400,14 @@ def test_tune_saves_an_augmenter_and_a_report(capsys, tmp_path):
     assert vaeaug(capsys, *words[:3], tmp_path, "--folds", 2)[2].startswith("Error: expected a new or empty folder")
 
 
-@pytest.mark.parametrize("candidate", [*FOR_NETWORKS, NONE])
+@pytest.mark.parametrize("candidate", [*VAE_FOR_NETWORKS, NONE])
 def test_tune_prints_the_whole_line_to_use(capsys, tmp_path, monkeypatch, digits, candidate):
-    scores = (CandidateScore("none", 90.0, 0.0, 0.0, 2, 1.0), CandidateScore("b", *[float("nan")] * 3, 0, 0.0))
-    result = TuningResult(candidate, True, scores, "Use it.", (), "accuracy", 2, 1, 0, 1.0, 0.5)
+    other = Candidate(Difference(0.3), add=1)
+    scores = [CandidateScore(c, 90.0, 0.0, 0.0, 2, 1.0) for c in dict.fromkeys((NONE, candidate))]
+    scores.append(CandidateScore(other, *[float("nan")] * 3, 0, 0.0))
+    reason, best = ("out of time", None) if candidate == NONE else ("best", candidate)
+    choice = Choice(candidate, best, reason, tuple(scores), (other,), "accuracy", 2, 1, 0)
+    result = TuningResult(choice, True, 300, None, 1.0, 0.5)
     augmenter = Augmenter().fit(digits, steps=2, progress=False)
     monkeypatch.setattr(search, "tune", lambda *args, **kwargs: (augmenter, result))
     code, out, err = vaeaug(capsys, "tune", "digits", "-o", tmp_path / "model")
@@ -407,7 +416,9 @@ def test_tune_prints_the_whole_line_to_use(capsys, tmp_path, monkeypatch, digits
     report = json.loads((tmp_path / "model.tuning.json").read_text())
     assert report["chosen"]["hardest_of"] == candidate.hardest_of
     assert report["chosen"]["perturb"] == (repr(candidate.perturb) if candidate.perturb else None)
-    assert report["scores"][1]["gain"] is None
+    assert report["scores"][-1]["gain"] is None
+    assert report["scores"][-1]["candidate"]["perturb"] == repr(Difference(0.3))
+    assert report["cut_short"] == [other.name]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -499,6 +510,7 @@ def test_lists_in_the_help_are_the_real_ones():
     assert (*NETWORKS, *ESTIMATORS) == options.CLASSIFIERS
     assert tuple(regimes.IMBALANCED) == options.REGIMES
     assert tuple(shards.FORMATS) == options.FORMATS
+    assert SPACE_NAMES == options.SPACES
     for name in ("digits", "breast-cancer", "wine"):
         assert (name in options.IMAGE_SETS) == (load(name).x.ndim == 4)
 

@@ -13,7 +13,10 @@ from vaeaug import VAE, Augmenter, cli, fit_vae
 from vaeaug.bench.report import page
 from vaeaug.bench.results import append, read
 from vaeaug.bench.tuning import search
-from vaeaug.bench.tuning.candidates import NONE, CandidateScore, TuningResult
+from vaeaug.bench.tuning.candidates import TuningResult
+from vaeaug.choice.candidates import NONE
+from vaeaug.choice.search import Choice
+from vaeaug.choice.trials import CandidateScore
 from vaeaug.export import formats, shards
 from vaeaug.models.networks import MLP
 from vaeaug.runtime import files, locks, renames, seeds
@@ -266,9 +269,9 @@ COMMANDS = {
 def test_commands(augmenter, tmp_path, monkeypatch, words, request):
     folder = tmp_path / "model"
     augmenter.save(folder)
-    result = TuningResult(
-        NONE, True, (CandidateScore("none", 90.0, 0.0, 0.0, 2, 1.0),), "", (), "accuracy", 2, 1, 0, 1.0, 0.5
-    )
+    scores = (CandidateScore(NONE, 90.0, 0.0, 0.0, 2, 1.0),)
+    choice = Choice(NONE, None, "out of time", scores, (), "accuracy", 2, 1, 0)
+    result = TuningResult(choice, True, 300, None, 1.0, 0.5)
     monkeypatch.setattr(search, "tune", lambda *args, **kwargs: (augmenter, result))
     whole = lambda left, before, after, folder: all(  # noqa: E731
         text == after[name] for name, text in left.items() if Path(name).name != "manifest.json"

@@ -18,6 +18,7 @@ ORDER = (
     ("models", "perturb"),
     ("filters",),
     ("augmenter",),
+    ("choice",),
     ("plugins", "export"),
     ("bench",),
     ("cli",),

@@ -16,9 +16,11 @@ from vaeaug.bench.stages.baselines import ClassicalAugmentation
 from vaeaug.bench.stages.method import Method
 from vaeaug.bench.stages.synthetic import AddSynthetic, Append, Synthetic
 from vaeaug.bench.tuning import search
-from vaeaug.bench.tuning.candidates import FOR_ESTIMATORS, FOR_NETWORKS, NONE, Candidate
+from vaeaug.bench.tuning.candidates import method_of
 from vaeaug.bench.tuning.stage import TunedAugmentation
-from vaeaug.bench.tuning.trials import CrossValidation, SearchSettings
+from vaeaug.bench.tuning.trials import BenchTrials
+from vaeaug.choice.candidates import NONE, Candidate, default_candidates
+from vaeaug.choice.trials import SearchSettings
 from vaeaug.data import Samples, subset
 from vaeaug.data.lookup import SampleIndex
 from vaeaug.models.classifiers import as_classifier
@@ -59,17 +61,23 @@ def every_second():
     return right
 
 
-def validation_of(samples, classifier="logistic", metric="accuracy", folds=4, repeats=2, **kwargs):
-    settings = SearchSettings(Settings(vae=(("steps", 5),)), metric, folds, repeats, seed=0, **kwargs)
-    return CrossValidation(samples, as_classifier(classifier), settings, tqdm(disable=True))
+def with_chosen(result, candidate):
+    return replace(result, choice=replace(result.choice, chosen=candidate))
+
+
+def validation_of(samples, classifier="logistic", metric="accuracy", folds=4, repeats=2):
+    search = SearchSettings(metric, folds, repeats, seed=0)
+    settings = Settings(vae=(("steps", 5),))
+    return BenchTrials(samples, as_classifier(classifier), settings, search, tqdm(disable=True))
 
 
 def test_none_is_chosen_where_every_candidate_hurts(digits):
     augmenter, result = tune(digits, "logistic", candidates=[FAR], folds=3, repeats=1, **QUICK)
     assert result.chosen == NONE
     assert result.settings() == {"replace": 0.0}
-    assert "No augmentation: the best candidate, posterior (scale 500.0), add 9, had -" in result.sentence
-    assert "which is not enough." in result.sentence
+    assert (result.best, result.reason) == (NONE, "no gain beyond the noise")
+    lead = "No augmentation: no candidate has a higher mean; the next is posterior (scale 500.0), add 9: -"
+    assert result.sentence.startswith(lead)
     assert result.usage == "no augmentation: train on the data as it is"
     assert augmenter.bank_.samples.x.shape == digits.x.shape
     assert [score.name for score in result.scores] == ["none", FAR.name]
@@ -106,11 +114,15 @@ def test_a_better_candidate_is_chosen_by_its_standard_error(digits, correct):
     assert score.error == pytest.approx(100 * difference.std(ddof=1) / 120**0.5)
     assert score.mean == pytest.approx(100 * better.mean())
     assert result.chosen == GOOD
-    assert result.sentence == f"Use {GOOD.name}: +16.7 points over none in 3 splits (standard error 3.4)."
+    assert (result.best, result.reason) == (GOOD, "best")
+    assert result.sentence == (
+        f"Use {GOOD.name}: +16.7 points over none in 3 splits (standard error 3.4); it has the best mean, and no cheaper "
+        "candidate is within its noise."
+    )
     _, result = tune(digits, "logistic", min_standard_errors=6.0, **options)
     assert result.chosen == NONE
     assert result.sentence == (
-        f"No augmentation: the best candidate, {GOOD.name}, had +16.7 points over none in 3 splits (standard error 3.4), "
+        f"No augmentation: the best mean is that of {GOOD.name}: +16.7 points over none in 3 splits (standard error 3.4), "
         "which is not enough."
     )
 
@@ -164,8 +176,8 @@ def test_of_equal_candidates_the_first_is_chosen(digits, correct, order):
 def test_classes_count_equally_where_they_are_imbalanced(digits):
     imbalanced = subset(digits, [12] * 5 + [3] * 5)
     _, result = tune(imbalanced, "knn", candidates=[UNCHANGED], folds=3, repeats=1, **QUICK)
-    assert result.metric == "balanced_accuracy"
-    assert tune(digits, "knn", candidates=[UNCHANGED], folds=3, repeats=1, **QUICK)[1].metric == "accuracy"
+    assert result.choice.metric == "balanced_accuracy"
+    assert tune(digits, "knn", candidates=[UNCHANGED], folds=3, repeats=1, **QUICK)[1].choice.metric == "accuracy"
 
 
 def test_balanced_accuracy(digits, correct):
@@ -190,21 +202,21 @@ def test_a_candidate_that_was_not_evaluated_has_no_score(digits):
 def test_every_sample_is_held_out_once_per_repeat_and_never_trained_on(digits):
     validation = validation_of(digits)
     for repeat in range(2):
-        held_out = torch.cat([validation.split(repeat * 4 + fold).held_out_index for fold in range(4)])
+        held_out = torch.cat([validation.index(repeat * 4 + fold).held_out for fold in range(4)])
         assert torch.equal(held_out.sort().values, torch.arange(120))
     for number in range(8):
         split = validation.split(number)
         trained_on = {x.numpy().tobytes() for x in split.run.samples.x}
         assert not trained_on & {x.numpy().tobytes() for x in split.held_out.x}
-        assert torch.equal(split.held_out.x, digits.x[split.held_out_index])
-    assert not torch.equal(validation.split(0).held_out_index, validation.split(4).held_out_index)
+        assert torch.equal(split.held_out.x, digits.x[validation.index(number).held_out])
+    assert not torch.equal(validation.index(0).held_out, validation.index(4).held_out)
 
 
 @pytest.mark.parametrize("per_class", [2, [12, 12, 12, 12, 12, 12, 12, 12, 3, 2]])
 def test_tiny_classes_work(digits, per_class):
     _, result = tune(subset(digits, per_class), "logistic", candidates=[GOOD], folds=3, repeats=1, **QUICK)
-    assert result.folds == (2 if per_class == 2 else 3)
-    assert result.scores[0].splits == result.folds
+    assert result.choice.folds == (2 if per_class == 2 else 3)
+    assert result.scores[0].splits == result.choice.folds
 
 
 def test_the_same_seed_gives_the_same_choice(digits):
@@ -226,7 +238,7 @@ def test_the_time_budget_ends_the_search_and_the_result_says_what_was_cut_short(
     assert result.sentence.startswith(
         "No augmentation: the time budget ended before any candidate was evaluated on enough splits."
     )
-    assert result.cut_short == tuple(candidate.name for candidate in candidates)
+    assert result.cut_short == tuple(candidates)
     assert (
         "The time budget of 4 s ended before these were evaluated as planned: extrapolate (scale 0.1), replace 0.5; "
         in (result.sentence)
@@ -264,7 +276,8 @@ def test_ties_are_resolved_as_for_the_committed_results(digits, correct):
 
 def test_the_default_candidates(digits, correct):
     correct["none"] = np.zeros(120)
-    for classifier, candidates in (("cnn", FOR_NETWORKS), ("forest", FOR_ESTIMATORS)):
+    for classifier in ("cnn", "forest"):
+        candidates = default_candidates(network=classifier == "cnn", images=True, imbalanced=False)
         _, result = tune(digits, classifier, folds=2, repeats=1, **QUICK)
         assert [score.name for score in result.scores] == ["none", *(candidate.name for candidate in candidates)]
         assert result.for_network == (classifier == "cnn")
@@ -285,25 +298,25 @@ def test_the_method_of_a_candidate():
     classical = Classical(shift=0.1)
     after = (ClassicalAugmentation(classical),)
     perturb = Extrapolate(0.5)
-    assert NONE.method(for_network=True) == Method("none")
-    assert NONE.method(for_network=False, classical=classical) == Method("none", after)
-    assert APPENDS.method(True, classical) == Method("", (Append(Synthetic(perturb, 1.0), 3), *after))
-    assert REPLACES.method(True, classical) == Method("", (Synthetic(perturb, 0.5), *after))
+    assert method_of(NONE, for_network=True) == Method("none")
+    assert method_of(NONE, for_network=False, classical=classical) == Method("none", after)
+    assert method_of(APPENDS, True, classical) == Method("", (Append(Synthetic(perturb, 1.0), 3), *after))
+    assert method_of(REPLACES, True, classical) == Method("", (Synthetic(perturb, 0.5), *after))
     hardest = replace(REPLACES, hardest_of=4)
-    assert hardest.method(True) == Method("", (Synthetic(perturb, 0.5, hardest_of=4),))
-    assert APPENDS.method(False, classical) == Method("", after, AddSynthetic(perturb, 3))
+    assert method_of(hardest, True) == Method("", (Synthetic(perturb, 0.5, hardest_of=4),))
+    assert method_of(APPENDS, False, classical) == Method("", after, AddSynthetic(perturb, 3))
 
 
 def test_the_settings_of_a_result(digits):
     _, result = tune(digits, "knn", candidates=[UNCHANGED], folds=2, repeats=1, **QUICK)
-    hardest = replace(result, chosen=replace(REPLACES, hardest_of=4))
+    hardest = with_chosen(result, replace(REPLACES, hardest_of=4))
     with pytest.raises(
         InputError, match=r"expected the network in training, got none; pass result.settings\(network\)"
     ):
         hardest.settings()
     assert hardest.settings("net") == {"replace": 0.5, "hardest_of": 4, "network": "net"}
-    assert replace(result, chosen=APPENDS).settings() == {"add": 3}
-    assert replace(result, chosen=NONE).settings("net") == {"replace": 0.0}
+    assert with_chosen(result, APPENDS).settings() == {"add": 3}
+    assert with_chosen(result, NONE).settings("net") == {"replace": 0.0}
     assert replace(hardest, for_network=True).usage == (
         "AugmentedLoader(loader, augmenter, replace=0.5, hardest_of=4, network=network)"
     )
@@ -373,9 +386,7 @@ def test_bad_data_is_refused(digits):
     ],
 )
 def test_a_candidate_has_a_perturbation_and_one_use(arguments):
-    message = (
-        "expected a perturbation and either add or replace, or none of them, got perturb=.*; for example Candidate"
-    )
+    message = "expected a perturbation and either add, replace or balance, or none of them, got perturb=.*; for example"
     with pytest.raises(InputError, match=message):
         Candidate(**arguments)
 
@@ -430,7 +441,7 @@ def test_where_none_is_chosen_the_method_without_a_search_is_trained(digits, cho
     calls = chooses(NONE)
     predictions = [
         runs.fit_classifier(tuning_context(digits, classifier), method).scores(digits.x.flip(3))
-        for method in (tuned_method(classical), NONE.method(classifier == "cnn", classical))
+        for method in (tuned_method(classical), method_of(NONE, classifier == "cnn", classical))
     ]
     assert torch.equal(*predictions)
     ((samples, searched_classifier, settings),) = calls
@@ -449,7 +460,7 @@ def test_the_method_of_a_network_does_what_the_search_chose(digits, chooses, cla
     x, t = digits.x[:20], one_hot(digits)[:20]
     network, stage = linear_network(digits), TunedAugmentation(classical)
     batch, targets = stage.fit(tuning_context(digits), network)(x, t, 5)
-    expected, _ = candidate.method(True, classical).fit(tuning_context(digits), network)(x, t, 5)
+    expected, _ = method_of(candidate, True, classical).fit(tuning_context(digits), network)(x, t, 5)
     assert torch.equal(batch, expected)
     assert len(batch) == len(targets) == (80 if candidate.add else 20)
     assert stage.resample(tuning_context(digits)) is digits
@@ -459,7 +470,7 @@ def test_the_method_of_a_network_does_what_the_search_chose(digits, chooses, cla
 def test_the_method_of_an_estimator_does_what_the_search_chose(digits, chooses, classical):
     chooses(GOOD)
     context, stage = tuning_context(digits, "logistic"), TunedAugmentation(classical)
-    assert torch.equal(stage.resample(context).x, GOOD.method(False).resample(context).x)
+    assert torch.equal(stage.resample(context).x, method_of(GOOD, False).resample(context).x)
     copies, _ = stage.fit(context)(digits.x[:20], one_hot(digits)[:20], 5)
     assert len(copies) == (20 if classical else 0), "only classical augmentation needs copies"
 

@@ -53,7 +53,19 @@ _HOMES = {
     "load": "data",
     "tune": "bench.tuning.search",
 }
-_FOLDERS = ("augmenter", "bench", "cli", "data", "export", "filters", "models", "perturb", "plugins", "runtime")
+_FOLDERS = (
+    "augmenter",
+    "bench",
+    "choice",
+    "cli",
+    "data",
+    "export",
+    "filters",
+    "models",
+    "perturb",
+    "plugins",
+    "runtime",
+)
 
 __all__ = [
     "PCA",

@@ -8,13 +8,12 @@ TEMPLATE = """---
 library_name: vaeaug
 tags:
 - data-augmentation
-- variational-autoencoder
----
+{tag}---
 
 # A vaeaug augmenter
 
-It generates labelled synthetic samples close to real ones: a VAE, a perturbation of its codes, and the real samples to start
-from.
+It generates labelled synthetic samples close to real ones: {space}, a perturbation of its codes, and the real samples to
+start from.
 
 > **Warning: this folder contains the real training samples.** `bank.safetensors` has all {count} of them, with their labels.
 > Do not share it where the data may not be shared.
@@ -30,7 +29,7 @@ x, y, parent, confidence = augmenter.generate(64, seed=0)
 | --- | --- |
 | shape of a sample | {event_shape} |
 | latent dimension | {latent_dim} |
-| VAE | `{vae}` |
+| VAE, or space without one | `{vae}` |
 | perturbation | `{perturb}` |
 | decoding | {decoding} |
 | written by | vaeaug {library} |
@@ -41,6 +40,13 @@ x, y, parent, confidence = augmenter.generate(64, seed=0)
 | --- | --- |
 {counts}
 """
+
+# What the codes of a space are; None is a VAE's.
+SPACES = {
+    None: "a VAE",
+    "PCA": "the space of the samples' principal components (no VAE)",
+    "Identity": "the space of the samples themselves (no VAE)",
+}
 
 
 def model_card(config: dict[str, Any]) -> str:
@@ -61,6 +67,8 @@ def model_card(config: dict[str, Any]) -> str:
     listed = "".join(f"- `{argument}`: a `{kind}`\n" for argument, kind in not_saved.items())
     field_list = "..." if fields is None else ", ".join(f"{name}={value!r}" for name, value in fields.items())
     return TEMPLATE.format(
+        tag="- variational-autoencoder\n" if settings.get("space") is None else "",
+        space=SPACES[settings.get("space")],
         count=sum(data["counts"]),
         counts="\n".join(f"| {_escape(name)} | {count} |" for name, count in classes),
         event_shape=" x ".join(map(str, data["event_shape"])),

@@ -2,7 +2,8 @@
 
 A result belongs to one setup: a method, the settings, a test split and a classifier. Its key is made of explicit names, each
 class its `key` and each field its own name, not of how Python prints a class. So classes, display names and modules can be
-renamed without running anything again. A field that is renamed keeps its key with `field(metadata={"key": "old name"})`.
+renamed without running anything again. A field that is renamed keeps its key with `field(metadata={"key": "old name"})`; one
+that is added later is left out where it has the value of earlier results, with `field(metadata={"earlier": value})`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def stable_key(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         name = getattr(value, "key", type(value).__name__)
         content = {
-            f.metadata.get("key", f.name): stable_key(getattr(value, f.name)) for f in fields(value) if f.compare
+            f.metadata.get("key", f.name): stable_key(getattr(value, f.name))
+            for f in fields(value)
+            if f.compare and ("earlier" not in f.metadata or f.metadata["earlier"] != getattr(value, f.name))
         }
         return {"key": name, **REMOVED.get(name, {}), **content}
     if isinstance(value, Mapping):

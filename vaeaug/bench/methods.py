@@ -83,12 +83,14 @@ class Catalogue:
         perturb: Another perturbation for our methods.
         images: Whether the samples are images. For tabular data, synthetic samples that replace or accompany real ones
             interpolate where those of images extrapolate.
+        space: Where our methods perturb samples: `vae`, `pca` or `identity`. In the last two their names end in the space.
     """
 
     data: str = ""
     classical: Classical | None = None
     perturb: Perturbation | None = None
     images: bool = True
+    space: str = "vae"
 
     @property
     def standard(self) -> tuple[Method, ...]:
@@ -99,7 +101,8 @@ class Catalogue:
         """Returns methods by name, in this order.
 
         Arguments:
-            names: Display names; `generators` means all published generators, `all` every method that is available.
+            names: Display names, those of our methods with or without the space at their end; `generators` means all
+                published generators, `all` every method that is available.
 
         Raises:
             InputError: If there is no method of a name.
@@ -112,6 +115,7 @@ class Catalogue:
             if name == "generators":
                 named |= {m.name: m for m in methods.values() if m.kind == "generator"}
                 continue
+            name = f"{name}{self._suffix}" if f"{name}{self._suffix}" in methods else name
             if name not in methods:
                 similar = _similar_names(str(name), tuple(methods))
                 checks.refuse("the name of a method", repr(name), f"similar names: {'; '.join(similar)}")
@@ -122,7 +126,13 @@ class Catalogue:
     def all(self) -> tuple[Method, ...]:
         """All methods, including those whose package is not installed."""
         ours = (*self._appending(), *self._replacing_methods(), *self._tuned())
-        return (*self._baselines(), *ours, *self._controls(), *self._equal_time(), *self._generators())
+        return (
+            *self._baselines(),
+            *self._in_space(ours),
+            *self._controls(),
+            *self._equal_time(),
+            *self._generators(),
+        )
 
     def with_unlabelled(self, count: int) -> tuple[Method, ...]:
         """Returns the methods whose VAE also has this number of unlabelled samples; none for 0."""
@@ -133,13 +143,22 @@ class Catalogue:
         any_class = replace(hardest, perturb=Difference(pairs_from="any_class"))
         appending = Append(replace(replacing, perturb=self.perturb or DEFAULT, replace=1.0))
         pool = ", unlabelled pool"
-        return (
+        methods = (
             Method(self._replacing_name + pool, (replacing,)),
             Method(f"classical + {self._replacing_name}{pool}", (replacing, self._classical)),
             Method(DEFAULT_MIXED + pool, (appending, self._classical, Mix())),
             Method(f"{self._hardest_name} + MixUp{pool}", (hardest, self._classical, Mix())),
             Method(ANY_CLASS + pool, (any_class, self._classical, Mix())),
         )
+        return self._in_space(methods)
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.space == "vae" else f", {self.space} space"
+
+    def _in_space(self, methods: Sequence[Method]) -> tuple[Method, ...]:
+        """Returns methods whose samples are perturbed in the space of the catalogue."""
+        return tuple(replace(m, name=f"{m.name}{self._suffix}", space=self.space) for m in methods)
 
     @property
     def _plain_classical(self) -> Classical:

@@ -20,13 +20,16 @@ from vaeaug.cli.options import (
     Data,
     KeepRowNumbers,
     Label,
+    Latent,
     Overwrite,
     Perturb,
     Scale,
     Size,
+    Space,
     Steps,
     check_classifiers,
     check_data,
+    check_space,
     parse_per_class,
     parse_perturbation,
 )
@@ -104,6 +107,8 @@ def bench(
         int, typer.Option(help="The number of processes; 0 is one per core. The results do not depend on it.", min=0)
     ] = 0,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network.", min=1)] = 800,
+    space: Space = "vae",
+    latent: Latent = None,
     vae_steps: Steps = None,
     unlabelled: Annotated[
         int, typer.Option(help="Adds methods that also see this number of other samples, without their labels.", min=0)
@@ -124,6 +129,7 @@ def bench(
     regime = parse_per_class(per_class)
     if scale is not None and perturb is None:
         refuse("--perturb with --scale", "none", "add for example --perturb difference: each method has its own")
+    check_space(space, perturb, latent=latent, vae_steps=vae_steps)
 
     output = output or Path("runs") / f"{Path(source).name}-{per_class.replace(',', '-')}"
     with explained(lambda: _kept(output / RESULTS)), _claimed(output, [source, test], overwrite):
@@ -135,10 +141,11 @@ def bench(
         moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
         data, test_data = _load(source, test, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
         images = data.x.ndim == 4
-        catalogue = Catalogue(source, _classical(source, moves), perturbation, images)
+        catalogue = Catalogue(source, _classical(source, moves), perturbation, images, space)
         methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
         classifiers = classifier or (["cnn"] if images else ["logistic", "forest"])
-        settings = Settings(steps=steps, vae=(("steps", vae_steps),) if vae_steps else ())
+        training = {"steps": vae_steps, "latent_dim": latent}
+        settings = Settings(steps=steps, vae=tuple((name, value) for name, value in training.items() if value))
         name = source if source in DATA_SETS else Path(source).stem
         runs = compare(
             data,
@@ -158,7 +165,8 @@ def bench(
         title = f"{name}, {per_class} training samples per class, {seeds} seeds"
         _print_results(output, results, title, overwrite)
         _print_unsupported(classifiers, methods, images, len(data.names))
-        _write_page(output, results, _train_data(data, test_data), regime, settings, perturbation, overwrite)
+        drawn_from = _train_data(data, test_data)
+        _write_page(output, results, drawn_from, regime, settings, perturbation, space, overwrite=overwrite)
 
 
 @contextmanager
@@ -259,6 +267,8 @@ def _write_page(
     regime: int | str | list[int],
     settings: Settings,
     perturb: Perturbation | None,
+    space: str,
+    *,
     overwrite: bool,
 ) -> None:
     """Writes the HTML report, if the extra `report` is installed."""
@@ -273,9 +283,9 @@ def _write_page(
 
     grids = []
     if train_data.x.ndim == 4:
-        augmenter = _first_augmenter(output, results[0], train_data, regime, settings)
+        augmenter = _first_augmenter(output, results[0], train_data, regime, settings, space)
         grids = gallery.gallery(augmenter.using(perturb=perturb or DEFAULT))
-    shared = {"perturbation": repr(perturb) if perturb else "each method's own"}
+    shared = {"perturbation": repr(perturb) if perturb else "each method's own", "space": space}
     shared |= {name: value for name, value in asdict(settings).items() if name != "vae"}
     shared |= {f"VAE {name}": value for name, value in settings.vae}
     path, names = output / PAGE, {results[0].data: train_data.names}
@@ -284,15 +294,15 @@ def _write_page(
 
 
 def _first_augmenter(
-    output: Path, result: Result, train_data: Samples, regime: int | str | list[int], settings: Settings
+    output: Path, result: Result, train_data: Samples, regime: int | str | list[int], settings: Settings, space: str
 ) -> Augmenter:
-    """Returns the augmenter of a result's training subset: as `compare` saved it, or fitted here if no method used one."""
+    """Returns the augmenter of a result's training subset: as `compare` saved its VAE, or fitted here."""
     from vaeaug.augmenter import Augmenter
     from vaeaug.bench.compare import augmenter_folder
     from vaeaug.bench.regimes import draw_subset
     from vaeaug.bench.stages.context import fit_augmenter
 
     folder = augmenter_folder(output, result.subset, settings)
-    if folder.exists():
+    if folder.exists() and space == "vae":
         return Augmenter.load(folder)
-    return fit_augmenter(draw_subset(train_data, regime, result.seed), result.seed, settings)
+    return fit_augmenter(draw_subset(train_data, regime, result.seed), result.seed, settings, space)

@@ -15,12 +15,15 @@ from vaeaug.cli.options import (
     Device,
     KeepRowNumbers,
     Label,
+    Latent,
     Perturb,
     Scale,
     Seed,
     Size,
+    Space,
     Steps,
     check_device,
+    check_space,
     parse_perturbation,
     report,
 )
@@ -29,13 +32,20 @@ from vaeaug.runtime import errors as checks
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
 
+    from vaeaug.runtime.distributed import World
+
+BATCH, LATENT = 64, 16
+
 
 def fit(
     source: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
+    space: Space = "vae",
     steps: Steps = None,
-    batch: Annotated[int, typer.Option(help="Samples per step, over all processes.", min=1)] = 64,
-    latent: Annotated[int, typer.Option(help="The dimension of the latent codes.", min=1)] = 16,
+    batch: Annotated[
+        int | None, typer.Option(help="Samples per step, over all processes; by default 64.", min=1)
+    ] = None,
+    latent: Latent = None,
     perturb: Perturb = None,
     scale: Scale = None,
     seed: Seed = 0,
@@ -58,40 +68,49 @@ def fit(
 
     Example: vaeaug fit photos/ --size 64 -o model
 
+    Without a VAE: vaeaug fit photos/ --size 64 --space identity -o model
+
     On several cores, GPUs or machines: torchrun --nproc-per-node 4 -m vaeaug fit photos/ --size 64 -o model
     """
-    with explained(lambda: _kept(checkpoint)):
+    options: dict[str, Any] = {"steps": steps, "latent": latent, "batch": batch, "checkpoint": checkpoint}
+    check_space(space, perturb, device=None if device == "cpu" else device, **options)
+    inputs = [source] if source not in DATA_SETS else []
+    with explained(lambda: _kept(checkpoint)), ExitStack() as stack:
         from vaeaug import data
         from vaeaug.augmenter import Augmenter, saving
+        from vaeaug.models.spaces import space_named
         from vaeaug.runtime import distributed, files
 
-        inputs = [source] if source not in DATA_SETS else []
         _check_checkpoint(checkpoint, output, inputs)
         files.check_output(output, folder=True, may_replace=saving.is_ours, inputs=inputs)
         check_device(device)
-        with distributed.process_group(device, report=report) as world, ExitStack() as stack:
-            if world.is_main:
-                stack.enter_context(files.claimed(output, folder=True, may_replace=saving.is_ours))
-            if bank is None:
-                samples: Any = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
-            else:
-                samples = _stream(source, size, batch)
-            if bank is None:
-                checks.check_utf8("class names", samples.names)
-            augmenter = Augmenter(perturb=parse_perturbation(perturb, scale))
-            training = {
-                "steps": steps,
-                "batch_size": batch,
-                "latent_dim": latent,
-                "checkpoint": checkpoint,
-                "device": device,
-            }
-            augmenter.fit(samples, seed=seed, bank_size=bank, world=world, **training)
-            if world.is_main:
-                augmenter.save(output)
+        world = stack.enter_context(distributed.process_group(device, report=report))
         if world.is_main:
-            bank_samples = augmenter.bank_.samples
-            typer.echo(f"{output}: an augmenter of {len(bank_samples)} samples in {len(bank_samples.names)} classes")
+            stack.enter_context(files.claimed(output, folder=True, may_replace=saving.is_ours))
+        if bank is None:
+            samples: Any = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
+            checks.check_utf8("class names", samples.names)
+        else:
+            samples = _stream(source, size, batch or BATCH)
+        augmenter = Augmenter(space_named(space, latent), perturb=parse_perturbation(perturb, scale))
+        training = _training(world, device, **options) if space == "vae" else {}
+        augmenter.fit(samples, seed=seed, bank_size=bank, **training)
+        if world.is_main:
+            augmenter.save(output)
+            kept = augmenter.bank_.samples
+            typer.echo(f"{output}: an augmenter of {len(kept)} samples in {len(kept.names)} classes")
+
+
+def _training(world: World, device: str, **options: Any) -> dict[str, Any]:
+    """Returns the arguments of the VAE's training that the options stand for."""
+    return {
+        "steps": options["steps"],
+        "batch_size": options["batch"] or BATCH,
+        "latent_dim": options["latent"] or LATENT,
+        "checkpoint": options["checkpoint"],
+        "device": device,
+        "world": world,
+    }
 
 
 def _check_checkpoint(checkpoint: Path | None, output: Path, inputs: list[str]) -> None:

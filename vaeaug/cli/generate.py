@@ -22,6 +22,7 @@ from vaeaug.cli.options import (
     check_choices,
     check_device,
     check_exists,
+    check_space,
     parse_classes,
     parse_perturbation,
     report,
@@ -90,44 +91,15 @@ def generate(
     if shard_size is not None:
         check_number("shard_size", shard_size, 1, whole=True)
     sharded = shard_size is not None or format is not None
-
-    with explained(lambda: _kept(output, sharded)):
-        message = _generate(
-            model, output, n, near, labels, shard_size, format, perturb, scale, seed, label, size, device, overwrite
-        )
-    if message:
-        typer.echo(message)
-
-
-def _generate(
-    model: Path,
-    output: Path,
-    n: int,
-    near: Path | None,
-    labels: str | None,
-    shard_size: int | None,
-    format: str | None,
-    perturb: str | None,
-    scale: float | None,
-    seed: int,
-    label: str | None,
-    size: int | None,
-    device: str,
-    overwrite: bool,
-) -> str:
-    """Generates as the options say; returns what to print, or nothing in a process that is not the main one."""
-    from vaeaug.augmenter import Augmenter
-    from vaeaug.export import formats, shards
-    from vaeaug.runtime import distributed, files
-
-    sharded = shard_size is not None or format is not None
-    check_device(device)
     inputs = [model] if near is None else [model, near]
-    with distributed.process_group(device, training=False, report=report) as world, ExitStack() as stack:
-        augmenter = Augmenter.load(model)
-        if perturb is not None or scale is not None:
-            augmenter = augmenter.using(perturb=parse_perturbation(perturb, scale, augmenter.perturb))
-        augmenter.vae_.to(device)
+
+    with explained(lambda: _kept(output, sharded)), ExitStack() as stack:
+        from vaeaug.export import formats, shards
+        from vaeaug.runtime import distributed, files
+
+        check_device(device)
+        world = stack.enter_context(distributed.process_group(device, training=False, report=report))
+        augmenter = _load(model, perturb, scale, device)
         bank = augmenter.bank_
         class_numbers = None if labels is None else parse_classes(labels, bank.samples.names)
         if sharded:
@@ -146,7 +118,21 @@ def _generate(
         else:
             _save(augmenter, output, n, seed, start, overwrite)
             message = f"{output}: {n} samples"
-    return message if world.is_main else ""
+    if world.is_main:
+        typer.echo(message)
+
+
+def _load(model: Path, perturb: str | None, scale: float | None, device: str) -> Augmenter:
+    """Returns the saved augmenter, with the perturbation of the options, on the device."""
+    from vaeaug.augmenter import Augmenter
+    from vaeaug.models.spaces import Identity
+
+    augmenter = Augmenter.load(model)
+    check_space("identity" if isinstance(augmenter.vae_, Identity) else "vae", perturb)
+    if perturb is not None or scale is not None:
+        augmenter = augmenter.using(perturb=parse_perturbation(perturb, scale, augmenter.perturb))
+    augmenter.vae_.to(device)
+    return augmenter
 
 
 def _check_size(output: Path, n: int, sharded: bool) -> None:

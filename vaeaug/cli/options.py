@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ IMAGE_SETS = ("digits", "fashion-mnist")
 PERTURBATIONS = ("posterior", "covariance", "interpolate", "extrapolate", "difference", "prior")
 CLASSIFIERS = ("cnn", "mlp", "resnet18", "forest", "svc", "logistic", "knn", "boosting")
 REGIMES = ("imbalanced", "imbalanced-small")
+SPACES = ("vae", "pca", "identity")
 FORMATS = ("webdataset", "webdataset-npy", "npz", "csv", "images")
 
 DATA_FORMS = f"one of {', '.join(DATA_SETS)}, a folder of class folders, an .npz or a .csv"
@@ -74,6 +75,13 @@ def check_classifiers(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def check_spaces(names: list[str] | None) -> list[str] | None:
+    """Refuses unknown spaces."""
+    for name in names or ():
+        check_choice("space", name, SPACES)
+    return names
+
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -92,6 +100,20 @@ KeepRowNumbers = Annotated[
 Size = Annotated[
     int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384)
 ]
+Space = Annotated[
+    str,
+    typer.Option(
+        callback=check_choices("space", SPACES),
+        help="Where samples are perturbed: vae, the codes of a VAE; pca, principal components; or identity, the samples "
+        "themselves. The last two train nothing.",
+    ),
+]
+Latent = Annotated[
+    int | None,
+    typer.Option(
+        help="The dimension of the latent codes, or the number of principal components; by default 16.", min=1
+    ),
+]
 Perturb = Annotated[
     str | None,
     typer.Option(
@@ -107,6 +129,32 @@ Overwrite = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="The device that computes: cpu, cuda, mps, ...")]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
+
+
+# What only the training of a VAE uses.
+OF_A_VAE = ("--steps", "--vae-steps", "--batch", "--checkpoint", "--device")
+
+
+def check_space(space: str, perturb: str | None = None, **options: Any) -> None:
+    """Refuses options that have no effect in a space.
+
+    Arguments:
+        space: The value of `--space`.
+        perturb: The value of `--perturb`.
+        options: The values of other options, by name with underscores; None if they were left out.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    without_effect = [
+        name for name in given if (name in OF_A_VAE and space != "vae") or (name == "--latent" and space == "identity")
+    ]
+    if without_effect:
+        refuse(f"options that have an effect with --space {space}", ", ".join(without_effect), "leave them out")
+    if space == "identity" and perturb == "posterior":
+        refuse(
+            "a perturbation that changes something with --space identity",
+            "--perturb posterior",
+            "choose another one: without a VAE there is no posterior",
+        )
 
 
 def parse_perturbation(name: str | None, scale: float | None, default: Perturbation | None = None) -> Perturbation:

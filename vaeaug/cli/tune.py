@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,19 +13,26 @@ from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import (
     CLASSIFIERS,
     DATA_SETS,
+    SPACES,
     Data,
     KeepRowNumbers,
     Label,
+    Latent,
     Overwrite,
     Seed,
     Size,
     Steps,
     check_choices,
+    check_space,
+    check_spaces,
 )
 from vaeaug.runtime.errors import check_utf8
 
 if TYPE_CHECKING:
+    from vaeaug.augmenter import Augmenter
     from vaeaug.bench.tuning.candidates import TuningResult
+    from vaeaug.choice.candidates import Candidate
+    from vaeaug.data.classical import Classical
 
 
 def tune(
@@ -36,6 +43,13 @@ def tune(
         typer.Option(
             callback=check_choices("classifier", CLASSIFIERS),
             help=f"The classifier: {', '.join(CLASSIFIERS)}; by default cnn, or logistic for tabular data.",
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=check_spaces,
+            help=f"Compare synthetic samples in this space only: {', '.join(SPACES)}; may be repeated.",
         ),
     ] = None,
     budget: Annotated[
@@ -51,13 +65,14 @@ def tune(
     repeats: Annotated[int, typer.Option(help="The repeats of the cross-validation.", min=1)] = 2,
     steps: Annotated[int, typer.Option(help="Optimiser steps of a network in each split.", min=1)] = 400,
     vae_steps: Steps = None,
+    latent: Latent = None,
     seed: Seed = 0,
     label: Label = None,
     keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Chooses an augmentation, or none, by cross-validation.
+    """Chooses an augmentation, or none, by cross-validation: the cheapest within the noise of the best.
 
     Uses the given data only, and saves an augmenter.
 
@@ -65,51 +80,77 @@ def tune(
 
     The report is saved next to the folder, as OUTPUT.tuning.json.
     """
+    if space and "vae" not in space:
+        check_space("pca" if "pca" in space else "identity", vae_steps=vae_steps, latent=latent)
     with explained(lambda: "nothing is kept, and an earlier output is as it was; --budget sets the time of the search"):
         from vaeaug import data
-        from vaeaug.augmenter import saving
-        from vaeaug.bench.methods import CLASSICAL
         from vaeaug.bench.tuning import search
-        from vaeaug.data.classical import Classical
-        from vaeaug.runtime import files
 
-        inputs = [source] if source not in DATA_SETS else []
-        report = output.with_name(f"{output.name}.tuning.json")
-        is_report = files.is_json_with("chosen", "scores", "usage")
-        with (
-            files.claimed(output, folder=True, may_replace=saving.is_ours, inputs=inputs),
-            files.claimed(report, may_replace=is_report, overwrite=overwrite, inputs=inputs),
-        ):
+        with _claimed(output, [source] if source not in DATA_SETS else [], overwrite) as save:
             samples = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
             check_utf8("class names", samples.names)
             images = samples.x.ndim == 4
+            training = {"steps": vae_steps, "latent_dim": latent}
             augmenter, result = search.tune(
                 samples,
                 classifier or ("cnn" if images else "logistic"),
                 time_budget=budget,
-                classical=CLASSICAL.get(source, Classical()) if classical and images else None,
+                spaces=space or None,
+                classical=_classical(source) if classical and images else None,
                 folds=folds,
                 repeats=repeats,
                 steps=steps,
-                vae={"steps": vae_steps} if vae_steps else None,
+                vae={name: value for name, value in training.items() if value is not None},
                 seed=seed,
             )
-            augmenter.save(output)
-            files.save_json(report, _as_json(result), may_replace=is_report, overwrite=overwrite)
+            save(augmenter, result)
         typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
 
 
-def _as_json(result: TuningResult) -> dict[str, Any]:
-    """Returns the fields of a result as JSON can hold them: NaN becomes null, a perturbation its repr."""
-    candidate = result.chosen
-    use = {name: getattr(candidate, name) for name in ("add", "replace", "hardest_of")}
-    perturb = None if candidate.perturb is None else repr(candidate.perturb)
+def _classical(source: str) -> Classical:
+    from vaeaug.bench.methods import CLASSICAL
+    from vaeaug.data.classical import Classical
+
+    return CLASSICAL.get(source, Classical())
+
+
+@contextmanager
+def _claimed(output: Path, inputs: list[str], overwrite: bool) -> Iterator[Callable[[Augmenter, TuningResult], None]]:
+    """Checks, before any work, that the augmenter and the report can be written; yields the function that writes them."""
+    from vaeaug.augmenter import saving
+    from vaeaug.runtime import files
+
+    report = output.with_name(f"{output.name}.tuning.json")
+    is_report = files.is_json_with("chosen", "scores", "usage")
+
+    def save(augmenter: Augmenter, result: TuningResult) -> None:
+        augmenter.save(output)
+        files.save_json(report, as_json(result), may_replace=is_report, overwrite=overwrite)
+
+    with (
+        files.claimed(output, folder=True, may_replace=saving.is_ours, inputs=inputs),
+        files.claimed(report, may_replace=is_report, overwrite=overwrite, inputs=inputs),
+    ):
+        yield save
+
+
+def as_json(result: TuningResult) -> dict[str, Any]:
+    """Returns a result as JSON can hold it: NaN becomes null, a perturbation its repr."""
+    choice = result.choice
     scores = [
-        {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(score).items()
-        }
-        for score in result.scores
+        {"candidate": _candidate_json(score.candidate)}
+        | {name: None if value != value else value for name, value in vars(score).items() if name != "candidate"}
+        for score in choice.scores
     ]
-    content = asdict(result) | {"chosen": {"name": candidate.name, "perturb": perturb, **use}, "scores": scores}
-    return content | {"usage": result.usage}
+    content = vars(result) | vars(choice) | {"scores": scores}
+    content |= {"chosen": _candidate_json(choice.chosen), "best": choice.best and _candidate_json(choice.best)}
+    content |= {"cut_short": [candidate.name for candidate in choice.cut_short]}
+    return {name: content[name] for name in content if name != "choice"} | {
+        "sentence": result.sentence,
+        "usage": result.usage,
+    }
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    perturb = None if candidate.perturb is None else repr(candidate.perturb)
+    return {"name": candidate.name, **vars(candidate), "perturb": perturb}

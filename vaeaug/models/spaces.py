@@ -190,3 +190,20 @@ class _SpaceConfig:
 
 
 SPACES: dict[str, type[LinearSpace]] = {"Identity": Identity, "PCA": PCA}
+SPACE_NAMES = ("vae", "pca", "identity")
+
+
+def space_named(name: str, latent_dim: int | None = None) -> LinearSpace | None:
+    """Returns what an `Augmenter` takes as `vae` for its codes to be in this space; None for a VAE, which it trains itself.
+
+    Arguments:
+        name: `vae`, `pca` or `identity`.
+        latent_dim: The number of principal components; by default that of `PCA`. The other spaces ignore it.
+
+    Raises:
+        InputError: If there is no space of this name.
+    """
+    checks.check_choice("space", name, SPACE_NAMES)
+    if name == "pca":
+        return PCA() if latent_dim is None else PCA(latent_dim)
+    return Identity() if name == "identity" else None

@@ -16,8 +16,9 @@ import torch
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.data import frames
+from vaeaug.data.classical import Classical
 from vaeaug.data.loading import as_samples
-from vaeaug.data.samples import SMALLEST_SIDE
+from vaeaug.data.samples import SMALLEST_SIDE, unit_float
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation, for_estimators
 from vaeaug.plugins.resampling_inputs import as_float32
@@ -86,6 +87,25 @@ def resample(
     )
     generated = augmenter.generate(len(labels), labels=torch.as_tensor(labels), seed=seeds.derive(seed, 1))
     return Resampled(_as_layout_of(X, generated.x.numpy(), whole), index[generated.parent.numpy()], augmenter)
+
+
+def are_images(X: np.ndarray) -> bool:
+    """Returns whether samples `(N, *event)` are images for an augmenter."""
+    return _as_events(X[:1]).ndim == 4
+
+
+def classical_copies(X: np.ndarray, copies: int, whole: Any, seed: int) -> Resampled:
+    """Returns classically augmented copies of images, all images in turn, with the parent of each.
+
+    Arguments:
+        X: The images; see `resample`.
+        copies: The number of copies of each.
+        whole: Where X has whole numbers.
+        seed: The seed of the shifts.
+    """
+    x = unit_float(torch.as_tensor(_as_events(X)))
+    augmented = Classical().on(x)(x.repeat(copies, 1, 1, 1), seed)
+    return Resampled(_as_layout_of(X, augmented.numpy(), whole), np.tile(np.arange(len(X)), copies), None)
 
 
 def whole_numbers(X: Any, values: np.ndarray) -> Any:

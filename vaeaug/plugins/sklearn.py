@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vaeaug.data import frames
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation
-from vaeaug.plugins import sklearn_params
-from vaeaug.plugins.resampling import AUTO, resample, whole_numbers
+from vaeaug.plugins import auto, sklearn_params
+from vaeaug.plugins.resampling import AUTO, Resampled, resample, whole_numbers
 from vaeaug.plugins.resampling_inputs import readable_labels, readable_samples
 from vaeaug.runtime import checks
 
@@ -44,13 +44,17 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     Arguments:
         estimator: The classifier.
+        augment: "auto" compares doing nothing, class weights, classical augmentation of images, and synthetic samples in the
+            space of the samples, of their principal components and of a VAE, by 5-fold cross-validation inside the data
+            that `fit` receives, and uses the cheapest within the noise of the best, which may be nothing; see docs/tuning.md.
+            It decides `perturb`, `scale`, `add`, `filter` and `vae`. By default these say what is done.
         perturb: The perturbation that generates samples (see `vaeaug.perturb`); "auto" is `Extrapolate()` for images and
             `Interpolate()` for tabular data, where samples outside their class can do harm; None adds no samples and gives
             the result of `estimator` itself.
         scale: The scale of the perturbation, in place of its own, so that a search can reach it; for tabular data with
             "auto" in 0..1.
         add: The number of synthetic samples per real one, 0 or more; a fraction is valid. Every class grows by the same
-            factor, so class proportions stay the same.
+            factor, so class proportions stay the same. "balance" fills the smaller classes up to the size of the largest.
         filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into `classes_`. It must
             not have seen samples on which this classifier is evaluated.
         residual: Whether to add the decoded change to the parent; False gives the plain decoder output.
@@ -68,7 +72,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     grows as well, but within-class perturbations such as Interpolate can only duplicate it.
 
     After `fit`: `estimator_`, the fitted clone, which does not depend on the VAE; `classes_`, `n_features_in_`,
-    `feature_names_in_`; `event_shape_`, the shape of one sample; and `n_synthetic_`, the number of synthetic samples.
+    `feature_names_in_`; `event_shape_`, the shape of one sample; `n_synthetic_`, the number of synthetic samples; and, with
+    `augment="auto"`, `choice_`: its `chosen` candidate, the `best` one, the `reason`, the `scores`, and a `sentence`.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -83,9 +88,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self,
         estimator: Any,
         *,
+        augment: str | None = None,
         perturb: Perturbation | str | None = AUTO,
         scale: float | None = None,
-        add: float = 1,
+        add: float | str = 1,
         filter: Filter | None = None,
         residual: bool = True,
         vae: Any = None,
@@ -96,7 +102,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         verbose: int | bool = 0,
         random_state: Any = None,
     ) -> None:
-        self.estimator = estimator
+        self.estimator, self.augment = estimator, augment
         self.perturb, self.scale, self.add = perturb, scale, add
         self.filter, self.residual = filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
@@ -123,19 +129,24 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             checks.refuse(
                 "a classifier as estimator", type(self.estimator).__name__, "for example LogisticRegression()"
             )
-        checks.check_number("add", self.add, 0)
+        auto.check_parameters(self)
+        if self.add != auto.BALANCE:
+            checks.check_number("add", self.add, 0)
         X = readable_samples(X) if self.perturb is not None else X
         X = self._estimator_input(X, reset=True)
         if sample_weight is not None:
             sample_weight = sklearn_params.check_weights(sample_weight, *_shape(X)[:1])
             fit_params = fit_params | {"sample_weight": sample_weight}
         params = self._route(fit_params)
-        if self.perturb is None:
+        labels = None if self.augment is None is self.perturb else readable_labels(y)
+        params = sklearn_params.prepare(params, self._read_validation, sum(_shape(X)[:1]), labels)
+        if self.augment is not None:
+            X, y, params = auto.augment(self, X, labels, sample_weight, params)
+        elif self.perturb is None:
             validate_data(self, X, skip_check_array=True)
-            params = sklearn_params.prepare(params, self._read_validation, *_shape(X)[:1])
             self.n_synthetic_ = 0
         else:
-            X, y, params = self._augment(X, readable_labels(y), sample_weight, params)
+            X, y, params = self.append_synthetic(X, labels, sample_weight, params)
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         self.classes_ = self.estimator_.classes_
         return self
@@ -180,7 +191,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = False  # a sample has one label
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.three_d_array = True
-        if self.perturb is None:
+        if self.perturb is None and self.augment is None:
             tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
         return tags
 
@@ -218,23 +229,37 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             return params
         return dict(process_routing(self, "fit", **params)["estimator"]["fit"])
 
-    def _augment(self, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> tuple[Any, np.ndarray, dict[str, Any]]:
-        """Returns X, y and the parameters of `fit` with the synthetic samples after the real ones."""
+    def append_synthetic(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        params: dict[str, Any],
+        make: Callable[[np.ndarray, Any], Resampled] | None = None,
+    ) -> tuple[Any, np.ndarray, dict[str, Any]]:
+        """Returns X, y and the parameters of `fit` with the synthetic samples after the real ones.
+
+        Arguments:
+            X, y: The training data; X in the shape that `estimator` expects.
+            weight: The sample weights, or None.
+            params: The parameters of the `fit` of `estimator`.
+            make: What makes other samples instead, from the real ones `(N, *event)` and where these are whole numbers.
+        """
         values, y = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(y)
         weighted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         labels, counts = np.unique(y[weighted], return_counts=True)
-        params = sklearn_params.prepare(params, self._read_validation, len(y), np.unique(y))
-        n_per_class = {label: round(count * self.add) for label, count in zip(labels, counts, strict=True)}
-        n_all = len(y) + sum(n_per_class.values())
-        if n_all > len(y):
-            sklearn_params.warn_of_inner_validation(self.estimator, params, n_all)
+        new = max(counts) - counts if self.add == auto.BALANCE else np.rint(counts * self.add).astype(int)
+        n_per_class = dict(zip(labels, new.tolist(), strict=True))
+        if new.any():
+            sklearn_params.warn_of_inner_validation(self.estimator, params, len(y) + int(new.sum()))
         events = values.reshape(-1, *self.event_shape_)[weighted]
-        synthetic = resample(self, events, y[weighted], n_per_class, whole_numbers(X, values))
+        whole = whole_numbers(X, values)
+        synthetic = make(events, whole) if make else resample(self, events, y[weighted], n_per_class, whole)
         self.n_synthetic_ = len(synthetic.x)
         # For every sample of the longer set, the index of the real sample whose label and metadata it has.
         index = np.concatenate([np.arange(len(y)), weighted[synthetic.parents]])
-        params = sklearn_params.lengthened(params, index, len(y))
+        params = sklearn_params.indexed(params, index, len(y))
         return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], params
 
 

@@ -103,7 +103,7 @@ def check_weights(weight: Any, size: int = 0) -> Any:
 
 
 def prepare(
-    params: Mapping[str, Any], read: Callable[[str, Any], Any], size: int = 0, classes: Any = None
+    params: Mapping[str, Any], read: Callable[[str, Any], Any], size: int = 0, labels: Any = None
 ) -> dict[str, Any]:
     """Returns the arguments with validation data in the form that `estimator` expects, before anything is trained.
 
@@ -112,7 +112,7 @@ def prepare(
             the form in which its steps see samples.
         read: A name and samples -> the samples, checked and in the form that `estimator` expects.
         size: The number of samples.
-        classes: The labels that occur in y; None leaves the labels of validation data unchecked.
+        labels: y; None leaves the labels of validation data unchecked.
 
     Raises:
         InputError: If validation data does not fit to X and y, or if there is not one weight or score for each sample.
@@ -122,25 +122,25 @@ def prepare(
         if value is None:
             continue
         if name == "eval_set":
-            prepared[name] = _read_sets(value, read, classes)
+            prepared[name] = _read_sets(value, read, labels)
         elif name in VALIDATION_X:
             parts = isinstance(value, tuple | list) and all(np.asarray(part).ndim > 1 for part in value)
             prepared[name] = type(value)(read(name, part) for part in value) if parts else read(name, value)
         elif name in VALIDATION_Y:
-            for labels in value if isinstance(value, tuple) else (value,):
-                _check_labels(name, labels, classes)
+            for part in value if isinstance(value, tuple) else (value,):
+                _check_labels(name, part, labels)
         elif name.split("__")[-1] in PER_SAMPLE and name != "sample_weight" and _length(value) != size:
             got = f"shape {np.asarray(value).shape}"
             checks.refuse(f"{name} with one value or row for each of {size} samples", got, "reshape it to (N, ...)")
     return prepared
 
 
-def lengthened(params: Mapping[str, Any], index: np.ndarray, size: int) -> dict[str, Any]:
-    """Returns the arguments for a longer set of samples: values per sample follow `index`, all others are unchanged.
+def indexed(params: Mapping[str, Any], index: np.ndarray, size: int) -> dict[str, Any]:
+    """Returns the arguments for other samples: values per sample follow `index`, all others are unchanged.
 
     Arguments:
         params: The arguments of `fit`.
-        index: For each sample of the longer set, the index of the sample whose values it has.
+        index: For each of the other samples, the index of the sample whose values it has.
         size: The number of samples that the values were made for.
     """
     return {
@@ -183,7 +183,7 @@ def _validates_inside(name: str, settings: Mapping[str, Any], size: int) -> bool
     return last == "n_iter_no_change" and value is not None and f"{siblings}early_stopping" not in settings
 
 
-def _read_sets(value: Any, read: Callable[[str, Any], Any], classes: Any) -> Any:
+def _read_sets(value: Any, read: Callable[[str, Any], Any], labels: Any) -> Any:
     """Returns `eval_set` with its samples read: a pair (X, y), a list of pairs, or an object of the host's own."""
     if not isinstance(value, tuple | list):
         return value  # a Pool of CatBoost
@@ -197,7 +197,7 @@ def _read_sets(value: Any, read: Callable[[str, Any], Any], classes: Any) -> Any
             read_pairs.append(pair)
             continue
         X, y = pair
-        _check_labels("eval_set", y, classes)
+        _check_labels("eval_set", y, labels)
         X = read("eval_set", X)
         if _length(X) != _length(y):
             got = f"{_length(X)} samples and {_length(y)} labels"
@@ -206,11 +206,11 @@ def _read_sets(value: Any, read: Callable[[str, Any], Any], classes: Any) -> Any
     return read_pairs[0] if is_pair else read_pairs
 
 
-def _check_labels(name: str, labels: Any, classes: Any) -> None:
-    if classes is None:
+def _check_labels(name: str, given: Any, labels: Any) -> None:
+    if labels is None:
         return
-    known = set(np.asarray(classes).tolist())
-    unknown = [label for label in np.asarray(labels).ravel().tolist() if label not in known]
+    known = dict.fromkeys(np.asarray(labels).ravel().tolist())
+    unknown = [label for label in np.asarray(given).ravel().tolist() if label not in known]
     if unknown:
         expected = f"labels of {name} among the classes of y ({checks.join_names(list(map(str, known)), 5)})"
         checks.refuse(expected, repr(unknown[0]), "label the validation data as y")

@@ -15,6 +15,7 @@ from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.settings import Settings
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, Standardize, as_classifier, channel_moments
+from vaeaug.models.spaces import space_named
 from vaeaug.runtime import seeds
 from vaeaug.runtime.parallel import one_thread
 from vaeaug.runtime.seeds import Stream
@@ -74,6 +75,7 @@ class Context:
         classifier: The classifier that is trained.
         train_data: The data that the training subset was drawn from, if known.
         shared: The models that methods of this seed share.
+        space: The space of the method's augmenter; see `vaeaug.models.spaces`.
     """
 
     samples: Samples
@@ -82,6 +84,7 @@ class Context:
     classifier: Classifier = field(default_factory=lambda: as_classifier("cnn"))
     train_data: Samples | None = None
     shared: SharedModels = field(default_factory=SharedModels)
+    space: str = "vae"
 
     @property
     def for_network(self) -> bool:
@@ -105,11 +108,30 @@ class Context:
         return network.to(memory_format=torch.channels_last)
 
     def augmenter(self) -> Augmenter:
-        """Returns an augmenter fitted to the training subset; the methods of a seed share it."""
-        return self.shared.get("augmenter", lambda: fit_augmenter(self.samples, self.seed, self.settings))
+        """Returns an augmenter fitted to the training subset; the methods of a seed and a space share it."""
+        return self.shared.get(
+            augmenter_key(self.space), lambda: fit_augmenter(self.samples, self.seed, self.settings, self.space)
+        )
 
 
-def fit_augmenter(samples: Samples, seed: int, settings: Settings) -> Augmenter:
-    """Returns the augmenter that the methods of a seed share: the same one at every call."""
+def augmenter_key(space: str) -> Hashable:
+    """Returns the name of a space's augmenter among the shared models."""
+    return "augmenter" if space == "vae" else ("augmenter", space)
+
+
+def fit_augmenter(samples: Samples, seed: int, settings: Settings, space: str = "vae", **options: Any) -> Augmenter:
+    """Returns the augmenter that the methods of a seed share: the same one at every call.
+
+    Arguments:
+        samples: The training subset.
+        seed: The seed of the run.
+        settings: What the methods share; its `latent_dim` is also the number of principal components.
+        space: Where it perturbs samples; see `vaeaug.models.spaces`.
+        options: Further arguments of `Augmenter.fit`, for example `unlabelled`.
+    """
+    training = dict(settings.vae)
+    vae = space_named(space, training.get("latent_dim"))
+    if vae is None:
+        options |= {"progress": False, **training}
     with one_thread():
-        return Augmenter().fit(samples, seed=seeds.derive(seed, Stream.VAE), progress=False, **dict(settings.vae))
+        return Augmenter(vae).fit(samples, seed=seeds.derive(seed, Stream.VAE), **options)

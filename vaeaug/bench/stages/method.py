@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
+from vaeaug.models.spaces import SPACE_NAMES
 from vaeaug.runtime import checks, seeds
 
 __all__ = ["EQUAL_TIME", "KINDS", "Method"]
@@ -28,6 +29,7 @@ class Method:
         resampler: What enlarges the training set before training.
         kind: `ours`; `baseline`, a method without our generator; `control`, ours without one ingredient; `generator`, a
             published generative model; or `equal time`, a baseline that is trained as long, in seconds, as ours took.
+        space: Where its synthetic samples are perturbed: `vae`, `pca` or `identity`; see `vaeaug.models.spaces`.
     """
 
     key: ClassVar[str] = "method"
@@ -36,9 +38,11 @@ class Method:
     stages: tuple[Stage, ...] = ()
     resampler: Resampler | None = None
     kind: str = field(default="ours", compare=False)
+    space: str = field(default="vae", metadata={"earlier": "vae"})
 
     def __post_init__(self) -> None:
         checks.check_choice("kind", self.kind, KINDS)
+        checks.check_choice("space", self.space, SPACE_NAMES)
         if any(stage.wraps_estimators for stage in self.stages) and (len(self.stages) > 1 or self.resampler):
             got = f"{self.name!r} with other stages"
             checks.refuse("a stage that changes the estimator alone", got, "its folds would share copies of one sample")
@@ -101,7 +105,7 @@ class Method:
 
     def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""
-        resampler = self.resampler
+        resampler, context = self.resampler, replace(context, space=self.space)
         if resampler is None:
             return context.samples
         if resampler.trains:
@@ -110,6 +114,7 @@ class Method:
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         """Returns all stages, fitted to the training subset, as one transform."""
+        context = replace(context, space=self.space)
         transforms = [stage.fit(context, network) for stage in self.stages]
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.bench.stages.context import Context
+from vaeaug.bench.stages.context import Context, fit_augmenter
 from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.lookup import SampleIndex
 from vaeaug.runtime import checks, seeds
@@ -35,16 +35,13 @@ class WithUnlabelled(Synthetic):
         checks.check_number("unlabelled_count", self.unlabelled_count, 1, whole=True)
 
     def augmenter(self, context: Context) -> Augmenter:
-        return context.shared.get(("unlabelled", self.unlabelled_count, self.teacher), lambda: self._fit(context))
+        name = ("unlabelled", context.space, self.unlabelled_count, self.teacher)
+        return context.shared.get(name, lambda: self._fit(context))
 
     def _fit(self, context: Context) -> Augmenter:
-        return Augmenter().fit(
-            context.samples,
-            unlabelled=self.draw_unlabelled(context),
-            teacher=self.teacher,
-            seed=context.seed_of(Stream.VAE),
-            progress=False,
-            **dict(context.settings.vae),
+        unlabelled = self.draw_unlabelled(context)
+        return fit_augmenter(
+            context.samples, context.seed, context.settings, context.space, unlabelled=unlabelled, teacher=self.teacher
         )
 
     def draw_unlabelled(self, context: Context) -> Tensor:

@@ -1,99 +1,30 @@
-"""What a search compares: ways to use an augmenter, and how they scored."""
+"""The result of a search, and the benchmark's method for each candidate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
 
 from vaeaug.bench.markdown import markdown_table
-from vaeaug.bench.stages.baselines import ClassicalAugmentation
+from vaeaug.bench.stages.base import Stage
+from vaeaug.bench.stages.baselines import ClassicalAugmentation, ClassWeights, Mix, PolicyAugmentation
+from vaeaug.bench.stages.controls import Unchanged
 from vaeaug.bench.stages.method import Method
-from vaeaug.bench.stages.synthetic import AddSynthetic, Append, Synthetic
+from vaeaug.bench.stages.synthetic import AddSynthetic, Append, BalanceWithSynthetic, Synthetic
+from vaeaug.choice.candidates import NONE, RAND_AUGMENT, Candidate
+from vaeaug.choice.search import Choice
+from vaeaug.choice.trials import CandidateScore
 from vaeaug.data.classical import Classical
-from vaeaug.perturb.schemes import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Perturbation, Posterior
-from vaeaug.plugins.torch.replacement import ADD
+from vaeaug.data.policies import RandAugment
+from vaeaug.perturb.schemes import DEFAULT, Covariance, Difference, Extrapolate, Interpolate, Posterior
 from vaeaug.runtime import checks
-from vaeaug.runtime.checks import renamed
 
+ADD = 3
 
-@renamed(ratio="replace", beside="add", worst_of="hardest_of")
-@dataclass(frozen=True)
-class Candidate:
-    """One way to use an augmenter. `Candidate()`, without a perturbation, is *none*.
-
-    Arguments:
-        perturb: The perturbation.
-        add: Synthetic samples per real one: in every batch of a network (a whole number), or in the training set of an
-            estimator.
-        replace: For networks: the fraction of a batch that is replaced instead, above 0.
-        hardest_of: For networks: the number of synthetic samples drawn, of which the one with the highest loss is used.
-
-    Raises:
-        InputError: If a number is out of its range, or unless there is a perturbation with either `add` or `replace`.
-    """
-
-    perturb: Perturbation | None = None
-    add: float | None = field(default=None, kw_only=True)
-    replace: float | None = field(default=None, kw_only=True)
-    hardest_of: int | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.add is not None:
-            checks.check_number("add", self.add, 0, above=True)
-        if self.replace is not None:
-            checks.check_number("replace", self.replace, 0, 1, above=True)
-        if self.hardest_of is not None:
-            checks.check_number("hardest_of", self.hardest_of, 2, whole=True)
-        uses = (self.add is not None) + (self.replace is not None)
-        if uses != (self.perturb is not None):
-            got = f"perturb={self.perturb!r}, add={self.add!r}, replace={self.replace!r}"
-            remedy = "for example Candidate(Extrapolate(1.0), add=3), or Candidate() for none"
-            checks.refuse("a perturbation and either add or replace, or none of them", got, remedy)
-
-    @property
-    def name(self) -> str:
-        """The candidate in words."""
-        if self.perturb is None:
-            return "none"
-        default = type(self.perturb)()
-        values = [(f.name, getattr(self.perturb, f.name)) for f in fields(self.perturb)]  # type: ignore[arg-type]
-        settings = ", ".join(f"{n} {v}" for n, v in values if n == "scale" or v != getattr(default, n))
-        use = f"add {self.add:g}" if self.add else f"replace {self.replace:g}"
-        hardest = f", hardest of {self.hardest_of}" if self.hardest_of else ""
-        return f"{type(self.perturb).__name__.lower()} ({settings}), {use}{hardest}"
-
-    @property
-    def cost(self) -> float:
-        """The relative cost of training a network: samples generated per sample used, times the size of the batch."""
-        if self.perturb is None:
-            return 0
-        return (self.hardest_of or 1) * (1 + self.add if self.add else 1)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments of `AugmentedLoader` or `AugmentedClassifier` that the candidate stands for, without the network."""
-        if self.perturb is None:
-            return {"replace": 0.0}
-        values = {"add": self.add, "replace": self.replace, "hardest_of": self.hardest_of}
-        return {name: value for name, value in values.items() if value is not None}
-
-    def method(self, for_network: bool, classical: Classical | None = None) -> Method:
-        """Returns the benchmark's method that trains with this candidate, followed by classical augmentation."""
-        classical_stages = () if classical is None else (ClassicalAugmentation(classical),)
-        if self.perturb is None:
-            return Method(self.name, classical_stages)
-        if not for_network:
-            return Method(self.name, classical_stages, AddSynthetic(self.perturb, self.add or 0))
-        if self.add:
-            synthetic = Synthetic(self.perturb, 1.0, hardest_of=self.hardest_of)
-            return Method(self.name, (Append(synthetic, round(self.add)), *classical_stages))
-        synthetic = Synthetic(self.perturb, self.replace or 0, hardest_of=self.hardest_of)
-        return Method(self.name, (synthetic, *classical_stages))
-
-
-NONE = Candidate()
-FOR_NETWORKS = (
+# The candidates of the method `tuned`: perturbations in one space, that of a VAE by default, and no baseline. The defaults of
+# `vaeaug.tune` are those of `vaeaug.choice.candidates`.
+VAE_FOR_NETWORKS = (
     Candidate(DEFAULT, add=ADD),
     Candidate(DEFAULT, add=1),
     Candidate(DEFAULT, add=1, hardest_of=4),
@@ -102,7 +33,7 @@ FOR_NETWORKS = (
     Candidate(Interpolate(1.0), add=ADD),
     Candidate(Covariance(0.5), replace=0.5),
 )
-FOR_ESTIMATORS = (
+VAE_FOR_ESTIMATORS = (
     Candidate(Extrapolate(1.0), add=9),
     Candidate(Extrapolate(0.5), add=9),
     Candidate(Covariance(0.5), add=9),
@@ -112,64 +43,110 @@ FOR_ESTIMATORS = (
     Candidate(Posterior(2.0), add=9),
     Candidate(Covariance(1.0), add=9),
 )
+# The magnitude of the method *RandAugment*, chosen on development seeds: benchmarks/recipe/q20_policies.py.
+BASELINE_STAGES: dict[str, tuple[Stage, ...]] = {
+    "classical": (ClassicalAugmentation(),),
+    "class weights": (ClassWeights(),),
+    "MixUp": (Mix(),),
+    RAND_AUGMENT: (PolicyAugmentation(RandAugment(magnitude=3)), Mix()),
+}
 
 
-@dataclass(frozen=True)
-class CandidateScore:
-    """How a candidate scored.
+def method_of(candidate: Candidate, for_network: bool, classical: Classical | None = None) -> Method:
+    """Returns the benchmark's method that trains with a candidate.
 
     Arguments:
-        name: The candidate.
-        mean: The metric on held-out samples, in points (percent); NaN if it was not evaluated.
-        gain: The paired difference to none on the same splits, in points.
-        error: The standard error of that difference, over samples.
-        splits: The number of splits that it was evaluated on.
-        seconds: The seconds for that, without training the VAEs.
+        candidate: The candidate.
+        for_network: Whether the classifier is a network rather than an estimator.
+        classical: Classical augmentation after its synthetic samples, if any.
     """
-
-    name: str
-    mean: float
-    gain: float
-    error: float
-    splits: int
-    seconds: float
+    classical_stages = () if classical is None else (ClassicalAugmentation(classical),)
+    after = (*classical_stages, *BASELINE_STAGES.get(candidate.baseline or "", ()))
+    perturb, name, space = candidate.perturb, candidate.name, candidate.space
+    if perturb is None:
+        repeated = (Append(Unchanged(), round(candidate.add)),) if candidate.add else ()
+        return Method(name, (*repeated, *after))
+    if candidate.balance:
+        return Method(name, after, BalanceWithSynthetic(perturb), space=space)
+    if not for_network:
+        return Method(name, after, AddSynthetic(perturb, candidate.add or 0), space=space)
+    if candidate.add:
+        synthetic = Synthetic(perturb, 1.0, hardest_of=candidate.hardest_of)
+        return Method(name, (Append(synthetic, round(candidate.add)), *after), space=space)
+    synthetic = Synthetic(perturb, candidate.replace or 0, hardest_of=candidate.hardest_of)
+    return Method(name, (synthetic, *after), space=space)
 
 
 @dataclass(frozen=True)
 class TuningResult:
-    """The result of a search.
+    """The result of `vaeaug.tune`.
 
     Arguments:
-        chosen: The candidate to use; `Candidate()` if none is best.
+        choice: What was chosen, why, and the scores.
         for_network: Whether the classifier was a network.
-        scores: One per candidate, none first.
-        sentence: The outcome in words.
-        cut_short: Candidates that the time budget left with fewer splits than planned.
-        metric, folds, repeats, seed: The arguments of the search.
+        time_budget: The seconds that the search was given; None for no limit.
+        latent_dim: The argument of `fit_vae` and `PCA`; None for the default.
         seconds: The seconds of the whole search, including the VAEs and the last fit.
         vae_seconds: The seconds of training the VAEs.
     """
 
-    chosen: Candidate
+    choice: Choice
     for_network: bool
-    scores: tuple[CandidateScore, ...]
-    sentence: str
-    cut_short: tuple[str, ...]
-    metric: str
-    folds: int
-    repeats: int
-    seed: int
+    time_budget: float | None
+    latent_dim: int | None
     seconds: float
     vae_seconds: float
 
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate to use; `Candidate()` if none is worth its cost."""
+        return self.choice.chosen
+
+    @property
+    def best(self) -> Candidate | None:
+        """The candidate of the highest mean; see `Choice`."""
+        return self.choice.best
+
+    @property
+    def reason(self) -> str:
+        """Why the chosen candidate was taken; see `Choice`."""
+        return self.choice.reason
+
+    @property
+    def scores(self) -> tuple[CandidateScore, ...]:
+        """One per candidate, none first."""
+        return self.choice.scores
+
+    @property
+    def cut_short(self) -> tuple[Candidate, ...]:
+        """Candidates that the time budget left with fewer splits than planned."""
+        return self.choice.cut_short
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        if not self.cut_short:
+            return self.choice.sentence
+        names = "; ".join(candidate.name for candidate in self.cut_short)
+        budget = f"The time budget of {self.time_budget:g} s ended before these were evaluated as planned: {names}."
+        return f"{self.choice.sentence} {budget}"
+
     def settings(self, network: Any = None) -> dict[str, Any]:
-        """Returns the arguments of `AugmentedLoader` or `VAEAugment` for the chosen candidate.
+        """Returns the arguments of `AugmentedLoader` or `VAEAugment` for the synthetic samples of the chosen candidate.
+
+        What comes after them, a baseline, is up to your pipeline; see `usage`.
 
         Arguments:
             network: The network in training; needed if the candidate uses the hardest of several samples.
         """
-        arguments = self.chosen.arguments
-        if self.chosen.hardest_of is None:
+        chosen = self.chosen
+        if chosen.perturb is None:
+            return {"replace": 0.0}
+        if chosen.balance:
+            checks.refuse("synthetic samples in every batch", "classes that are filled up once", f"use {self.usage}")
+        values = {"add": chosen.add, "replace": chosen.replace, "hardest_of": chosen.hardest_of}
+        arguments = {name: value for name, value in values.items() if value is not None}
+        if chosen.hardest_of is None:
             return arguments
         if network is None:
             checks.refuse("the network in training", "none", "pass result.settings(network)")
@@ -178,23 +155,46 @@ class TuningResult:
     @property
     def usage(self) -> str:
         """The line of Python that was evaluated."""
-        if self.chosen.perturb is None:
+        chosen = self.chosen
+        if chosen == NONE:
             return "no augmentation: train on the data as it is"
-        arguments = ", ".join(f"{name}={value:g}" for name, value in self.chosen.arguments.items())
+        after = _USAGE_OF_BASELINES.get(chosen.baseline or "")
+        if chosen.perturb is None:
+            repeated = f", after repeating every sample of a batch {chosen.add:g} times" if chosen.add else ""
+            return f"{after}{repeated}; no synthetic samples"
+        return f"{self._usage_of_samples()}{f', then {after}' if after else ''}"
+
+    def _usage_of_samples(self) -> str:
+        chosen = self.chosen
+        values = {"add": chosen.add, "replace": chosen.replace, "hardest_of": chosen.hardest_of}
+        arguments = "".join(f", {name}={value:g}" for name, value in values.items() if value is not None)
+        calls = {"pca": f"vae=PCA({self.latent_dim or ''}), ", "identity": "vae=Identity(), "}
+        vae = calls.get(chosen.space, "")
+        if chosen.balance:
+            return f"VAEOverSampler({vae}perturb={chosen.perturb!r}).fit_resample(X, y)"
         if not self.for_network:
-            return f"AugmentedClassifier(estimator, perturb={self.chosen.perturb!r}, {arguments})"
-        network = ", network=network" if self.chosen.hardest_of else ""
-        return f"AugmentedLoader(loader, augmenter, {arguments}{network})"
+            return f"AugmentedClassifier(estimator, {vae}perturb={chosen.perturb!r}{arguments})"
+        network = ", network=network" if chosen.hardest_of else ""
+        return f"AugmentedLoader(loader, augmenter{arguments}{network})"
 
     @property
     def table(self) -> str:
         """The scores as a Markdown table."""
         lines: list[Sequence[str]] = [
-            ("candidate", f"{self.metric.replace('_', ' ')} %", "vs. none", "splits", "seconds")
+            ("candidate", f"{self.choice.metric.replace('_', ' ')} %", "vs. none", "splits", "seconds")
         ]
         for score in self.scores:
-            gain = f"{score.gain:+.1f} ± {score.error:.1f}" if score.splits and score.name != NONE.name else ""
+            gain = f"{score.gain:+.1f} ± {score.error:.1f}" if score.splits and score.candidate != NONE else ""
             mean = f"{score.mean:.1f}" if score.splits else ""
-            name = f"**{score.name}**" if score.name == self.chosen.name else score.name
+            name = f"**{score.name}**" if score.candidate == self.chosen else score.name
             lines.append((name, mean, gain, str(score.splits), f"{score.seconds:.0f}"))
         return markdown_table(lines)
+
+
+_USAGE_OF_BASELINES = {
+    "classical": "vaeaug.Classical() on every batch",
+    "class weights": 'sample_weight=sklearn.utils.compute_sample_weight("balanced", y)',
+    "MixUp": "torchvision.transforms.v2.MixUp(alpha=0.2, num_classes=K) on every batch",
+    RAND_AUGMENT: "v2.RandAugment(magnitude=3) on every image and v2.MixUp(alpha=0.2, num_classes=K) on every batch, "
+    "of torchvision.transforms",
+}

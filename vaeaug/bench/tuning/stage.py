@@ -1,8 +1,8 @@
-"""The method that tunes on the training subset and applies the result."""
+"""The methods that tune on the training subset and apply the result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.baselines import ClassicalAugmentation
 from vaeaug.bench.stages.context import Context
 from vaeaug.bench.tuning import search
-from vaeaug.bench.tuning.candidates import Candidate
+from vaeaug.bench.tuning.candidates import VAE_FOR_ESTIMATORS, VAE_FOR_NETWORKS, method_of
+from vaeaug.choice.candidates import Candidate
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
 from vaeaug.runtime.seeds import Stream
@@ -19,7 +20,7 @@ from vaeaug.runtime.seeds import Stream
 
 @dataclass(frozen=True)
 class TunedAugmentation(Stage, Resampler):
-    """Augments as a search inside the training subset chooses, or not at all.
+    """Augments as a search inside the training subset chooses among perturbations in one space, or not at all.
 
     It is the stage of networks and the resampler of estimators. A method has it as both and has no other stage, so that
     where none is chosen, exactly the method without it is trained.
@@ -40,10 +41,12 @@ class TunedAugmentation(Stage, Resampler):
 
     def search(self, context: Context) -> Candidate:
         """Returns the candidate that a search chooses."""
+        listed = VAE_FOR_NETWORKS if context.for_network else VAE_FOR_ESTIMATORS
         _, result = search.tune(
             context.samples,
             context.classifier,
             time_budget=None,
+            candidates=tuple(replace(candidate, space=context.space) for candidate in listed),
             classical=self.classical,
             folds=self.folds,
             repeats=self.repeats,
@@ -58,13 +61,12 @@ class TunedAugmentation(Stage, Resampler):
     def resample(self, context: Context) -> Samples:
         if context.for_network:
             return context.samples
-        chosen = self.search(context)
-        return chosen.method(for_network=False).resample(context) if chosen.perturb else context.samples
+        return method_of(self.search(context), for_network=False).resample(context)
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         chosen = self.search(context) if context.for_network else None
         if chosen is not None and chosen.perturb:
-            return chosen.method(for_network=True, classical=self.classical).fit(context, network)
+            return method_of(chosen, for_network=True, classical=self.classical).fit(context, network)
         if self.classical is not None:
             return ClassicalAugmentation(self.classical).fit(context, network)
         # For an estimator, the search works on the training set; no copies are needed.

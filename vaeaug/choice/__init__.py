@@ -1,0 +1,1 @@
+"""Which augmentation, if any: candidates, paired cross-validation, and the rule that chooses; it knows no classifier."""
