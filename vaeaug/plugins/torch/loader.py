@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.utils.data import DataLoader, default_collate
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.filters.base import Teacher
@@ -130,12 +131,13 @@ class AugmentedLoader:
         # The epoch counts up at the first batch, because hosts such as Lightning create iterators that they never use.
         epoch, self.epoch = self.epoch, self.epoch + 1
         length = _length(self.loader) if callable(self.replace) else None
+        collated = _is_collated(self.loader)
         for index, batch in enumerate(batches):
             fraction = self._fraction(epoch, index, length)
             if fraction == 0 and callable(self.replace):
                 # An unusable batch is refused now, and not in the middle of a training whose schedule starts at 0.
                 self._replacement.split_batch(batch)
-            yield self._replacement(batch, fraction, seeds.derive(self.seed, epoch, index))
+            yield self._replacement(batch, fraction, seeds.derive(self.seed, epoch, index), collated=collated)
 
     def _fraction(self, epoch: int, index: int, length: int | None) -> float:
         """Returns the fraction of the samples of a batch to replace, by its index in the epoch."""
@@ -163,6 +165,13 @@ def _check_schedule(replace: Any, epochs: Any) -> None:
         checks.refuse("epochs with a function as replace", "none", remedy)
     else:
         checks.check_number("epochs", epochs, 1, whole=True)
+
+
+def _is_collated(loader: Any) -> bool:
+    """Returns whether torch's own collation makes the batches."""
+    while isinstance(loader, AugmentedLoader):
+        loader = loader.loader
+    return isinstance(loader, DataLoader) and loader.collate_fn is default_collate
 
 
 def _length(loader: Any) -> int | None:
