@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
@@ -20,6 +17,8 @@ from vaeaug.runtime.limits import check_memory, memory_limit
 
 EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
 EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
+ITEM_STREAM = 5  # the stream of `items_of`
+ITEMS_TOGETHER = 64  # items that are read between two changes of the global generators
 
 
 def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]:
@@ -34,10 +33,10 @@ def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]
     if isinstance(sampler, DistributedSampler):
         sampler.set_epoch(epoch)
     # Loaders and transforms draw from global generators. They are seeded here, so that an epoch can be repeated.
-    with _seeded(seed, EPOCH_STREAM, epoch):
+    with seeds.all_forked(seed, EPOCH_STREAM, epoch):
         batches = iter(loader)
     for i in count():
-        with _seeded(seed, EPOCH_STREAM, epoch, i):
+        with seeds.all_forked(seed, EPOCH_STREAM, epoch, i):
             batch = next(batches, _END)
         if batch is _END:
             return
@@ -47,23 +46,12 @@ def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]
 _END = object()
 
 
-@contextmanager
-def _seeded(seed: int, *path: int) -> Iterator[None]:
-    """Seeds the global generators of torch, numpy and Python inside the block and restores them afterwards."""
-    python, legacy = random.getstate(), np.random.get_state()
-    start = seeds.derive(seed, *path)
-    with seeds.forked(seed, *path):
-        random.seed(start)
-        np.random.seed(start % 2**32)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(legacy)
-
-
-def items_of(dataset: Dataset) -> Iterator[Any]:
+def items_of(dataset: Dataset, seed: int = 0) -> Iterator[Any]:
     """Yields the items of a map-style Dataset.
+
+    Arguments:
+        dataset: The Dataset.
+        seed: The seed of random transforms that draw from the global generators of torch, numpy or Python.
 
     Raises:
         InputError: If the Dataset has no length.
@@ -71,8 +59,11 @@ def items_of(dataset: Dataset) -> Iterator[Any]:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         got = f"{type(dataset).__name__}, which is iterable only"
         checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
-    for i in range(len(dataset)):
-        yield dataset[i]
+    size = len(dataset)
+    for start in range(0, size, ITEMS_TOGETHER):
+        with seeds.all_forked(seed, ITEM_STREAM, start):
+            items = [dataset[i] for i in range(start, min(start + ITEMS_TOGETHER, size))]
+        yield from items
 
 
 class SampleList:

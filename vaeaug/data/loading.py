@@ -53,7 +53,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
             (x_and_y(batch) for batch in read_batches(data, seed)), names or names_of(data.dataset), True
         )
     if isinstance(data, Dataset):
-        return _from_pairs(map(x_and_y, items_of(data)), names or names_of(data), False)
+        return _from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False)
     if isinstance(data, tuple | list) and len(data) == 2:
         return from_arrays(data[0], data[1], names)
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"

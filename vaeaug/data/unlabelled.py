@@ -52,7 +52,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
         for batch in read_batches(data, seed):
             samples.add_batch(_batch(batch, like.event_shape))
     elif isinstance(data, Dataset):
-        for item in items_of(data):
+        for item in items_of(data, seed):
             samples.add(_item(item, like.event_shape))
     else:
         samples.add_batch(_batch(data, like.event_shape))
