@@ -225,7 +225,9 @@ def test_per_sample_fields_of_a_small_last_batch_are_told_by_the_others(augmente
         return X[:n], Y[:n], torch.arange(1.0 * n), list(range(n)), boxes(*[2] * n)
 
     for sizes in ((16, 10), (16, 2), (16, 1), (16, 2, 10, 1)):
-        for n, (_, _, weights, numbers, found) in zip(sizes, AugmentedLoader(map(batch, sizes), augmenter), strict=True):
+        for n, (_, _, weights, numbers, found) in zip(
+            sizes, AugmentedLoader(map(batch, sizes), augmenter), strict=True
+        ):
             assert torch.equal(weights, torch.arange(1.0 * n).repeat(4))
             assert numbers == list(range(n)) * 4
             assert len(found) == 4 * n
@@ -235,7 +237,9 @@ def test_a_field_that_had_as_many_entries_as_samples_by_chance_is_refused_at_the
     anchors = torch.zeros(9, 4)
     loader = iter(AugmentedLoader([(X[:9], Y[:9], anchors), (X[:5], Y[:5], anchors)], augmenter))
     next(loader)
-    with pytest.raises(InputError, match="in a batch of 5 samples; an earlier batch had as many entries as samples; leave"):
+    with pytest.raises(
+        InputError, match="in a batch of 5 samples; an earlier batch had as many entries as samples; leave"
+    ):
         next(loader)
 
 
@@ -355,7 +359,9 @@ def test_of_several_fields_of_the_shape_the_named_one_is_augmented(augmenter, na
 @pytest.mark.parametrize("names", [("first", "second"), ("image", "x"), ("mask", "depth")])
 def test_several_fields_of_the_shape_are_not_guessed(augmenter, names):
     batch = {names[0]: X[:B], names[1]: MASK[:B], "label": Y[:B]}
-    message = f"expected one field of samples of shape .*, got \\['{names[0]}'\\] and \\['{names[1]}'\\] of .*; choose one"
+    message = (
+        f"expected one field of samples of shape .*, got \\['{names[0]}'\\] and \\['{names[1]}'\\] of .*; choose one"
+    )
     for attempt in (
         lambda: next(iter(AugmentedLoader([batch], augmenter))),
         lambda: next(iter(AugmentedLoader([batch], augmenter, replace=0.5))),
@@ -374,7 +380,9 @@ def test_several_fields_of_the_shape_are_not_guessed(augmenter, names):
 
 def test_several_fields_of_a_tuple_are_not_guessed(augmenter):
     batch = (X[:B], Y[:B], MASK[:B])
-    with pytest.raises(InputError, match=r"got \[0\] and \[2\] of .*; choose one with images_getter, .*images_getter=0"):
+    with pytest.raises(
+        InputError, match=r"got \[0\] and \[2\] of .*; choose one with images_getter, .*images_getter=0"
+    ):
         GROWN["list"](augmenter, batch)
     with pytest.raises(InputError, match="choose one with images_getter, a function of the batch"):
         GROWN["list"](augmenter, ([X[:B], MASK[:B]], Y[:B]))

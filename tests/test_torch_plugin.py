@@ -26,6 +26,8 @@ from torch.utils.data import (
     DistributedSampler,
     IterableDataset,
     RandomSampler,
+    StackDataset,
+    Subset,
     TensorDataset,
     WeightedRandomSampler,
     default_collate,
@@ -398,14 +400,14 @@ def test_replace_0_gives_the_same_item_objects(augmenter):
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_persistent_workers_follow_the_epoch(augmenter, start):
     real = [(x, int(y)) for x, y in zip(X, Y, strict=True)]
-    local, shared = AugmentedDataset(real, augmenter), AugmentedDataset(real, augmenter)
+    first, second, shared = (AugmentedDataset(real, augmenter) for _ in range(3))
     copied, synthetic = copy.deepcopy(shared), SyntheticDataset(augmenter, 30)  # a copy shares an epoch of its own
     concatenated = ConcatDataset([shared, copied, synthetic])
     loader = DataLoader(concatenated, 50, num_workers=2, persistent_workers=True, multiprocessing_context=start)
     for epoch in (0, 1, 0):
-        for dataset in (local, shared, copied):
+        for dataset in (first, second, shared, copied):
             dataset.set_epoch(epoch)
-        assert same([*loader], [*plain(ConcatDataset([local, local, synthetic]))])
+        assert same([*loader], [*plain(ConcatDataset([first, second, synthetic]))])
 
 
 # AugmentedLoader
@@ -522,6 +524,14 @@ def test_each_epoch_and_batch_has_its_own_noise(augmenter):
     assert same([*loader], second)
     assert same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=2)], first)
     assert not same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=3)], first)
+
+
+def test_set_epoch_reaches_every_dataset_in_the_loader(augmenter):
+    parts = [AugmentedDataset(REAL, augmenter) for _ in range(3)]
+    outer = AugmentedDataset(parts[2], augmenter)
+    wrapped = Subset(ConcatDataset([Subset(parts[0], [1, 2]), parts[1], StackDataset(a=outer, b=REAL)]), [0])
+    AugmentedLoader(DataLoader(wrapped, 1), augmenter).set_epoch(4)
+    assert [dataset.epoch for dataset in (*parts, outer)] == [4] * 4
 
 
 def test_set_epoch_is_passed_on(augmenter):

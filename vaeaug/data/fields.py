@@ -53,7 +53,9 @@ def _labels_in(value: Any) -> Any:
 def named_fields(value: Any) -> Mapping[Any, Any] | None:
     """Returns the fields of a mapping, a dataclass or a named tuple by their names; None for anything else."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if hasattr(value, field.name)}
+        return {
+            field.name: getattr(value, field.name) for field in dataclasses.fields(value) if hasattr(value, field.name)
+        }
     if isinstance(value, Mapping):
         return value
     if isinstance(value, tuple) and hasattr(value, "_fields"):

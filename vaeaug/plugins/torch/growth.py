@@ -98,7 +98,9 @@ class Growth:
             is_known = collated and isinstance(node, Tensor | np.ndarray | list | tuple)
             found = _is_collated_leaf(node, size) if is_known else self._guess(node, size)
             if found is None:
-                remedy = "pass one entry per sample as a tensor (B, 1), and keep what is not per sample out of the batch"
+                remedy = (
+                    "pass one entry per sample as a tensor (B, 1), and keep what is not per sample out of the batch"
+                )
                 _refuse(path, node, size, remedy)
             self._seen[kind] = found
         return self._seen[kind]

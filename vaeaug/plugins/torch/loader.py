@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -187,5 +187,14 @@ def _with_set_epoch(loader: Any) -> list[Any]:
         return [loader]
     batch_sampler = getattr(loader, "batch_sampler", None)
     members = [getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
-    members.append(getattr(loader, "dataset", None))
+    members += _datasets_in(getattr(loader, "dataset", None))
     return list({id(member): member for member in members if hasattr(member, "set_epoch")}.values())
+
+
+def _datasets_in(dataset: Any) -> list[Any]:
+    """Returns a dataset and, of one without a `set_epoch`, those that it wraps, as a Subset or a ConcatDataset does."""
+    if dataset is None or hasattr(dataset, "set_epoch"):
+        return [dataset]
+    parts = getattr(dataset, "datasets", None)
+    inner = parts.values() if isinstance(parts, Mapping) else parts if isinstance(parts, list | tuple) else ()
+    return [found for part in (getattr(dataset, "dataset", None), *inner) for found in _datasets_in(part)]
