@@ -183,7 +183,7 @@ UNCLEAR = {
     "class names": (10, list(DIGITS.names)),
     "as many numbers as samples": (2, (8, 8)),
     "as many vectors as samples": (B, [torch.arange(B)] * B),
-    "numbered": (B, {i: "a" for i in range(B)}),
+    "numbered": (B, dict.fromkeys(range(B), "a")),
     "packed": (B, pack_sequence([torch.zeros(3)] * B)),
     "no list": (B, deque("abc")),
     "no order": (B, {"a", "b", "c"}),
@@ -370,7 +370,7 @@ def test_several_fields_of_the_shape_are_not_guessed(augmenter, names):
     ):
         with pytest.raises(InputError, match=message + f" with images_getter, for example images_getter='{names[0]}'"):
             attempt()
-    with pytest.raises(InputError, match="one field of samples, got .*; call the field"):
+    with pytest.raises(InputError, match=r"one field of samples, got .*; call the field"):
         as_samples(DataLoader(Items(batch), None))
     for getter in (names[0], lambda batch: batch[names[0]]):
         for out in outs(augmenter, batch, images_getter=getter):

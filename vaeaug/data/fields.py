@@ -83,8 +83,8 @@ def at(value: Any, path: Iterable[Any]) -> Any:
 def label_path(batch: Any, remedy: str) -> tuple[Any, ...] | None:
     """Returns the path of the labels in an item or a batch: names or indices, from the outside in; None if there are none.
 
-    In a mapping, dataclass or named tuple the name decides (see `label_key`); in a tuple or list it is the second part, as for
-    torchvision's `MixUp`. If that is a mapping, its name decides.
+    In a mapping, dataclass or named tuple the name decides (see `label_key`); in a tuple or list it is the second part, as
+    for torchvision's `MixUp`. If that is a mapping, the names in it decide.
 
     Arguments:
         batch: The item or batch.

@@ -149,13 +149,14 @@ class _Drawing(TorchDispatchMode):
 
 @lru_cache(maxsize=256)
 def _with_generator(func: Any) -> Any:
-    """Returns the overload of an operation that takes a generator, with otherwise the same arguments; None if there is none."""
-    names = [argument.name for argument in func._schema.arguments]
+    """Returns the overload of an operation that also takes a generator; None if there is none."""
+
+    def others(overload: Any) -> list[str]:
+        return [argument.name for argument in overload._schema.arguments if argument.name != "generator"]
+
     for name in (func._overloadname, *func.overloadpacket.overloads()):
         overload = getattr(func.overloadpacket, name)
-        arguments = overload._schema.arguments
-        if any(a.name == "generator" and a.kwarg_only for a in arguments) and [
-            a.name for a in arguments if a.name != "generator"
-        ] == [n for n in names if n != "generator"]:
+        takes_one = any(a.name == "generator" and a.kwarg_only for a in overload._schema.arguments)
+        if takes_one and others(overload) == others(func):
             return overload
     return None

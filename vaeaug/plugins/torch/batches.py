@@ -1,7 +1,7 @@
 """Finds the samples and the labels in a batch of any form, and replaces its fields.
 
-A batch is a tree of tuples, lists, mappings and dataclasses. Labels are found as torchvision's `MixUp` finds them, or by their
-name; samples by the shape that the augmenter saw at fit. This module knows nothing about synthetic samples.
+A batch is a tree of tuples, lists, mappings and dataclasses. Labels are found by their name, or as torchvision's `MixUp`
+finds them; samples by the shape that the augmenter saw at fit. This module knows nothing about synthetic samples.
 """
 
 from __future__ import annotations

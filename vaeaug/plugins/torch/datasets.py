@@ -190,9 +190,9 @@ class AugmentedDataset(Dataset[Any]):
     def set_epoch(self, epoch: int) -> None:
         """Sets the epoch, and with it the noise; without this call, epochs count up from 0.
 
-        The call reaches all workers, even persistent ones. In training on several devices call it before each epoch, with the
-        same number on each: then the noise of an item does not depend on the number of devices. It is passed on to the wrapped
-        dataset, if that has a `set_epoch`.
+        The call reaches all workers, even persistent ones, and the wrapped dataset, if that has a `set_epoch`. In training on
+        several devices call it before each epoch, with the same number on each: then the noise of an item does not depend on
+        the number of devices.
         """
         checks.check_number("epoch", epoch, 0, whole=True)
         self._reads.start(epoch)

@@ -1,8 +1,8 @@
 """Repeats what belongs to the samples of a batch when the batch grows; everything else stays.
 
-Which fields these are is a matter of their length, and lengths may agree by chance: ten class weights in a batch of ten. What
-torch's own collation made is known exactly. Otherwise other batches of the same loader decide, and if there were none, a field
-that could be either is refused.
+Which fields these are is a matter of their length, and lengths may agree by chance: ten class weights in a batch of ten.
+What torch's own collation made is known exactly. Otherwise other batches of the same loader decide, and if there were none, a
+field that could be either is refused.
 """
 
 from __future__ import annotations

@@ -23,14 +23,16 @@ class AugmentedLoader:
     gains and the cost. With `replace`, a fraction of the samples is replaced instead, and the size stays the same.
 
     Synthetic samples are generated after collation, in the process that iterates, on the device of the VAE; they have the
-    dtype and the device of the batch. Number and order of the batches stay the same. All other fields are repeated along with
-    the samples, or unchanged if samples are replaced. Batches without synthetic samples are the loader's own objects.
+    dtype and the device of the batch. Number and order of the batches stay the same. Fields with one entry per sample (boxes,
+    captions, sizes) are repeated along with the samples, all others (class weights, settings) stay; where that cannot be told,
+    an error names the field. If samples are replaced, all other fields stay. Batches without synthetic samples are the
+    loader's own objects.
     Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset` and `sampler`, are those
     of the wrapped loader.
 
     Arguments:
-        loader: A DataLoader, or any iterable of batches: tuples, lists or mappings with samples `(B, *event)` and labels
-            `(B,)`. MixUp and CutMix must come after it.
+        loader: A DataLoader, or any iterable of batches: tuples, lists, mappings or dataclasses with samples
+            `(B, *event)` and labels `(B,)`. MixUp and CutMix must come after it.
         augmenter: A fitted augmenter.
         replace: The fraction of the samples to replace, in 0..1 (see `replace_some`), or a function that returns it for the
             progress of training, in 0..1.
@@ -45,9 +47,11 @@ class AugmentedLoader:
             network, which was as good as 8 on development seeds.
         network: The network in training: an nn.Module from samples as the loader yields them to logits `(B, K)`. It is
             called in eval mode, without gradients, and left unchanged.
-        labels_getter: A function from the batch to its labels; by default MixUp's rule: the second field of a tuple or list,
-            or the key `labels` (or a key that contains `label`, or `target`, `targets` or `y`) of a mapping.
-        images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
+        labels_getter: A function from the batch to its labels, or their name or index; by default the field called `label` or
+            `labels`, else `target`, `targets` or `y`, else the only one with `label` in its name; of a tuple or list, the
+            second field.
+        images_getter: A function from the batch to its samples, or their name or index; by default the only field of the shape
+            seen at fit, or of several the one called `image`, `pixel_values`, `x` or as samples usually are.
         teacher: A source of soft labels, such as `vaeaug.CrossFitted`. The labels of a batch then are floats `(B, K)`, as
             after MixUp: one-hot for real samples and the teacher's for synthetic ones. Soft labels cannot be mixed again.
         add: The number of synthetic samples per sample to add; by default 3 unless `replace` is given, because more brought
@@ -55,7 +59,7 @@ class AugmentedLoader:
 
     Raises:
         InputError: If a setting is invalid or would have no effect; while iterating, if a batch has no labels, soft labels,
-            or no samples of the shape and range seen at fit.
+            or no samples of the shape and range seen at fit, or if two fields could be either.
         NotFittedError: If the augmenter is not fitted.
 
     Example:
