@@ -104,7 +104,7 @@ class TestLightning:
         shuffled = AugmentedLoader(DataLoader(dataset, 32, shuffle=True), augmenter)
         with (
             pytest.warns(UserWarning, match="overfit but enabled train dataloader shuffling"),
-            pytest.raises(ValueError, match="AugmentedLoader.*needs to subclass"),
+            pytest.raises(ValueError, match=r"AugmentedLoader.*needs to subclass"),
         ):
             seen(shuffled, overfit_batches=1)
 

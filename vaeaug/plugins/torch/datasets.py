@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -212,14 +213,15 @@ class _Reads:
         self.counts = torch.zeros(min(max(size, 1), MAX_COUNTERS), dtype=torch.int32).share_memory_()
         # The epoch that was set, and whether one was.
         self.start_ = torch.zeros(2, dtype=torch.long).share_memory_()
-        self.rank = 0
+        self.rank = 0  # of the process that spawned this one
 
     def path(self, index: int) -> tuple[int, ...]:
         """Returns the epoch of an item and its index, by which its noise is derived, and counts this read."""
-        counter = index % len(self.counts)
-        count = int(self.counts[counter])
-        self.counts[counter] = count + 1
-        epoch, is_set = self.start_.tolist()
+        counts, start = self._views
+        counter = index % len(counts)
+        count = int(counts[counter])
+        counts[counter] += 1
+        epoch, is_set = start.tolist()
         # Each process of a distributed training counts its own reads: without a common epoch the noise of one must not come
         # again when another reads the item for its first time.
         rank = 0 if is_set else self._rank()
@@ -235,8 +237,13 @@ class _Reads:
         """The epoch of the item that was read least often."""
         return int(self.start_[0] + self.counts.min())
 
+    @cached_property
+    def _views(self) -> tuple[Any, Any]:
+        """The same memory as arrays of numpy, which read single numbers much faster."""
+        return self.counts.numpy(), self.start_.numpy()
+
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"rank": self._rank()}
+        return {"counts": self.counts, "start_": self.start_, "rank": self._rank()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -102,7 +102,7 @@ class Growth:
                     "pass one entry per sample as a tensor (B, 1), and keep what is not per sample out of the batch"
                 )
                 _refuse(path, node, size, remedy)
-            self._seen[kind] = found
+            self._seen[kind] = bool(found)
         return self._seen[kind]
 
     def _guess(self, node: Any, size: int) -> bool | None:

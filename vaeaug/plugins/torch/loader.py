@@ -23,12 +23,11 @@ class AugmentedLoader:
     gains and the cost. With `replace`, a fraction of the samples is replaced instead, and the size stays the same.
 
     Synthetic samples are generated after collation, in the process that iterates, on the device of the VAE; they have the
-    dtype and the device of the batch. Number and order of the batches stay the same. Fields with one entry per sample (boxes,
-    captions, sizes) are repeated along with the samples, all others (class weights, settings) stay; where that cannot be told,
-    an error names the field. If samples are replaced, all other fields stay. Batches without synthetic samples are the
-    loader's own objects.
-    Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset` and `sampler`, are those
-    of the wrapped loader.
+    dtype and the device of the batch. Number and order of the batches stay the same. Fields with one entry per sample
+    (boxes, captions, sizes) are repeated along with the samples, all others (class weights, settings) stay; where that cannot
+    be told, an error names the field. If samples are replaced, all other fields stay. Batches without synthetic samples are
+    the loader's own objects. Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset`
+    and `sampler`, are those of the wrapped loader.
 
     Arguments:
         loader: A DataLoader, or any iterable of batches: tuples, lists, mappings or dataclasses with samples
@@ -50,8 +49,8 @@ class AugmentedLoader:
         labels_getter: A function from the batch to its labels, or their name or index; by default the field called `label` or
             `labels`, else `target`, `targets` or `y`, else the only one with `label` in its name; of a tuple or list, the
             second field.
-        images_getter: A function from the batch to its samples, or their name or index; by default the only field of the shape
-            seen at fit, or of several the one called `image`, `pixel_values`, `x` or as samples usually are.
+        images_getter: A function from the batch to its samples, or their name or index; by default the only field of the
+            shape seen at fit, or of several the one called `image`, `pixel_values`, `x` or as samples usually are.
         teacher: A source of soft labels, such as `vaeaug.CrossFitted`. The labels of a batch then are floats `(B, K)`, as
             after MixUp: one-hot for real samples and the teacher's for synthetic ones. Soft labels cannot be mixed again.
         add: The number of synthetic samples per sample to add; by default 3 unless `replace` is given, because more brought
