@@ -273,3 +273,19 @@ def test_wrappers_of_datasets_are_read_and_augmented(augmenter):
         assert not torch.equal(x, FEW.x[3])
         assert y == FEW.y[3]
         assert torch.equal(Augmenter().fit(wrapped, steps=1, progress=False).bank_.samples.x, FEW.x)
+
+
+def test_class_names_are_found_inside_wrappers():
+    data, numbers = Named(FEW.x, FEW.y), tuple(map(str, range(10)))
+    few_classes = Subset(data, [i for i in range(N) if FEW.y[i] < 2])
+    for wrapped, names in (
+        (Subset(data, range(N)), tuple("abcdefghij")),
+        (Subset(Subset(data, range(N)), range(N)), tuple("abcdefghij")),
+        (ConcatDataset([data, Subset(data, range(5))]), tuple("abcdefghij")),
+        (ConcatDataset([data, TensorDataset(FEW.x, FEW.y)]), numbers),  # they may number other classes
+        (few_classes, ("0", "1")),
+    ):
+        fits = ({"data": wrapped}, {"data": DataLoader(wrapped, 8)}, {"data": wrapped, "bank_size": len(wrapped)})
+        for settings in fits:
+            fitted = Augmenter().fit(**settings, steps=1, progress=False)
+            assert fitted.bank_.samples.names == names

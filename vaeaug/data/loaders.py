@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDa
 
 from vaeaug.data import tensors
 from vaeaug.data.images import from_pil, is_pil_image
+from vaeaug.data.labels import names_of
+from vaeaug.data.samples import Samples
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.limits import check_memory, memory_limit
 
@@ -64,6 +67,29 @@ def items_of(dataset: Dataset, seed: int = 0) -> Iterator[Any]:
         with seeds.all_forked(seed, ITEM_STREAM, start):
             items = [dataset[i] for i in range(start, min(start + ITEMS_TOGETHER, size))]
         yield from items
+
+
+def datasets_in(dataset: Any) -> list[Any]:
+    """Returns the datasets that a Subset, a ConcatDataset or another wrapper holds."""
+    parts = getattr(dataset, "datasets", None)
+    inner = parts.values() if isinstance(parts, Mapping) else parts if isinstance(parts, list | tuple) else ()
+    return [part for part in (getattr(dataset, "dataset", None), *inner) if part is not None]
+
+
+def with_names_inside(samples: Samples, dataset: Any) -> Samples:
+    """Returns samples with the class names of the datasets that a Subset or a ConcatDataset holds.
+
+    A part of a dataset may lack classes: the names are used only if every one of them occurs.
+    """
+    names = _names_inside(dataset)
+    are_numbers = samples.names == tuple(map(str, range(len(samples.names))))
+    is_complete = are_numbers and len(names) == len(samples.names) and all(samples.counts)
+    return replace(samples, names=names) if is_complete else samples
+
+
+def _names_inside(dataset: Any) -> tuple[str, ...]:
+    found = {names_of(part) or _names_inside(part) for part in datasets_in(dataset)}
+    return found.pop() if len(found) == 1 else ()
 
 
 class SampleList:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
 from torch.utils.data import DataLoader, default_collate
 
 from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.data.loaders import datasets_in
 from vaeaug.filters.base import Teacher
 from vaeaug.plugins.torch.replacement import Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
@@ -190,14 +191,12 @@ def _with_set_epoch(loader: Any) -> list[Any]:
         return [loader]
     batch_sampler = getattr(loader, "batch_sampler", None)
     members = [getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
-    members += _datasets_in(getattr(loader, "dataset", None))
+    members += _with_epochs(getattr(loader, "dataset", None))
     return list({id(member): member for member in members if hasattr(member, "set_epoch")}.values())
 
 
-def _datasets_in(dataset: Any) -> list[Any]:
-    """Returns a dataset and, of one without a `set_epoch`, those that it wraps, as a Subset or a ConcatDataset does."""
-    if dataset is None or hasattr(dataset, "set_epoch"):
+def _with_epochs(dataset: Any) -> list[Any]:
+    """Returns a dataset if it has a `set_epoch`, otherwise those with one that it wraps, as a Subset does."""
+    if hasattr(dataset, "set_epoch"):
         return [dataset]
-    parts = getattr(dataset, "datasets", None)
-    inner = parts.values() if isinstance(parts, Mapping) else parts if isinstance(parts, list | tuple) else ()
-    return [found for part in (getattr(dataset, "dataset", None), *inner) for found in _datasets_in(part)]
+    return [found for part in datasets_in(dataset) for found in _with_epochs(part)]
