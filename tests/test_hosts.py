@@ -60,16 +60,17 @@ class TestLightning:
             def configure_optimizers(self):
                 return torch.optim.SGD(self.parameters(), 0.1)
 
-        def run(loader, epochs=1):
+        def run(loader, epochs=1, **settings):
             quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-            trainer = pl.Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet)
+            trainer = pl.Trainer(accelerator="cpu", max_epochs=epochs, enable_model_summary=False, **quiet, **settings)
             model = Classifier()
             before = model.network[1].weight.clone()
             trainer.fit(model, loader)
-            assert trainer.global_step == epochs * len(loader)
+            length = settings.get("overfit_batches", len(loader))
+            assert trainer.global_step == epochs * length
             assert not torch.equal(before, model.network[1].weight)
             assert list(tmp_path.iterdir()) == []
-            return [model.seen[len(loader) * e : len(loader) * (e + 1)] for e in range(epochs)]
+            return [model.seen[length * e : length * (e + 1)] for e in range(epochs)]
 
         return run
 
@@ -91,6 +92,21 @@ class TestLightning:
         )
         assert differing(first, loader) == 0
         assert differing(second, loader) == 120
+
+    def test_overfitting_needs_a_loader_that_does_not_shuffle(self, seen, dataset, augmenter, digits):
+        """As docs/lightning.md says; Lightning could turn the shuffling off only in a DataLoader."""
+        first, second = seen(AugmentedLoader(DataLoader(dataset, 32), augmenter), epochs=2, overfit_batches=1)
+        for (x, y), *others in (first, second):
+            assert others == []
+            assert torch.equal(x[:32], digits.x[:32])
+            assert torch.equal(y, digits.y[:32].repeat(4))
+        assert not torch.equal(first[0][0], second[0][0])
+        shuffled = AugmentedLoader(DataLoader(dataset, 32, shuffle=True), augmenter)
+        with (
+            pytest.warns(UserWarning, match="overfit but enabled train dataloader shuffling"),
+            pytest.raises(ValueError, match=r"AugmentedLoader.*needs to subclass"),
+        ):
+            seen(shuffled, overfit_batches=1)
 
     def test_only_synthetic_samples(self, seen, augmenter):
         (epoch,) = seen(DataLoader(SyntheticDataset(augmenter, 64), 32))

@@ -11,7 +11,6 @@ import re
 from collections import Counter, UserDict, namedtuple
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -27,6 +26,8 @@ from torch.utils.data import (
     DistributedSampler,
     IterableDataset,
     RandomSampler,
+    StackDataset,
+    Subset,
     TensorDataset,
     WeightedRandomSampler,
     default_collate,
@@ -172,9 +173,9 @@ def loaded(*args, batches=((X, Y),), **settings):
     return next(iter(AugmentedLoader(batches, *args, **{"replace": 0.5, **settings})))
 
 
-def added(augmenter, batch):
+def added(augmenter, batch, **settings):
     """The batch with one synthetic sample of each real one."""
-    return next(iter(AugmentedLoader([batch], augmenter, add=1)))
+    return next(iter(AugmentedLoader([batch], augmenter, add=1, **settings)))
 
 
 # Adding synthetic samples
@@ -215,7 +216,7 @@ def test_fields_with_one_entry_per_sample_are_repeated_and_the_others_stay(still
         [{"box": torch.zeros(2, 4)}, {"box": torch.ones(2, 4)}],
     )
     batch = [X[:2], Y[:2], ["a", "b"], "both", np.arange(2), torch.tensor(7), meta, boxes, [X[:2], X[2:4]]]
-    x, y, names, word, index, number, new_meta, new_boxes, views = added(still, batch)
+    x, y, names, word, index, number, new_meta, new_boxes, views = added(still, batch, images_getter=0)
     assert torch.equal(x, X[:2].repeat(2, 1, 1, 1))
     assert (y.tolist(), names, word, index.tolist()) == (Y[:2].tolist() * 2, ["a", "b"] * 2, "both", [0, 1, 0, 1])
     assert (number, new_meta) == (7, meta)
@@ -242,8 +243,8 @@ def test_added_samples_have_the_type_of_the_images(still):
 
 def test_images_that_cannot_be_replaced_are_refused(still):
     for settings in ({"add": 1}, {"replace": 0.5}):
-        with pytest.raises(InputError, match="expected images that are a field of the batch"):
-            next(iter(AugmentedLoader([MappingProxyType({"x": X, "y": Y})], still, **settings)))
+        with pytest.raises(InputError, match="expected images and labels that are a field of the batch"):
+            next(iter(AugmentedLoader([(X, Y)], still, images_getter=lambda batch: batch[0] * 1, **settings)))
 
 
 def test_added_samples_are_the_hardest_of_k_and_have_the_teachers_labels(augmenter):
@@ -399,14 +400,14 @@ def test_replace_0_gives_the_same_item_objects(augmenter):
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_persistent_workers_follow_the_epoch(augmenter, start):
     real = [(x, int(y)) for x, y in zip(X, Y, strict=True)]
-    local, shared = AugmentedDataset(real, augmenter), AugmentedDataset(real, augmenter)
+    first, second, shared = (AugmentedDataset(real, augmenter) for _ in range(3))
     copied, synthetic = copy.deepcopy(shared), SyntheticDataset(augmenter, 30)  # a copy shares an epoch of its own
     concatenated = ConcatDataset([shared, copied, synthetic])
     loader = DataLoader(concatenated, 50, num_workers=2, persistent_workers=True, multiprocessing_context=start)
     for epoch in (0, 1, 0):
-        for dataset in (local, shared, copied):
+        for dataset in (first, second, shared, copied):
             dataset.set_epoch(epoch)
-        assert same([*loader], [*plain(ConcatDataset([local, local, synthetic]))])
+        assert same([*loader], [*plain(ConcatDataset([first, second, synthetic]))])
 
 
 # AugmentedLoader
@@ -523,6 +524,14 @@ def test_each_epoch_and_batch_has_its_own_noise(augmenter):
     assert same([*loader], second)
     assert same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=2)], first)
     assert not same([*AugmentedLoader(twice, augmenter, replace=0.5, seed=3)], first)
+
+
+def test_set_epoch_reaches_every_dataset_in_the_loader(augmenter):
+    parts = [AugmentedDataset(REAL, augmenter) for _ in range(3)]
+    outer = AugmentedDataset(parts[2], augmenter)
+    wrapped = Subset(ConcatDataset([Subset(parts[0], [1, 2]), parts[1], StackDataset(a=outer, b=REAL)]), [0])
+    AugmentedLoader(DataLoader(wrapped, 1), augmenter).set_epoch(4)
+    assert [dataset.epoch for dataset in (*parts, outer)] == [4] * 4
 
 
 def test_set_epoch_is_passed_on(augmenter):
@@ -837,14 +846,25 @@ REFUSED = {
         "expected logits of shape (B, K), K above 9, from the network, got (75, 16, 8, 8); pass a network",
     ),
     "few logits": (lambda a: loaded(a, hardest_of=2, network=cnn(3)), "got (75, 3); pass a network"),
-    "labels_getter": (lambda a: loaded(a, labels_getter=None), "expected labels_getter to be 'default' or a function"),
+    "labels_getter": (
+        lambda a: loaded(a, labels_getter=None),
+        "expected labels_getter to be 'default', a function of the batch, or the name or index of a field, got None",
+    ),
     "images_getter": (
-        lambda a: loaded(a, images_getter=0),
-        "expected images_getter to be a function of the batch, got 0",
+        lambda a: loaded(a, images_getter=0.5),
+        "expected images_getter to be None, a function of the batch, or the name or index of a field, got 0.5",
+    ),
+    "no such field": (
+        lambda a: loaded(a, images_getter="x"),
+        "expected images_getter to name a field of the batch, got 'x' and (Tensor(150, 1, 8, 8), Tensor(150,))",
+    ),
+    "no such index": (
+        lambda a: loaded(a, labels_getter=2),
+        "expected labels_getter to name a field of the batch, got 2 and (Tensor(150, 1, 8, 8), Tensor(150,))",
     ),
     "a copy": (
         lambda a: loaded(a, images_getter=lambda batch: batch[0] * 1),
-        "expected images that are a field of the",
+        "expected images and labels that are a field of the batch, got (Tensor(150, 1, 8, 8), Tensor(150,)); let the",
     ),
     "normalize": (lambda a: loaded(a, normalize=v2.Normalize([0.5], [0.5])), f"expected {RANGE}"),
     "half a pair": (lambda a: loaded(a, normalize=(abs, 0.5)), f"expected {RANGE}"),

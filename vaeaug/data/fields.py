@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch import Tensor
 from vaeaug.data.images import is_pil_image
 from vaeaug.runtime import checks
 
-LABEL_KEYS = ("label", "labels")
-OTHER_LABEL_KEYS = ("target", "targets", "y")
+# From the surest to the least sure; a name that only contains "label" comes last.
+LABEL_KEYS = (("label", "labels"), ("target", "targets", "y"))
 SAMPLE_KEYS = ("image", "images", "img", "pixel_values", "x", "input", "inputs", "data", "features")
 PAIRS = "let it yield pairs (x, y)"
 
@@ -21,46 +22,107 @@ def x_and_y(item: Any) -> tuple[Any, Any]:
     """Returns the sample and label of an item of a Dataset, or the samples and labels of a batch of a DataLoader.
 
     Arguments:
-        item: A tuple or list that begins with these two, or a mapping; the second item may also be a mapping with labels.
+        item: A tuple or list that begins with these two, or a mapping, dataclass or named tuple; either of the two may also
+            be a mapping.
 
     Raises:
         InputError: If it is neither, or if two fields could be the samples or the labels.
     """
-    if isinstance(item, Mapping):
-        key = label_key(item, PAIRS)
-        if key is None:
-            checks.refuse("labels in the item", describe(item), f"call the field 'label', or {PAIRS}")
-        return samples_in(item, key), item[key]
+    named = named_fields(item)
+    key = None if named is None else label_key(named, PAIRS)
+    if named is not None and key is not None:
+        return samples_in(named, key), _labels_in(named[key])
+    if named is not None and not isinstance(item, tuple):
+        checks.refuse("labels in the item", describe(item), f"call the field 'label', or {PAIRS}")
     if not isinstance(item, tuple | list) or len(item) < 2:
         checks.refuse("items (x, y)", type(item).__name__, "wrap the dataset so that it yields samples with labels")
-    if isinstance(item[1], Mapping):
-        key = label_key(item[1], PAIRS)
-        if key is None:
-            checks.refuse("labels in the second part of the item", describe(item), f"call them 'labels', or {PAIRS}")
-        return item[0], item[1][key]
-    return item[0], item[1]
+    first = named_fields(item[0])
+    return item[0] if first is None else samples_in(first), _labels_in(item[1])
 
 
-def label_key(batch: Mapping[Any, Any], remedy: str) -> Any:
-    """Returns the key of the labels in a mapping; None if there are none.
+def _labels_in(value: Any) -> Any:
+    """Returns labels, or those in a mapping of annotations."""
+    if named_fields(value) is None:
+        return value
+    path = label_path(value, PAIRS)
+    if path is None:
+        checks.refuse("labels in the second part of the item", describe(value), f"call them 'labels', or {PAIRS}")
+    return at(value, path)
 
-    The key called exactly `label` or `labels` is preferred to others with `label` in them, `target`, `targets` and `y`.
+
+def named_fields(value: Any) -> Mapping[Any, Any] | None:
+    """Returns the fields of a mapping, a dataclass or a named tuple by their names; None for anything else."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: getattr(value, field.name) for field in dataclasses.fields(value) if hasattr(value, field.name)
+        }
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    return None
+
+
+def at(value: Any, path: Iterable[Any]) -> Any:
+    """Returns what lies at a path of names or indices in an item or a batch.
+
+    Raises:
+        LookupError: If nothing does.
+    """
+    for key in path:
+        fields = named_fields(value)
+        if fields is not None and (key in fields or isinstance(value, Mapping)):
+            value = fields[key]
+        elif isinstance(value, Sequence) and isinstance(key, int):
+            value = value[key]
+        else:
+            raise KeyError(key)
+    return value
+
+
+def label_path(batch: Any, remedy: str) -> tuple[Any, ...] | None:
+    """Returns the path of the labels in an item or a batch: names or indices, from the outside in; None if there are none.
+
+    In a mapping, dataclass or named tuple the name decides (see `label_key`); in a tuple or list it is the second part, as
+    for torchvision's `MixUp`. If that is a mapping, the names in it decide.
 
     Arguments:
-        batch: The mapping. Upper and lower case are the same.
+        batch: The item or batch.
+        remedy: See `label_key`.
+    """
+    named = named_fields(batch)
+    key = None if named is None else label_key(named, remedy)
+    if key is None:
+        if isinstance(batch, Mapping) or not isinstance(batch, tuple | list) or len(batch) < 2:
+            return None
+        key = 1
+    value = at(batch, (key,))
+    if named_fields(value) is None:
+        return (key,)
+    inner = label_path(value, remedy)
+    return None if inner is None else (key, *inner)
+
+
+def label_key(names: Iterable[Any], remedy: str) -> Any:
+    """Returns the name of the labels among names; None if there is none.
+
+    A field called exactly `label` or `labels` is preferred to `target`, `targets` and `y`, and these to a name that contains
+    `label`.
+
+    Arguments:
+        names: The names, as of a mapping. Upper and lower case are the same.
         remedy: How the user can say where the labels are, for the message.
 
     Raises:
-        InputError: If two keys could be meant.
+        InputError: If two fields could be meant.
     """
-    keys = {key.lower(): key for key in batch if isinstance(key, str)}
-    likely = [key for key in keys if key in LABEL_KEYS] or [
-        key for key in keys if "label" in key or key in OTHER_LABEL_KEYS
-    ]
+    words = [name for name in names if isinstance(name, str)]
+    tiers = [[word for word in words if word.lower() in keys] for keys in LABEL_KEYS]
+    likely = next(filter(None, tiers), [word for word in words if "label" in word.lower()])
     if len(likely) > 1:
-        both = " and ".join(repr(keys[key]) for key in likely)
+        both = " and ".join(map(repr, likely))
         checks.refuse("one field of labels", both, f"rename one of them, or {remedy}")
-    return keys[likely[0]] if likely else None
+    return likely[0] if likely else None
 
 
 def samples_in(item: Mapping[Any, Any], label: Any = None) -> Any:
@@ -90,10 +152,13 @@ def _holds_samples(value: Any) -> bool:
 
 def describe(batch: Any) -> str:
     """Returns the form of a batch in words, for error messages."""
-    if isinstance(batch, Tensor | np.ndarray):
+    if isinstance(batch, Tensor | np.ndarray) and not getattr(batch, "is_nested", False):
         return f"{type(batch).__name__}{tuple(batch.shape)}"
     if isinstance(batch, Mapping):
         return "{" + ", ".join(f"{key!r}: {describe(value)}" for key, value in batch.items()) + "}"
+    named = named_fields(batch)
+    if named is not None:
+        return f"{type(batch).__name__}({', '.join(f'{key}={describe(value)}' for key, value in named.items())})"
     if isinstance(batch, tuple | list):
         shown = ", ".join(describe(part) for part in batch[:4]) + (", ..." if len(batch) > 4 else "")
         return f"({shown})" if isinstance(batch, tuple) else f"[{shown}]"
@@ -102,7 +167,13 @@ def describe(batch: Any) -> str:
 
 def first_field(item: Any) -> Any:
     """Returns the samples of an item or batch that may have labels: its first part, the samples of a mapping, or itself."""
-    if isinstance(item, Mapping):
-        return samples_in(item, label_key(item, PAIRS))
+    named = named_fields(item)
+    if named is not None:
+        key = label_key(named, PAIRS)
+        if key is not None or not isinstance(item, tuple):
+            return samples_in(named, key)
     is_pair = isinstance(item, Sequence) and not isinstance(item, str) and len(item) > 0
-    return item[0] if is_pair and not is_pil_image(item[0]) else item
+    if not is_pair or is_pil_image(item[0]):
+        return item
+    first = named_fields(item[0])
+    return item[0] if first is None else samples_in(first)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
 from vaeaug.data import tensors
 from vaeaug.data.images import from_pil, is_pil_image
+from vaeaug.data.labels import names_of
+from vaeaug.data.samples import Samples
 from vaeaug.runtime import checks, seeds
 from vaeaug.runtime.limits import check_memory, memory_limit
 
 EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that is not empty")
 EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
+ITEM_STREAM = 5  # the stream of `items_of`
+ITEMS_TOGETHER = 64  # items that are read between two changes of the global generators
 
 
 def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]:
@@ -34,10 +36,10 @@ def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]
     if isinstance(sampler, DistributedSampler):
         sampler.set_epoch(epoch)
     # Loaders and transforms draw from global generators. They are seeded here, so that an epoch can be repeated.
-    with _seeded(seed, EPOCH_STREAM, epoch):
+    with seeds.all_forked(seed, EPOCH_STREAM, epoch):
         batches = iter(loader)
     for i in count():
-        with _seeded(seed, EPOCH_STREAM, epoch, i):
+        with seeds.all_forked(seed, EPOCH_STREAM, epoch, i):
             batch = next(batches, _END)
         if batch is _END:
             return
@@ -47,23 +49,12 @@ def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]
 _END = object()
 
 
-@contextmanager
-def _seeded(seed: int, *path: int) -> Iterator[None]:
-    """Seeds the global generators of torch, numpy and Python inside the block and restores them afterwards."""
-    python, legacy = random.getstate(), np.random.get_state()
-    start = seeds.derive(seed, *path)
-    with seeds.forked(seed, *path):
-        random.seed(start)
-        np.random.seed(start % 2**32)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(legacy)
-
-
-def items_of(dataset: Dataset) -> Iterator[Any]:
+def items_of(dataset: Dataset, seed: int = 0) -> Iterator[Any]:
     """Yields the items of a map-style Dataset.
+
+    Arguments:
+        dataset: The Dataset.
+        seed: The seed of random transforms that draw from the global generators of torch, numpy or Python.
 
     Raises:
         InputError: If the Dataset has no length.
@@ -71,8 +62,34 @@ def items_of(dataset: Dataset) -> Iterator[Any]:
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         got = f"{type(dataset).__name__}, which is iterable only"
         checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
-    for i in range(len(dataset)):
-        yield dataset[i]
+    size = len(dataset)
+    for start in range(0, size, ITEMS_TOGETHER):
+        with seeds.all_forked(seed, ITEM_STREAM, start):
+            items = [dataset[i] for i in range(start, min(start + ITEMS_TOGETHER, size))]
+        yield from items
+
+
+def datasets_in(dataset: Any) -> list[Any]:
+    """Returns the datasets that a Subset, a ConcatDataset or another wrapper holds."""
+    parts = getattr(dataset, "datasets", None)
+    inner = parts.values() if isinstance(parts, Mapping) else parts if isinstance(parts, list | tuple) else ()
+    return [part for part in (getattr(dataset, "dataset", None), *inner) if part is not None]
+
+
+def with_names_inside(samples: Samples, dataset: Any) -> Samples:
+    """Returns samples with the class names of the datasets that a Subset or a ConcatDataset holds.
+
+    A part of a dataset may lack classes: the names are used only if every one of them occurs.
+    """
+    names = _names_inside(dataset)
+    are_numbers = samples.names == tuple(map(str, range(len(samples.names))))
+    is_complete = are_numbers and len(names) == len(samples.names) and all(samples.counts)
+    return replace(samples, names=names) if is_complete else samples
+
+
+def _names_inside(dataset: Any) -> tuple[str, ...]:
+    found = {names_of(part) or _names_inside(part) for part in datasets_in(dataset)}
+    return found.pop() if len(found) == 1 else ()
 
 
 class SampleList:

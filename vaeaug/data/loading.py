@@ -16,7 +16,7 @@ from vaeaug.data import csv_tables, npz
 from vaeaug.data.fields import x_and_y
 from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
-from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches
+from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches, with_names_inside
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks
 
@@ -49,11 +49,10 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
     if isinstance(data, str | Path):
         return load(data)
     if isinstance(data, DataLoader):
-        return _from_pairs(
-            (x_and_y(batch) for batch in read_batches(data, seed)), names or names_of(data.dataset), True
-        )
+        pairs = (x_and_y(batch) for batch in read_batches(data, seed))
+        return with_names_inside(_from_pairs(pairs, names or names_of(data.dataset), True), data.dataset)
     if isinstance(data, Dataset):
-        return _from_pairs(map(x_and_y, items_of(data)), names or names_of(data), False)
+        return with_names_inside(_from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False), data)
     if isinstance(data, tuple | list) and len(data) == 2:
         return from_arrays(data[0], data[1], names)
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from vaeaug.data.fields import x_and_y
 from vaeaug.data.labels import names_of
-from vaeaug.data.loaders import EMPTY_LOADER, read_batches
+from vaeaug.data.loaders import EMPTY_LOADER, read_batches, with_names_inside
 from vaeaug.data.outliers import warn_of_far_values
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.data.scaling import Scaling
@@ -66,7 +66,7 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
     for batch in read_epoch(data, seed, 0):
         value_range.update(batch.x)
         sample.update(batch)
-    samples = sample.samples(names_of(data.dataset))
+    samples = with_names_inside(sample.samples(names_of(data.dataset)), data.dataset)
     for label, number in enumerate(samples.counts):
         if number < 2:
             got = f"{number} of class {label} in a bank of {len(samples)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data.fields import first_field
+from vaeaug.data.fields import first_field, named_fields
 from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
 from vaeaug.data.images import is_pil_image
 from vaeaug.data.loaders import SampleList, items_of, read_batches
@@ -52,7 +52,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
         for batch in read_batches(data, seed):
             samples.add_batch(_batch(batch, like.event_shape))
     elif isinstance(data, Dataset):
-        for item in items_of(data):
+        for item in items_of(data, seed):
             samples.add(_item(item, like.event_shape))
     else:
         samples.add_batch(_batch(data, like.event_shape))
@@ -63,7 +63,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
 
 def _batch(batch: Any, event_shape: Sequence[int]) -> Any:
     """Returns the samples of a batch: of a list of samples all, of a pair or a mapping the first part or field."""
-    if isinstance(batch, Mapping):
+    if named_fields(batch) is not None:
         return first_field(batch)
     if not isinstance(batch, tuple | list):
         return [batch] if is_pil_image(batch) else batch

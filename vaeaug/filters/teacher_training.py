@@ -92,7 +92,7 @@ def _fit_estimator(estimator: Any, samples: Samples, mask: Tensor, settings: Tea
 
 def _fit_network(create: Callable[..., nn.Module], samples: Samples, settings: TeacherSettings, seed: int) -> nn.Module:
     num_classes = len(samples.names)
-    with seeds.forked(seed, Stream.WEIGHTS):
+    with seeds.drawing_from(seed, Stream.WEIGHTS):
         network = create(samples.event_shape, num_classes)
     network = classifiers.Standardize(network, *classifiers.channel_moments(samples.x))
     network = network.to(memory_format=torch.channels_last)

@@ -219,7 +219,7 @@ def check_logits(classifier: Classifier, x: Tensor, classes: int) -> None:
     """
     if isinstance(classifier.spec, str) or not classifier.is_network:
         return
-    with seeds.forked(0):
+    with seeds.drawing_from(0):
         network = classifier.network(tuple(x.shape[1:]), classes)
         if not isinstance(network, nn.Module):
             remedy = "return the network from the function"

@@ -34,7 +34,7 @@ class Stream(IntEnum):
     WEIGHTS = 0
     ORDER = 1
     NOISE = 2
-    # 3 and 4 are in use in data/streaming.py.
+    # 3 to 5 are in use in data/loaders.py and data/streaming.py.
 
 
 class FitSettings(NamedTuple):
@@ -135,7 +135,7 @@ def fit_vae(
     checks.check_number("batch_size", batch_size, world.size, whole=True)
     samples = _samples_in_memory(data, y, seed, has_scaling=vae is not None or scaling is not None)
     if vae is None:
-        with seeds.forked(seed, Stream.WEIGHTS):
+        with seeds.drawing_from(seed, Stream.WEIGHTS):
             vae = VAE(
                 samples.event_shape,
                 latent_dim=latent_dim,
@@ -204,7 +204,7 @@ def _is_stream(data: Any) -> bool:
 def _samples_in_memory(data: Any, y: Any, seed: int, has_scaling: bool) -> Samples:
     """Returns all samples, or of a DataLoader the first ones, as many as the scaling needs."""
     if not _is_stream(data):
-        return as_samples(data, y=y)
+        return as_samples(data, y=y, seed=seed)
     return streaming.peek(data, seed, 1 if has_scaling else streaming.RANGE_SAMPLES)
 
 

@@ -237,7 +237,7 @@ class VAE(nn.Module):
             architecture = vae_config.read_architecture(config, path)
             build = partial(cls, **config.arguments, architecture=architecture)
             vae_config.check_weights(build, config, architecture, tensors, path)
-        with seeds.forked(0):
+        with seeds.drawing_from(0):
             vae = cls(**config.arguments, architecture=architecture)
         for name in vae_config.SCALING:
             if name in tensors:

@@ -1,120 +1,175 @@
-"""Finds the samples and the labels in a batch of any form, and replaces or repeats its fields.
+"""Finds the samples and the labels in a batch of any form, and replaces its fields.
 
-A batch is a tree of tuples, lists and mappings. Labels are found as torchvision's `MixUp` finds them, samples by the shape
-that the augmenter saw at fit. This module knows nothing about synthetic samples.
+A batch is a tree of tuples, lists, mappings and dataclasses. Labels are found by their name, or as torchvision's `MixUp`
+finds them; samples by the shape that the augmenter saw at fit. This module knows nothing about synthetic samples.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from vaeaug.data.fields import describe, label_key
+from vaeaug.data.fields import SAMPLE_KEYS, at, describe, label_path, named_fields
 from vaeaug.runtime import checks
 
-Getter = Callable[[Any], Any]
+Getter = Callable[[Any], Any] | str | int
+Path = tuple[Any, ...]
+
+
+class Field(NamedTuple):
+    """A field of a batch.
+
+    Arguments:
+        value: The field.
+        paths: Where it lies: names or indices, from the outside in. Several if a getter returned an object that is in the
+            batch several times, none if it returned one that is not in it.
+    """
+
+    value: Any
+    paths: tuple[Path, ...]
 
 
 def check_getters(labels_getter: Any, images_getter: Any) -> None:
-    """Checks the two functions by which a user may locate the labels and the samples."""
-    if labels_getter != "default" and not callable(labels_getter):
-        remedy = "for example lambda batch: batch['y']"
-        checks.refuse("labels_getter to be 'default' or a function of the batch", repr(labels_getter), remedy)
-    if images_getter is not None and not callable(images_getter):
-        remedy = "for example lambda batch: batch['x']"
-        checks.refuse("images_getter to be a function of the batch", repr(images_getter), remedy)
+    """Checks how a user locates the labels and the samples: by a function of the batch, or by a name or an index."""
+    for name, getter, default in (("labels_getter", labels_getter, "default"), ("images_getter", images_getter, None)):
+        is_key = isinstance(getter, str | int) and not isinstance(getter, bool)
+        if getter is not default and not callable(getter) and not is_key:
+            example = "lambda batch: batch[1]['y']" if name == "labels_getter" else "lambda batch: batch[1]['x']"
+            expected = f"{name} to be {default!r}, a function of the batch, or the name or index of a field"
+            checks.refuse(expected, repr(getter), f"for example {example}")
 
 
-def find_labels(batch: Any, getter: str | Getter = "default") -> Any:
+def find_labels(batch: Any, getter: Getter = "default") -> Field:
     """Returns the labels of a batch.
 
     Arguments:
-        batch: A tuple, list or mapping.
-        getter: A function of the batch, or `default`: the second field of a tuple or list; in a mapping (or if the second
-            field is a mapping) the key `label` or `labels`, else the only key that contains `label` or is `target`,
-            `targets` or `y`.
+        batch: A tuple, list, mapping or dataclass.
+        getter: A function of the batch, the name or index of a field, or `default`: the second field of a tuple or list; in
+            a mapping, dataclass or named tuple (or if the second field is one) the key `label` or `labels`, else `target`,
+            `targets` or `y`, else the only key that contains `label`.
 
     Raises:
-        InputError: If the batch has no labels.
+        InputError: If the batch has no labels, or two fields that could be the labels.
     """
-    if callable(getter):
-        labels = getter(batch)
-    elif isinstance(batch, Sequence) and len(batch) > 1:
-        labels = _labels_of_mapping(batch[1]) if isinstance(batch[1], Mapping) else batch[1]
+    if getter != "default":
+        field = _get("labels_getter", batch, getter)
     else:
-        labels = _labels_of_mapping(batch) if isinstance(batch, Mapping) else None
-    if labels is None:
+        path = label_path(batch, "locate the labels with labels_getter")
+        field = Field(None, ()) if path is None else Field(at(batch, path), (path,))
+    if field.value is None:
         remedy = "let the loader yield (images, labels), or locate the labels with labels_getter"
         checks.refuse("labels in the batch", describe(batch), remedy)
-    return labels
+    return field
 
 
-def find_images(batch: Any, event_shape: Sequence[int], getter: Getter | None = None, *, is_item: bool = False) -> Any:
+def find_images(
+    batch: Any, event_shape: Sequence[int], getter: Getter | None, labels: Field, *, is_item: bool = False
+) -> Field:
     """Returns the samples of a batch, a tensor or array `(B, *event)`.
 
     Arguments:
-        batch: A tuple, list or mapping.
+        batch: A tuple, list, mapping or dataclass.
         event_shape: The shape of one sample.
-        getter: A function of the batch; by default the first tensor or array of the right shape is taken.
+        getter: A function of the batch, or the name or index of a field; by default the only tensor or array of the right
+            shape, or of several the one that is called `image`, `x` or as samples usually are.
+        labels: The labels of the batch, which are not its samples.
         is_item: Whether `batch` is a single item of a dataset, with one sample `(*event)`.
 
     Raises:
-        InputError: If nothing in the batch has the right shape.
+        InputError: If nothing in the batch has the right shape, or if several fields have it.
     """
-    candidates = list(_nodes(batch)) if getter is None else [getter(batch)]
-    for candidate in candidates:
-        if isinstance(candidate, Tensor | np.ndarray):
-            shape = tuple(candidate.shape) if is_item else tuple(candidate.shape[1:])
-            if shape == tuple(event_shape) and candidate.ndim == len(event_shape) + (not is_item):
-                return candidate
+    if getter is not None:
+        candidates = [(None, _get("images_getter", batch, getter))]
+    else:
+        candidates = [(n, Field(v, (path,))) for path, n, v in _nodes(batch) if path not in labels.paths]
+    found = [(name, field) for name, field in candidates if _has_event_shape(field.value, event_shape, is_item)]
+    if len(found) > 1:
+        found = [pair for pair in found if str(pair[0]).lower() in SAMPLE_KEYS] or found
+    if len(found) == 1:
+        return found[0][1]
     event = ", ".join(map(str, event_shape))
-    expected = f"a sample of shape ({event}) in the item" if is_item else f"samples of shape (B, {event}) in the batch"
+    shape = f"shape ({event}) in the item" if is_item else f"shape (B, {event}) in the batch"
+    if found:
+        names = " and ".join(_path_name(field.paths[0]) for _, field in found)
+        remedy = f"choose one with images_getter, for example images_getter={found[0][1].paths[0][-1]!r}"
+        if len(found[0][1].paths[0]) > 1:
+            remedy = "choose one with images_getter, a function of the batch"
+        checks.refuse(f"one field of samples of {shape}", f"{names} of {describe(batch)}", remedy)
     remedy = "convert them to tensors of the shape seen at fit, or fit an augmenter on samples like these"
-    checks.refuse(expected, describe(batch if getter is None else candidates[0]), remedy)
+    got = describe(batch if getter is None else candidates[0][1].value)
+    checks.refuse(f"{'a sample' if is_item else 'samples'} of {shape}", got, remedy)
 
 
-def replace_leaf(batch: Any, old: Any, new: Any) -> Any:
-    """Returns a batch of the same form with `new` in place of the object `old`; all other fields are the same objects.
-
-    Raises:
-        InputError: If `old` is not a field of the batch.
-    """
-    out = _map_nodes(batch, lambda node: new if node is old else node)
-    _check_replaced(batch, out, [new])
-    return out
-
-
-def repeat_batch(batch: Any, size: int, times: int, longer: Sequence[tuple[Any, Any]]) -> Any:
-    """Returns a batch of the same form in which every field with one entry per sample is repeated end to end.
-
-    Tensors and arrays `(B, ...)` are repeated, and so are lists and tuples with one entry per sample. A list or tuple that
-    holds the images or labels, or only fields with one entry per sample, counts as a container of fields.
+def replace_fields(batch: Any, fields: Sequence[tuple[Field, Any]]) -> Any:
+    """Returns a batch of the same form with new values in place of fields; all other fields are the same objects.
 
     Arguments:
-        batch: A tuple, list or mapping.
-        size: The number of samples B.
-        times: The number of repetitions.
-        longer: Pairs of a field, at least the images, and the longer field to use instead of its repetition.
+        batch: The batch.
+        fields: Pairs of a field and its new value.
 
     Raises:
-        InputError: If a field in `longer` is not a field of the batch.
+        InputError: If a field is not one of the batch.
     """
+    return map_nodes(batch, replacements(batch, fields).get)
 
-    def lengthen(node: Any) -> Any:
-        for old, new in longer:
-            if node is old:
-                return new
-        is_container = any(_contains(node, old) for old, _ in longer)
-        return node if is_container or not _has_entry_per_sample(node, size) else _repeat(node, times)
 
-    out = _map_nodes(batch, lengthen)
-    _check_replaced(batch, out, [new for _, new in longer])
-    return out
+def replacements(batch: Any, fields: Sequence[tuple[Field, Any]]) -> dict[Path, Any]:
+    """Returns new values of fields by the paths of the fields; see `replace_fields`."""
+    for field, _ in fields:
+        if not field.paths:
+            remedy = "let the getter return one of the batch's own tensors, not a copy"
+            checks.refuse("images and labels that are a field of the batch", describe(batch), remedy)
+    return {path: value for field, value in fields for path in field.paths}
+
+
+def map_nodes(node: Any, change: Callable[[Path], Any], path: Path = ()) -> Any:
+    """Returns a batch with other values at some paths. Containers without a change are the same objects as before.
+
+    Arguments:
+        node: The batch.
+        change: A function from a path to the value that replaces what lies there; None leaves it, and its content is visited.
+        path: The path of the batch.
+    """
+    changed = change(path)
+    if changed is not None:
+        return changed
+    new = {key: map_nodes(value, change, (*path, key)) for key, value in children(node)}
+    return rebuild(node, {key: new[key] for key, value in children(node) if new[key] is not value})
+
+
+def children(node: Any) -> list[tuple[Any, Any]]:
+    """Returns the keys and the values of a container; none for anything else."""
+    if isinstance(node, tuple | list):
+        return list(enumerate(node))
+    named = named_fields(node)
+    return [] if named is None else list(named.items())
+
+
+def rebuild(node: Any, changed: Mapping[Any, Any]) -> Any:
+    """Returns a container of the same type with some values changed; the container itself if there are none."""
+    if not changed:
+        return node
+    if isinstance(node, tuple | list):
+        values = [changed.get(i, value) for i, value in enumerate(node)]
+        return type(node)(*values) if hasattr(node, "_fields") else type(node)(values)
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        at_init = {field.name for field in dataclasses.fields(node) if field.init}
+        new: Any = dataclasses.replace(node, **{k: value for k, value in changed.items() if k in at_init})
+        for key in changed.keys() - at_init:
+            object.__setattr__(new, key, changed[key])
+        return new
+    if isinstance(node, MutableMapping):
+        # A copy preserves the other attributes of a mapping, as torch's own collation does.
+        node = copy.copy(node)
+        node.update(changed)
+        return node
+    return type(node)({**node, **changed})
 
 
 def as_type_of(x: Tensor, original: Any) -> Any:
@@ -128,68 +183,32 @@ def as_type_of(x: Tensor, original: Any) -> Any:
     return x
 
 
-def _labels_of_mapping(batch: Mapping[Any, Any]) -> Any:
-    key = label_key(batch, "locate the labels with labels_getter")
-    return None if key is None else batch[key]
+def _get(name: str, batch: Any, getter: Getter) -> Field:
+    """Returns the field that a getter locates."""
+    if callable(getter):
+        value = getter(batch)
+        return Field(value, tuple(path for path, _, node in _nodes(batch) if node is value))
+    try:
+        return Field(at(batch, (getter,)), ((getter,),))
+    except LookupError:
+        checks.refuse(f"{name} to name a field of the batch", f"{getter!r} and {describe(batch)}", "check the name")
 
 
-def _nodes(batch: Any) -> Iterator[Any]:
-    """Yields a batch and everything in it, containers before their content."""
-    yield batch
-    if isinstance(batch, tuple | list | Mapping):
-        for field in batch.values() if isinstance(batch, Mapping) else batch:
-            yield from _nodes(field)
+def _nodes(node: Any, path: Path = (), name: Any = None) -> Iterator[tuple[Path, Any, Any]]:
+    """Yields path, name and value of a batch and of everything in it, containers before their content."""
+    yield path, name, node
+    names = list(named_fields(node) or ())
+    for i, (key, value) in enumerate(children(node)):
+        yield from _nodes(value, (*path, key), names[i] if names else None)
 
 
-def _contains(batch: Any, field: Any) -> bool:
-    return any(node is field for node in _nodes(batch))
+def _path_name(path: Path) -> str:
+    return "".join(f"[{key!r}]" for key in path)
 
 
-def _check_replaced(batch: Any, out: Any, new_fields: Sequence[Any]) -> None:
-    if not all(_contains(out, field) for field in new_fields):
-        remedy = "let images_getter return one of the batch's own tensors, not a copy"
-        checks.refuse("images that are a field of the batch", describe(batch), remedy)
-
-
-def _map_nodes(batch: Any, change: Callable[[Any], Any]) -> Any:
-    """Returns a batch with `change` applied to its nodes, from the outside in.
-
-    A node for which `change` returns another object is replaced; one for which it returns the node itself is searched
-    further. Containers without a change are the same objects as before.
-    """
-    changed = change(batch)
-    if changed is not batch:
-        return changed
-    if isinstance(batch, tuple | list):
-        fields = [_map_nodes(field, change) for field in batch]
-        if all(new is old for new, old in zip(fields, batch, strict=True)):
-            return batch
-        return type(batch)(*fields) if hasattr(batch, "_fields") else type(batch)(fields)
-    if isinstance(batch, MutableMapping):
-        new_fields = {key: new for key, old in batch.items() if (new := _map_nodes(old, change)) is not old}
-        if new_fields:
-            # A copy preserves the other attributes of a mapping, as torch's own collation does.
-            batch = copy.copy(batch)
-            batch.update(new_fields)
-    return batch
-
-
-def _length(field: Any) -> int | None:
-    """Returns the number of entries of a field, or None if it is a scalar or no sequence."""
-    if isinstance(field, Tensor | np.ndarray):
-        return len(field) if field.ndim else None
-    return len(field) if isinstance(field, tuple | list) else None
-
-
-def _has_entry_per_sample(field: Any, size: int) -> bool:
-    if isinstance(field, tuple | list) and (hasattr(field, "_fields") or all(_length(f) == size for f in field)):
-        return False  # a container of fields
-    return _length(field) == size
-
-
-def _repeat(field: Any, times: int) -> Any:
-    if isinstance(field, tuple | list):
-        return field * times
-    if isinstance(field, np.ndarray):
-        return np.concatenate([field] * times)
-    return as_type_of(field.repeat(times, *[1] * (field.ndim - 1)), field)
+def _has_event_shape(value: Any, event_shape: Sequence[int], is_item: bool) -> bool:
+    if not isinstance(value, Tensor | np.ndarray) or getattr(value, "is_nested", False):
+        return False
+    return tuple(value.shape if is_item else value.shape[1:]) == tuple(event_shape) and (
+        value.ndim == len(event_shape) + (not is_item)
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.utils.data import Dataset, IterableDataset
 
 from vaeaug.augmenter.augmenter import CHUNK, Augmenter
@@ -16,6 +17,7 @@ from vaeaug.plugins.torch.replacement import Replacement, check_augmenter, check
 from vaeaug.runtime import checks, seeds
 
 MAX_CACHE_BYTES = 2**28  # of decoded chunks, per SyntheticDataset and process
+MAX_COUNTERS = 2**22  # of reads, per AugmentedDataset: 16 MB
 
 Transform = Callable[[Any], Any]
 
@@ -71,6 +73,11 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
     def __len__(self) -> int:
         return self.length
 
+    @property
+    def classes(self) -> list[str]:
+        """The class names."""
+        return list(self.augmenter.bank_.samples.names)
+
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         index = operator.index(index)
         if not -self.length <= index < self.length:
@@ -102,11 +109,18 @@ class AugmentedDataset(Dataset[Any]):
     """Creates a map-style dataset in which each item is replaced, with probability `replace`, by a synthetic one.
 
     The item itself is the parent. Its label and all other fields stay, and so does the length. Each item has its own noise,
-    whatever the order and the batch. For whole batches `AugmentedLoader` is faster. Reference: Trabucco et al., "Effective
-    data augmentation with diffusion models", 2023, https://arxiv.org/abs/2302.07944
+    whatever the order and the batch, and new noise each time it is read: in every epoch other items are replaced, by other
+    samples. For whole batches `AugmentedLoader` is faster. Reference: Trabucco et al., "Effective data augmentation with
+    diffusion models", 2023, https://arxiv.org/abs/2302.07944
+
+    How often an item has been read is counted for all workers together. So the seed decides all epochs, with workers as
+    without, where each epoch reads an item at most once and to its end. An epoch that is broken off, or a sampler that draws
+    an item twice in an epoch, leaves it to the speed of the workers; `set_epoch` makes the next epoch independent of that.
+
+    Attributes that are not listed here, such as `classes` and `targets`, are those of the wrapped dataset.
 
     Arguments:
-        dataset: A map-style dataset of tuples, lists or mappings with a sample `(*event)` and its label.
+        dataset: A map-style dataset of tuples, lists, mappings or dataclasses with a sample `(*event)` and its label.
         augmenter: A fitted augmenter.
         replace: The probability, in 0..1.
         seed: The seed; together with the epoch (see `set_epoch`) and the index it determines everything random.
@@ -120,9 +134,9 @@ class AugmentedDataset(Dataset[Any]):
         >>> augmenter = Augmenter().fit("digits", steps=20, progress=False)
         >>> real = torch.utils.data.TensorDataset(augmenter.bank_.samples.x, augmenter.bank_.samples.y)
         >>> dataset = AugmentedDataset(real, augmenter, replace=0.5)
-        >>> dataset.set_epoch(1)
-        >>> len(dataset) == len(real), dataset[7][1] == real[7][1]
-        (True, tensor(True))
+        >>> first, second = (torch.stack([x for x, y in dataset]) for epoch in range(2))
+        >>> len(dataset) == len(real), dataset[7][1] == real[7][1], torch.equal(first, second)
+        (True, tensor(True), False)
     """
 
     def __init__(
@@ -149,8 +163,7 @@ class AugmentedDataset(Dataset[Any]):
         checks.check_number("replace", replace, 0, 1)
         checks.check_number("seed", seed, 0, whole=True)
         self.dataset, self.augmenter, self.replace, self.seed = dataset, augmenter, replace, seed
-        # In shared memory, because persistent workers read it in later epochs.
-        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()
+        self._reads = _Reads(len(dataset))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -159,20 +172,84 @@ class AugmentedDataset(Dataset[Any]):
         item = self.dataset[index]
         if self.replace == 0:
             return item
-        seed = seeds.derive(self.seed, self.epoch, operator.index(index) % len(self))
+        index = operator.index(index) % len(self)
+        seed = seeds.derive(self.seed, *self._reads.path(index))
         uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
         return self._replacement.augment_item(item, seeds.derive(seed, 1)) if uniform < self.replace else item
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._epoch.share_memory_()
+    def __getattr__(self, name: str) -> Any:
+        # Called for attributes that this object lacks; without a dataset it is being unpickled or copied.
+        if name.startswith("__") or "dataset" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.dataset, name)
 
     @property
     def epoch(self) -> int:
-        """The epoch of the next items."""
-        return int(self._epoch)
+        """The epoch of the item that was read least often."""
+        return self._reads.epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Sets the epoch, and with it the noise. Call it before each epoch; it reaches all workers, even persistent ones."""
+        """Sets the epoch, and with it the noise; without this call, epochs count up from 0.
+
+        The call reaches all workers, even persistent ones, and the wrapped dataset, if that has a `set_epoch`. In training on
+        several devices call it before each epoch, with the same number on each: then the noise of an item does not depend on
+        the number of devices.
+        """
         checks.check_number("epoch", epoch, 0, whole=True)
-        self._epoch.fill_(epoch)
+        self._reads.start(epoch)
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(epoch)
+
+
+class _Reads:
+    """Counts how often each item has been read, in shared memory: workers add to it, also persistent ones in later epochs.
+
+    Arguments:
+        size: The number of items.
+    """
+
+    def __init__(self, size: int) -> None:
+        # Items of larger datasets share counters, so that these fit into the shared memory of a container.
+        self.counts = torch.zeros(min(max(size, 1), MAX_COUNTERS), dtype=torch.int32).share_memory_()
+        # The epoch that was set, and whether one was.
+        self.start_ = torch.zeros(2, dtype=torch.long).share_memory_()
+        self.rank = 0  # of the process that spawned this one
+
+    def path(self, index: int) -> tuple[int, ...]:
+        """Returns the epoch of an item and its index, by which its noise is derived, and counts this read."""
+        counts, start = self._views
+        counter = index % len(counts)
+        count = int(counts[counter])
+        counts[counter] += 1
+        epoch, is_set = start.tolist()
+        # Each process of a distributed training counts its own reads: without a common epoch the noise of one must not come
+        # again when another reads the item for its first time.
+        rank = 0 if is_set else self._rank()
+        return (epoch + count, index, rank) if rank else (epoch + count, index)
+
+    def start(self, epoch: int) -> None:
+        """Begins an epoch: all items count as unread."""
+        self.start_[0], self.start_[1] = epoch, 1
+        self.counts.zero_()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the item that was read least often."""
+        return int(self.start_[0] + self.counts.min())
+
+    @cached_property
+    def _views(self) -> tuple[Any, Any]:
+        """The same memory as arrays of numpy, which read single numbers much faster."""
+        return self.counts.numpy(), self.start_.numpy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"counts": self.counts, "start_": self.start_, "rank": self._rank()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.counts.share_memory_()
+        self.start_.share_memory_()
+
+    def _rank(self) -> int:
+        """Returns the rank of this process, or in a worker that was spawned, that of the process that spawned it."""
+        return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else self.rank

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
+from torch.utils.data import DataLoader, default_collate
 
 from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.data.loaders import datasets_in
 from vaeaug.filters.base import Teacher
 from vaeaug.plugins.torch.replacement import Replacement, check_add_or_replace
 from vaeaug.runtime import checks, seeds
@@ -22,14 +24,15 @@ class AugmentedLoader:
     gains and the cost. With `replace`, a fraction of the samples is replaced instead, and the size stays the same.
 
     Synthetic samples are generated after collation, in the process that iterates, on the device of the VAE; they have the
-    dtype and the device of the batch. Number and order of the batches stay the same. All other fields are repeated along with
-    the samples, or unchanged if samples are replaced. Batches without synthetic samples are the loader's own objects.
-    Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset` and `sampler`, are those
-    of the wrapped loader.
+    dtype and the device of the batch. Number and order of the batches stay the same. Fields with one entry per sample
+    (boxes, captions, sizes) are repeated along with the samples, all others (class weights, settings) stay; where that cannot
+    be told, an error names the field. If samples are replaced, all other fields stay. Batches without synthetic samples are
+    the loader's own objects. Attributes that are not listed here, such as `batch_size` (without synthetic samples), `dataset`
+    and `sampler`, are those of the wrapped loader.
 
     Arguments:
-        loader: A DataLoader, or any iterable of batches: tuples, lists or mappings with samples `(B, *event)` and labels
-            `(B,)`. MixUp and CutMix must come after it.
+        loader: A DataLoader, or any iterable of batches: tuples, lists, mappings or dataclasses with samples
+            `(B, *event)` and labels `(B,)`. MixUp and CutMix must come after it.
         augmenter: A fitted augmenter.
         replace: The fraction of the samples to replace, in 0..1 (see `replace_some`), or a function that returns it for the
             progress of training, in 0..1.
@@ -44,9 +47,11 @@ class AugmentedLoader:
             network, which was as good as 8 on development seeds.
         network: The network in training: an nn.Module from samples as the loader yields them to logits `(B, K)`. It is
             called in eval mode, without gradients, and left unchanged.
-        labels_getter: A function from the batch to its labels; by default MixUp's rule: the second field of a tuple or list,
-            or the key `labels` (or a key that contains `label`, or `target`, `targets` or `y`) of a mapping.
-        images_getter: A function from the batch to its samples; by default the first tensor of the right shape.
+        labels_getter: A function from the batch to its labels, or their name or index; by default the field called `label` or
+            `labels`, else `target`, `targets` or `y`, else the only one with `label` in its name; of a tuple or list, the
+            second field.
+        images_getter: A function from the batch to its samples, or their name or index; by default the only field of the
+            shape seen at fit, or of several the one called `image`, `pixel_values`, `x` or as samples usually are.
         teacher: A source of soft labels, such as `vaeaug.CrossFitted`. The labels of a batch then are floats `(B, K)`, as
             after MixUp: one-hot for real samples and the teacher's for synthetic ones. Soft labels cannot be mixed again.
         add: The number of synthetic samples per sample to add; by default 3 unless `replace` is given, because more brought
@@ -54,7 +59,7 @@ class AugmentedLoader:
 
     Raises:
         InputError: If a setting is invalid or would have no effect; while iterating, if a batch has no labels, soft labels,
-            or no samples of the shape and range seen at fit.
+            or no samples of the shape and range seen at fit, or if two fields could be either.
         NotFittedError: If the augmenter is not fitted.
 
     Example:
@@ -130,12 +135,13 @@ class AugmentedLoader:
         # The epoch counts up at the first batch, because hosts such as Lightning create iterators that they never use.
         epoch, self.epoch = self.epoch, self.epoch + 1
         length = _length(self.loader) if callable(self.replace) else None
+        collated = _is_collated(self.loader)
         for index, batch in enumerate(batches):
             fraction = self._fraction(epoch, index, length)
             if fraction == 0 and callable(self.replace):
                 # An unusable batch is refused now, and not in the middle of a training whose schedule starts at 0.
                 self._replacement.split_batch(batch)
-            yield self._replacement(batch, fraction, seeds.derive(self.seed, epoch, index))
+            yield self._replacement(batch, fraction, seeds.derive(self.seed, epoch, index), collated=collated)
 
     def _fraction(self, epoch: int, index: int, length: int | None) -> float:
         """Returns the fraction of the samples of a batch to replace, by its index in the epoch."""
@@ -165,6 +171,13 @@ def _check_schedule(replace: Any, epochs: Any) -> None:
         checks.check_number("epochs", epochs, 1, whole=True)
 
 
+def _is_collated(loader: Any) -> bool:
+    """Returns whether torch's own collation makes the batches."""
+    while isinstance(loader, AugmentedLoader):
+        loader = loader.loader
+    return isinstance(loader, DataLoader) and loader.collate_fn is default_collate
+
+
 def _length(loader: Any) -> int | None:
     try:
         return len(loader)
@@ -178,5 +191,12 @@ def _with_set_epoch(loader: Any) -> list[Any]:
         return [loader]
     batch_sampler = getattr(loader, "batch_sampler", None)
     members = [getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
-    members.append(getattr(loader, "dataset", None))
+    members += _with_epochs(getattr(loader, "dataset", None))
     return list({id(member): member for member in members if hasattr(member, "set_epoch")}.values())
+
+
+def _with_epochs(dataset: Any) -> list[Any]:
+    """Returns a dataset if it has a `set_epoch`, otherwise those with one that it wraps, as a Subset does."""
+    if hasattr(dataset, "set_epoch"):
+        return [dataset]
+    return [found for part in datasets_in(dataset) for found in _with_epochs(part)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from vaeaug.filters.base import Teacher
 from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import device_of
 from vaeaug.plugins.torch import batches, ranges
+from vaeaug.plugins.torch.batches import Field
+from vaeaug.plugins.torch.growth import Growth
 from vaeaug.plugins.torch.selection import replace_some, replaced_indices
 from vaeaug.runtime import checks, seeds
 
@@ -24,6 +26,14 @@ from vaeaug.runtime import checks, seeds
 HARDEST_OF = 4
 # Seven were no better on development seeds: benchmarks/recipe/q12_joined.py.
 ADD = 3
+
+
+class Parts(NamedTuple):
+    """The samples of a batch, its labels as they are in it, and as a tensor `(B,)`."""
+
+    images: Field
+    labels: Field
+    y: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +58,7 @@ class Replacement:
     images_getter: Any = None
     teacher: Teacher | None = None
     add: int | None = None
+    _growth: Growth = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_augmenter(self.augmenter)
@@ -58,38 +69,42 @@ class Replacement:
             checks.refuse("a teacher", type(self.teacher).__name__, "for example vaeaug.CrossFitted.fit(data)")
         if self.add is not None:
             checks.check_number("add", self.add, 1, whole=True)
+        object.__setattr__(self, "_growth", Growth(self.augmenter.bank_.samples.names, self._event_shape))
 
-    def __call__(self, batch: Any, fraction: float, seed: int) -> Any:
+    def __call__(self, batch: Any, fraction: float, seed: int, *, collated: bool = False) -> Any:
         """Returns the batch with synthetic samples; an unchanged batch is the same object.
 
         Arguments:
-            batch: A tuple, list or mapping with samples `(B, *event)` and labels `(B,)`.
+            batch: A tuple, list, mapping or dataclass with samples `(B, *event)` and labels `(B,)`.
             fraction: The fraction of the samples to replace, in 0..1; without effect if synthetic samples are added.
             seed: The seed of everything random.
+            collated: Whether torch's `default_collate` made the batch.
         """
         if fraction == 0 and self.teacher is None:
             return batch
-        images, y = self.split_batch(batch)
+        parts = self.split_batch(batch)
         if self.add is None:
-            return self._replace(batch, images, y, fraction, seed)
-        return self._append(batch, images, y, self.add, seed) if len(y) else batch
+            return self._replace(batch, parts, fraction, seed)
+        return self._append(batch, parts, self.add, seed, collated) if len(parts.y) else batch
 
     def augment_item(self, item: Any, seed: int) -> Any:
         """Returns a single item of a dataset with a synthetic sample in place of its sample."""
-        image = batches.find_images(item, self._event_shape, self.images_getter, is_item=True)
-        label = batches.find_labels(item, self.labels_getter)
+        labels = batches.find_labels(item, self.labels_getter)
+        image = batches.find_images(item, self._event_shape, self.images_getter, labels, is_item=True)
+        label = labels.value
         y = self._check_labels(label[None] if isinstance(label, Tensor) else np.asarray([label]))
-        sample = self.synthesize(_as_tensor(image)[None], y, seed)[0]
-        return batches.replace_leaf(item, image, batches.as_type_of(sample, image))
+        sample = self.synthesize(_as_tensor(image.value)[None], y, seed)[0]
+        return batches.replace_fields(item, [(image, batches.as_type_of(sample, image.value))])
 
-    def split_batch(self, batch: Any) -> tuple[Any, Tensor]:
-        """Returns the samples `(B, *event)` of a batch, as they are in it, and their labels `(B,)`."""
-        y = self._check_labels(batches.find_labels(batch, self.labels_getter))
-        images = batches.find_images(batch, self._event_shape, self.images_getter)
-        if len(images) != len(y):
+    def split_batch(self, batch: Any) -> Parts:
+        """Returns the samples and the labels of a batch."""
+        labels = batches.find_labels(batch, self.labels_getter)
+        y = self._check_labels(labels.value)
+        images = batches.find_images(batch, self._event_shape, self.images_getter, labels)
+        if len(images.value) != len(y):
             remedy = "check labels_getter, or the loader's collate_fn"
-            checks.refuse(f"one label for each of {len(images)} samples", f"{len(y)} labels", remedy)
-        return images, y
+            checks.refuse(f"one label for each of {len(images.value)} samples", f"{len(y)} labels", remedy)
+        return Parts(images, labels, y)
 
     def synthesize(self, x: Tensor, y: Tensor, seed: int, per_sample: int = 1) -> Tensor:
         """Returns synthetic samples, `(per_sample * B, *event)`, in the range, dtype and device of their parents.
@@ -110,28 +125,28 @@ class Replacement:
             return samples
         return hardest(samples.unflatten(0, (n_candidates, n)), y.repeat(per_sample), self.network)
 
-    def _replace(self, batch: Any, images: Any, y: Tensor, fraction: float, seed: int) -> Any:
-        x = _as_tensor(images)
+    def _replace(self, batch: Any, parts: Parts, fraction: float, seed: int) -> Any:
+        x, y = _as_tensor(parts.images.value), parts.y
         augmented = replace_some(self.augmenter, x, y, fraction, seed, self.synthesize)
+        new: list[tuple[Field, Any]] = []
+        if augmented is not x:
+            new.append((parts.images, batches.as_type_of(augmented, parts.images.value)))
         if self.teacher is not None:
-            labels = batches.find_labels(batch, self.labels_getter)
             soft_labels = self._soft_labels(x, augmented, y, replaced_indices(len(x), fraction, seed))
-            batch = batches.replace_leaf(batch, labels, batches.as_type_of(soft_labels, labels))
-        if augmented is x:
-            return batch
-        return batches.replace_leaf(batch, images, batches.as_type_of(augmented, images))
+            new.append((parts.labels, batches.as_type_of(soft_labels, parts.labels.value)))
+        return batches.replace_fields(batch, new)
 
-    def _append(self, batch: Any, images: Any, y: Tensor, add: int, seed: int) -> Any:
+    def _append(self, batch: Any, parts: Parts, add: int, seed: int, collated: bool) -> Any:
         """Returns the batch with its synthetic samples at its end: one of each sample, then a second of each, and so on."""
-        x = _as_tensor(images)
+        x, y = _as_tensor(parts.images.value), parts.y
         augmented = torch.cat([x, self.synthesize(x, y, seeds.derive(seed, 1), add)])
-        longer = [(images, batches.as_type_of(augmented, images))]
+        new = [(parts.images, batches.as_type_of(augmented, parts.images.value))]
         if self.teacher is not None:
-            labels = batches.find_labels(batch, self.labels_getter)
             parents, synthetic = x.repeat(1 + add, *[1] * (x.ndim - 1)), torch.arange(len(x), len(augmented))
             soft_labels = self._soft_labels(parents, augmented, y.repeat(1 + add), synthetic)
-            longer.append((labels, batches.as_type_of(soft_labels, labels)))
-        return batches.repeat_batch(batch, len(x), 1 + add, longer)
+            new.append((parts.labels, batches.as_type_of(soft_labels, parts.labels.value)))
+        longer = batches.replacements(batch, new)
+        return self._growth(batch, len(x), 1 + add, longer, parts.labels.paths, collated=collated)
 
     def _soft_labels(self, parents: Tensor, x: Tensor, y: Tensor, synthetic: Tensor) -> Tensor:
         """Returns soft labels `(B, K)`: the teacher's for the samples at the indices `synthetic`, one-hot for the others."""
