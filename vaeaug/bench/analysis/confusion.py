@@ -20,7 +20,8 @@ class ConfusionDifference:
         method, against: The two methods.
         seeds: The number of pairs.
         matrix: The mean difference `(K, K)`, true classes in rows, predicted classes in columns.
-        low, high: The ends of the 95 % t-intervals of the diagonal, the differences in recall, `(K,)`; NaN for fewer than five seeds.
+        low, high: The ends of the 95 % t-intervals of the diagonal, the differences in recall, `(K,)`; NaN for fewer
+            than five seeds.
     """
 
     method: str

@@ -56,7 +56,7 @@ def _is_in_other_space(result: Result, of: Result) -> bool:
 
 
 def attributions(results: Sequence[Result], metric: str | None = None) -> list[Attribution]:
-    """Returns what the VAE adds to the recipe of each case, and to the other methods of ours that have a control of that kind.
+    """Returns what the VAE adds to the recipe of each case, and to the other methods of ours with a control.
 
     The best control is the one with the highest mean over the seeds of the method. It is chosen on the seeds that are
     compared, and the best of several is above the others by chance: this favours the control. So `helps` is conservative,

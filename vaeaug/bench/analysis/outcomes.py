@@ -1,4 +1,4 @@
-"""The outcome of a comparison: four values, from its interval and its p-value. `vaeaug.bench.report.wording` has the words."""
+"""The outcome of a comparison: four values, from its interval and its p-value. Their words are in `report/wording.py`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def outcome_of(mean: float, low: float, high: float, p: float) -> Outcome | None
     """
     if math.isnan(low):
         return None
-    if -MARGIN <= low and high <= MARGIN:
+    if low >= -MARGIN and high <= MARGIN:
         return Outcome.NO_DIFFERENCE
     if p < 1 - statistics.LEVEL:
         return Outcome.HELPS if mean > 0 else Outcome.HURTS

@@ -132,8 +132,6 @@ def table(results: Sequence[Result], metric: str | None = None, methods: Sequenc
     # The baseline of the primary comparison comes first.
     planned = [name for name in compared if name not in (*BASELINES, BEST)]
     baselines = list(dict.fromkeys([*planned, *BASELINES[:2], *compared]))
-        dict.fromkeys([*(name for name in compared if name not in (*BASELINES, BEST)), *BASELINES[:2], *compared])
-    )
     varying = [name for name in ("data", "regime") if len({getattr(s, name) for s in lines}) > 1]
     metrics = {s.metric for s in lines}
     title = METRICS[metrics.pop()] if len(metrics) == 1 else "accuracy (balanced if imbalanced)"
