@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vaeaug.bench.analysis.primary import SMALL_IMAGES
 from vaeaug.bench.stages.base import Resampler
 from vaeaug.bench.stages.baselines import (
     ROSE,
@@ -124,10 +125,11 @@ class Catalogue:
         if not self.images:
             ours, controls = [self._replacing_name, *ours], ["synthetic (identity)", *controls, "duplicates"]
             return self.named(["none", "classical", *ours, *controls])
-        # Estimators cannot mix labels, so these are for networks; for estimators *classical* repeats as many copies.
-        ours += ["RandAugment + synthetic + MixUp"]
-        controls += ["RandAugment (repeated) + MixUp", "RandAugment + synthetic (identity) + MixUp"]
-        return self.named(["none", "classical", "RandAugment + MixUp", *ours, *controls])
+        # Estimators cannot mix labels, so what follows is for networks; for estimators *classical* repeats as many copies.
+        policy = "classical" if self.data in SMALL_IMAGES else "RandAugment"
+        ours += [f"{policy} + synthetic + MixUp"]
+        controls += [f"{policy} (repeated) + MixUp", f"{policy} + synthetic (identity) + MixUp"]
+        return self.named(["none", "classical", f"{policy} + MixUp", *ours, *controls])
 
     def named(self, names: Sequence[str]) -> tuple[Method, ...]:
         """Returns methods by name, in this order.

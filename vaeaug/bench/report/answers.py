@@ -10,6 +10,7 @@ from typing import Any
 
 from vaeaug.bench.analysis.comparisons import (
     Comparison,
+    compare_to_best_baseline,
     comparisons_by_baseline,
     equal_time_comparisons,
     primary_comparisons,
@@ -66,8 +67,19 @@ def primary_lines(results: Sequence[Result], metric: str | None = None, with_dat
         metric: A field of `Result`; by default the metric of each regime.
         with_data: Whether to name the data set and the regime.
     """
-    primary = primary_comparisons(completed(results), metric)
-    lines = [f"Primary comparison, {_place(c, with_data)}: {describe_primary(c)}" for c in primary]
+    results = completed(results)
+    stronger = {
+        (c.data, c.regime, c.classifier, c.method): c
+        for c in compare_to_best_baseline(results, metric)
+        if not c.primary
+    }
+    lines = []
+    for c in primary_comparisons(results, metric):
+        text = f"Primary comparison, {_place(c, with_data)}: {describe_primary(c)}"
+        best = stronger.get((c.data, c.regime, c.classifier, c.method))
+        if best is not None and best.against != c.against:
+            text += f" The best baseline by its mean is another, {best.against}: {difference(best)}{_outcome(best)}."
+        lines.append(text)
     missing = "Primary comparison: none, because no method of ours shares a seed with a baseline."
     return lines or [missing]
 
