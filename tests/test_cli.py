@@ -170,8 +170,8 @@ def test_bench_writes_results_a_table_and_a_report(capsys, tmp_path):
     assert "| cnn        | classical + synthetic " in out
     assert "points over none" in out
     names = {p.name for p in (tmp_path / "run").iterdir()}
-    assert {"rows.csv", "rows.json", "report.html"} < names
-    (augmenter,) = names - {"rows.csv", "rows.json", "report.html"}
+    assert {"rows.csv", "rows.json", "comparisons.json", "report.html"} < names
+    (augmenter,) = names - {"rows.csv", "rows.json", "comparisons.json", "report.html"}
     assert Augmenter.load(tmp_path / "run" / augmenter).bank_.samples.counts == [5] * 10
     csv_text = (tmp_path / "run" / "rows.csv").read_bytes()
     results = json.loads((tmp_path / "run" / "rows.json").read_text())

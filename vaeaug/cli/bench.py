@@ -258,10 +258,13 @@ def _print_results(output: Path, results: Sequence[Result], title: str, overwrit
     for line in answers.control_lines(results):
         typer.echo(line)
     typer.echo(f"\n{answers.metrics_table(results)}\n")
+    said = set()
     for comparisons in comparisons_by_baseline(completed(results)).values():
-        for comparison in comparisons:
-            if comparison.kind == "ours" and not comparison.primary:
-                typer.echo(wording.sentence(comparison))
+        for c in comparisons:
+            pair = (c.classifier, c.method, c.against)  # the best baseline may be one of the others
+            if c.kind == "ours" and not c.primary and pair not in said:
+                typer.echo(wording.sentence(c))
+            said.add(pair)
 
 
 def _print_unsupported(classifiers: Sequence[str], methods: Sequence[Method], images: bool, classes: int) -> None:

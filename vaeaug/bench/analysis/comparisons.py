@@ -140,8 +140,12 @@ def compare_to_best_baseline(results: Iterable[Result], metric: str | None = Non
 
     def compare(key: GroupKey) -> Comparison | None:
         baseline, choices = baselines.get(key[:3], ("", 0))
-        primary = pairs.get(key[:3]) == Pair(key[3], baseline, choices)
-        return compare_methods(groups, key, baseline, metric, choices, primary)
+        pair = pairs.get(key[:3])
+        primary = pair is not None and (pair.recipe, pair.baseline) == (key[3], baseline)
+        if pair is not None and primary:
+            choices = pair.choices  # a baseline that was named in advance was not chosen
+        comparison = compare_methods(groups, key, baseline, metric, choices, primary)
+        return comparison and replace(comparison, is_best_baseline=True)
 
     return corrected([compare(key) for key in groups])
 

@@ -37,6 +37,11 @@ class Attribution:
     controls: tuple[str, ...] = ()
     has_other_space: bool = False
 
+    @property
+    def key(self) -> GroupKey:
+        """The case and the method."""
+        return self.data, self.regime, self.classifier, self.method
+
 
 def is_control(result: Result, of: Result) -> bool:
     """Returns whether one method is a control of another: the same, but for the VAE.
@@ -56,7 +61,7 @@ def _is_in_other_space(result: Result, of: Result) -> bool:
 
 
 def attributions(results: Sequence[Result], metric: str | None = None) -> list[Attribution]:
-    """Returns what the VAE adds to the recipe of each case, and to the other methods of ours with a control.
+    """Returns what the VAE adds to the recipe of each case, then to the other methods of ours with a control.
 
     The best control is the one with the highest mean over the seeds of the method. It is chosen on the seeds that are
     compared, and the best of several is above the others by chance: this favours the control. So `helps` is conservative,
@@ -71,7 +76,7 @@ def attributions(results: Sequence[Result], metric: str | None = None) -> list[A
     """
     groups, by_case = group_results(results), recipes(results)
     found: list[tuple[GroupKey, list[GroupKey], bool]] = []
-    for key in groups:
+    for key in sorted(groups, key=lambda key: by_case.get(key[:3]) != key[3]):
         first = _first(groups, key)
         controls = _controls(groups, key)
         others = any(_is_in_other_space(_first(groups, control), first) for control in controls)

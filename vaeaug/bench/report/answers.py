@@ -36,7 +36,7 @@ def heading(results: Sequence[Result], metric: str | None = None) -> str:
     """
     primary = primary_comparisons(completed(results), metric)
     if not primary:
-        return "No answer: no method of ours was compared with a baseline"
+        return "No primary comparison"
     if len(primary) == 1:
         c = primary[0]
         outcome = wording.OUTCOMES[c.outcome].capitalize() if c.outcome else f"Too few seeds ({c.seeds})"
@@ -80,7 +80,10 @@ def primary_lines(results: Sequence[Result], metric: str | None = None, with_dat
         if best is not None and best.against != c.against:
             text += f" The best baseline by its mean is another, {best.against}: {difference(best)}{_outcome(best)}."
         lines.append(text)
-    missing = "Primary comparison: none, because no method of ours shares a seed with a baseline."
+    missing = (
+        "Primary comparison: none. It needs a baseline, and the recipe for this kind of data or a single method of ours "
+        "(see docs/benchmark.md)."
+    )
     return lines or [missing]
 
 
@@ -110,19 +113,23 @@ def equal_time_lines(results: Sequence[Result], metric: str | None = None, with_
     return lines
 
 
-def control_lines(results: Sequence[Result], metric: str | None = None, with_data: bool = False) -> list[str]:
-    """Returns what the VAE adds over the best control: a line for each recipe, and for each other method with controls.
+def control_lines(
+    results: Sequence[Result], metric: str | None = None, with_data: bool = False, primary: bool = False
+) -> list[str]:
+    """Returns what the VAE adds over the best control: a line for each recipe, then for each other method with controls.
 
     Arguments:
         results, metric, with_data: As in `primary_lines`.
+        primary: Whether only the methods of the primary comparisons get a line.
     """
     results = completed(results)
-    return [_control_line(results, a, with_data) for a in attributions(results, metric)]
+    asked = {(c.data, c.regime, c.classifier, c.method) for c in primary_comparisons(results, metric)}
+    found = [a for a in attributions(results, metric) if not primary or a.key in asked]
+    return [_control_line(results, a, with_data) for a in found]
 
 
 def _control_line(results: Sequence[Result], a: Attribution, with_data: bool) -> str:
-    case = (a.data, a.regime, a.classifier, a.method)
-    result = next(r for r in results if (r.data, r.regime, r.classifier, r.method) == case)
+    result = next(r for r in results if (r.data, r.regime, r.classifier, r.method) == a.key)
     missing = [f'--method "{name}"' for name in missing_controls(results, result)[:2]]
     remedy = "add a method of the same stages with `IdentityInsteadOfVAE` (vaeaug.bench.stages.controls)"
     remedy = f"add {' '.join(missing)}" if missing else remedy

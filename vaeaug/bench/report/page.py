@@ -38,6 +38,7 @@ class Case:
         best: The name of the best baseline, or an empty string.
         figures: The figures of the case.
         heatmaps: The differences class by class.
+        lines: What the VAE adds over the best control.
     """
 
     data: str
@@ -48,6 +49,7 @@ class Case:
     best: str
     figures: tuple[Figure, ...]
     heatmaps: tuple[Heatmap, ...]
+    lines: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -130,7 +132,7 @@ def _content(
         "primary": answers.primary_lines(results, with_data=several),
         "further": [
             *answers.equal_time_lines(results, with_data=several),
-            *answers.control_lines(results, with_data=several),
+            *answers.control_lines(results, with_data=several, primary=True),
         ],
         "metrics_shown": [name for name in answers.METRIC_COLUMNS if any(_has(s, name) for s in summaries(results))],
         "baselines": list(by_baseline),
@@ -178,7 +180,8 @@ def _cases(
         drawings = tuple(_figures(group, means, of_case, best_baseline))
         baselines = [name for name in BASELINES[:2] if name in of_case]
         heatmaps = tuple(class_by_class(group, baselines, best_baseline, methods, class_names.get(key[0], ())))
-        cases.append(Case(*key, means, of_case, best_baseline, drawings, heatmaps))
+        lines = tuple(answers.control_lines(group))
+        cases.append(Case(*key, means, of_case, best_baseline, drawings, heatmaps, lines))
     return cases
 
 

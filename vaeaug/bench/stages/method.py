@@ -119,7 +119,8 @@ class Method:
     @property
     def sample_space(self) -> str:
         """The spaces in which synthetic samples are made, with plus signs between; empty if the method makes none."""
-        return "+".join(sorted({name for part in self._parts for name in part.spaces}))
+        makers = [part for part in self._parts if part.scheme(True) is not None]
+        return "+".join(sorted({name for part in makers for name in part.spaces}))
 
     @property
     def _parts(self) -> tuple[Stage | Resampler, ...]:
