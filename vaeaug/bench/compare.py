@@ -190,7 +190,6 @@ def _run(
     key = (plan.name, regime, classifier.name, method.name, str(seed_run.seed), subset, setup)
     # A result of an older version lacks these.
     known: dict[str, Any] = {
-        "kind": method.kind,
         "data_kind": "images" if seed_run.samples.x.ndim == 4 else "tabular",
         **relations_of(method, classifier.is_network),
     }
@@ -208,6 +207,7 @@ def _run(
         regime=regime,
         classifier=classifier.name,
         method=method.name,
+        kind=method.kind,
         seed=seed_run.seed,
         steps=trained.steps,
         train_seconds=round(seconds, 2),
