@@ -101,7 +101,8 @@ class Method:
         """
         parts = [part.frame(for_network) for part in self._parts]
         # An estimator gets augmented copies if there is a stage that makes some.
-        copies = not for_network and any(not stage.weights_samples for stage in self.stages)
+        copying = [stage for stage in self.stages if not stage.weights_samples and not stage.wraps_estimators]
+        copies = bool(copying) and not for_network
         return digest(json.dumps([[key for part in parts for key in part], copies], sort_keys=True).encode())
 
     def scheme(self, for_network: bool) -> str:
