@@ -281,6 +281,21 @@ def test_a_method_without_a_vae_gets_nothing_from_it():
     assert attributions(results) == []
 
 
+@pytest.mark.parametrize("space", ["pca", "identity"])
+def test_a_recipe_in_another_space_is_the_recipe_and_needs_no_vae(space):
+    catalogue = Catalogue("digits", space=space)
+    methods = {m.name: m for m in catalogue.standard}
+    results = methods_of(dict.fromkeys(methods, 0), methods)
+    (c,) = primary_comparisons(results)
+    assert (c.method, c.against) == (f"{DEFAULT_MIXED}, {space} space", "classical + MixUp")
+    assert attributions(results) == []
+    assert any("(identity)" in name for name in methods) == (space == "pca")
+    in_vae = methods_of({DEFAULT_MIXED: 1}, {DEFAULT_MIXED: Catalogue("digits").named([DEFAULT_MIXED])[0]})
+    both = [*results, *in_vae]
+    assert primary_comparisons(both)[0].method == DEFAULT_MIXED
+    assert c.method in next(a for a in attributions(both)).controls, "whatever its kind and its name"
+
+
 def test_results_of_older_versions_are_completed_by_the_catalogue(tmp_path):
     new = quick_compare(methods=["none", DEFAULT_METHOD, "classical + synthetic (identity)"])
     old = [replace(r, data_kind="", frame="", scheme="", space="") for r in new]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vaeaug.bench.analysis.primary import SMALL_IMAGES
+from vaeaug.bench.analysis.primary import SMALL_IMAGES, space_suffix
 from vaeaug.bench.stages.base import Resampler
 from vaeaug.bench.stages.baselines import (
     ROSE,
@@ -63,14 +63,6 @@ ANY_CLASS = "classical + synthetic (any class, hardest of 4) + MixUp"
 # What `VAEOverSampler` does.
 OVERSAMPLING = "synthetic oversampling"
 
-# Compared by default on imbalanced images, beside what estimators can use.
-IMBALANCED_IMAGES = (
-    "classical + MixUp + class weights",
-    f"{DEFAULT_MIXED} + class weights",
-    "classical (repeated) + MixUp + class weights",
-    f"{DEFAULT_METHOD} (identity) + MixUp + class weights",
-)
-
 # Chosen by benchmarks/classical.py on development seeds.
 CLASSICAL = {
     "fashion-mnist": Classical(flip=True),
@@ -118,18 +110,26 @@ class Catalogue:
 
         They hold the primary comparison of every kind of classifier; see `vaeaug.bench.analysis.primary`.
         """
+        # In the identity space, ours are these controls.
+        has_identity = self.space != "identity"
         if self.imbalanced:
-            names = ["none", "class weights", "random oversampling", OVERSAMPLING, f"{OVERSAMPLING} (identity)"]
-            return self.named(names + list(IMBALANCED_IMAGES if self.images else ()))
-        ours, controls = [DEFAULT_METHOD], [f"{DEFAULT_METHOD} (identity)"]
+            names = ["none", "class weights", "random oversampling", OVERSAMPLING]
+            names += [f"{OVERSAMPLING} (identity)"] if has_identity else []
+            if self.images:
+                names += ["classical + MixUp + class weights", f"{DEFAULT_MIXED} + class weights"]
+                names += ["classical (repeated) + MixUp + class weights"]
+                names += [f"{DEFAULT_METHOD} (identity) + MixUp + class weights"] if has_identity else []
+            return self.named(names)
         if not self.images:
-            ours, controls = [self._replacing_name, *ours], ["synthetic (identity)", *controls, "duplicates"]
-            return self.named(["none", "classical", *ours, *controls])
-        # Estimators cannot mix labels, so what follows is for networks; for estimators *classical* repeats as many copies.
+            identity = ["synthetic (identity)", f"{DEFAULT_METHOD} (identity)"] if has_identity else []
+            return self.named(["none", "classical", self._replacing_name, DEFAULT_METHOD, *identity, "duplicates"])
+        # Estimators cannot mix labels, so MixUp is for networks; for estimators *classical* repeats as many copies.
         policy = "classical" if self.data in SMALL_IMAGES else "RandAugment"
-        ours += [f"{policy} + synthetic + MixUp"]
-        controls += [f"{policy} (repeated) + MixUp", f"{policy} + synthetic (identity) + MixUp"]
-        return self.named(["none", "classical", f"{policy} + MixUp", *ours, *controls])
+        names = ["none", "classical", f"{policy} + MixUp", DEFAULT_METHOD, f"{policy} + synthetic + MixUp"]
+        names += [f"{DEFAULT_METHOD} (identity)"] if has_identity else []
+        names += [f"{policy} (repeated) + MixUp"]
+        names += [f"{policy} + synthetic (identity) + MixUp"] if has_identity else []
+        return self.named(names)
 
     def named(self, names: Sequence[str]) -> tuple[Method, ...]:
         """Returns methods by name, in this order.
@@ -188,7 +188,7 @@ class Catalogue:
 
     @property
     def _suffix(self) -> str:
-        return "" if self.space == "vae" else f", {self.space} space"
+        return space_suffix(self.space)
 
     def _in_space(self, methods: Sequence[Method]) -> tuple[Method, ...]:
         """Returns methods whose samples are perturbed in the space of the catalogue."""

@@ -7,7 +7,7 @@ recipe and the baseline follow from the table below, never from the results of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vaeaug.bench.analysis.summaries import CaseKey, Groups, best_baselines, group_results
@@ -96,6 +96,11 @@ class Pair:
     choices: int = 0
 
 
+def space_suffix(space: str) -> str:
+    """Returns how the names of our methods end in this space; the VAE's has no ending."""
+    return "" if space in ("", "vae") else f", {space} space"
+
+
 def plan_of(result: Result) -> Plan:
     """Returns what is compared in the setting of a result."""
     regime = Regime.parse(result.regime)
@@ -166,9 +171,16 @@ def _any_result(methods: dict[str, dict[int, Result]]) -> Result:
 
 
 def _recipe(methods: dict[str, dict[int, Result]]) -> str:
-    named = [name for name in plan_of(_any_result(methods)).recipes if name in methods]
     ours = [name for name, group in methods.items() if next(iter(group.values())).kind == "ours"]
+    spaces = {name: next(iter(methods[name].values())).space for name in ours}
+    planned = plan_of(_any_result(methods)).recipes
+    # With the VAE before the same recipe in another space.
+    named = [name for recipe in planned for name in (recipe, *_in_other_spaces(recipe, spaces)) if name in methods]
     return named[0] if named else ours[0] if len(ours) == 1 else ""
+
+
+def _in_other_spaces(recipe: str, spaces: Mapping[str, str]) -> list[str]:
+    return [name for name, space in spaces.items() if name == f"{recipe}{space_suffix(space)}" != recipe]
 
 
 def _pair(methods: dict[str, dict[int, Result]], best: tuple[str, int]) -> Pair | None:

@@ -121,7 +121,9 @@ class Method:
     def sample_space(self) -> str:
         """The spaces in which synthetic samples are made, with plus signs between; empty if the method makes none."""
         makers = [part for part in self._parts if part.scheme(True) is not None]
-        return "+".join(sorted({name for part in makers for name in part.spaces}))
+        # Stages name the VAE's space where they follow the method's.
+        names = {self.space if name == "vae" else name for part in makers for name in part.spaces}
+        return "+".join(sorted(names))
 
     @property
     def _parts(self) -> tuple[Stage | Resampler, ...]:
