@@ -11,7 +11,7 @@ BIN := .venv/bin
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/vaeaug bench digits --per-class 5 --steps 400 --classifier cnn --classifier forest --output demo
+	$(BIN)/vaeaug bench digits --per-class 5 --steps 400 --seeds 10 --classifier cnn --classifier forest --output demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
+from vaeaug.bench.analysis.outcomes import Outcome
 from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.methods import ANY_CLASS, DEFAULT_METHOD, DEFAULT_MIXED, HARDEST_MIXED, REPLACING_MIXED
 from vaeaug.bench.regimes import Regime
-from vaeaug.bench.report import wording
+from vaeaug.bench.relations import completed
+from vaeaug.bench.report import answers, wording
 from vaeaug.bench.results import Result, read
 from vaeaug.bench.settings import Settings
 
@@ -54,10 +56,10 @@ OVERLAPPING = ("-judged", "-longer", "-unlabelled", "-tuned", "-peers")
 def results_of(table: str) -> list[Result]:
     """Returns the committed results of a table, ordered by classifier; none if it was not run.
 
-    A run that was repeated counts once, with its last result.
+    A run that was repeated counts once, with its last result. Results of older versions are completed.
     """
     path = RESULTS / table / "rows.csv"
-    results = read(path) if path.exists() else []
+    results = completed(read(path)) if path.exists() else []
     runs = {(result.data, result.regime, result.classifier, result.method, result.seed): result for result in results}
     classifiers = list(dict.fromkeys(result.classifier for result in results))
     return sorted(runs.values(), key=lambda result: classifiers.index(result.classifier))
@@ -118,7 +120,8 @@ def _sorted_tables() -> list[tuple[str, list[Result]]]:
 def _fields(comparison: Comparison | None) -> tuple[str, str]:
     if comparison is None:
         return "", ""
-    return f"{comparison.mean:+.1f} [{comparison.low:+.1f}, {comparison.high:+.1f}]", comparison.outcome
+    interval = f" [{comparison.low:+.1f}, {comparison.high:+.1f}]" if comparison.outcome else ""
+    return f"{comparison.mean:+.1f}{interval}", wording.outcome_words(comparison)
 
 
 def all_outcomes() -> list[str]:
@@ -134,7 +137,7 @@ def losses(comparisons: Sequence[Comparison], with_data: bool = False) -> list[s
     return [
         "- Loses: " + (f"{c.data}, {Regime.parse(c.regime).describe()}, " if with_data else "") + wording.sentence(c)
         for c in comparisons
-        if c.method in OURS and c.outcome == "hurts"
+        if c.method in OURS and c.outcome is Outcome.HURTS
     ]
 
 
@@ -179,13 +182,18 @@ def table_parts(table: str, results: Sequence[Result]) -> list[str]:
     longer = f", {steps:,} steps" if steps not in (0, Settings().steps) else ""
     regime = Regime.parse(results[0].regime).describe()
     best = wording.describe_best_baselines(results)
+    below = [f"- {line}" for line in (*answers.equal_time_lines(results), *answers.control_lines(results))]
+    has_metrics = Regime.parse(results[0].regime).is_imbalanced or any(r.log_loss == r.log_loss for r in results)
     lost = losses([c for group in comparisons_by_baseline(results).values() for c in group])
     return [
         f"## {table}",
         f"{results[0].data}, {regime}{longer}, {len(seeds)} seeds ({seeds[0]} to {seeds[-1]}): "
         f"[results](../benchmarks/results/{table}/rows.csv).",
+        "\n".join(answers.primary_lines(results)),
         *([best] if best else []),
         wording.table(results),
+        "\n".join(below),
+        *([answers.metrics_table(results)] if has_metrics else []),
         *(["\n".join(lost)] if lost else []),
     ]
 

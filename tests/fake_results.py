@@ -46,10 +46,10 @@ def results_of(accuracies=None, /, **more):
 
 
 def results_by_size(**levels):
-    """Results of each method at 10, 20 and 40 samples per class, with three seeds a tenth of a point apart."""
+    """Results of each method at 10, 20 and 40 samples per class, with five seeds a tenth of a point apart."""
     return [
         replace(result, regime=str(size))
         for method, means in levels.items()
         for size, mean in zip((10, 20, 40), means, strict=True)
-        for result in results_of({method: [mean - 0.1, mean, mean + 0.1]})
+        for result in results_of({method: [mean - 0.2, mean - 0.1, mean, mean + 0.1, mean + 0.2]})
     ]

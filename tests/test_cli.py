@@ -170,8 +170,8 @@ def test_bench_writes_results_a_table_and_a_report(capsys, tmp_path):
     assert "| cnn        | classical + synthetic " in out
     assert "points over none" in out
     names = {p.name for p in (tmp_path / "run").iterdir()}
-    assert {"rows.csv", "rows.json", "report.html"} < names
-    (augmenter,) = names - {"rows.csv", "rows.json", "report.html"}
+    assert {"rows.csv", "rows.json", "comparisons.json", "report.html"} < names
+    (augmenter,) = names - {"rows.csv", "rows.json", "comparisons.json", "report.html"}
     assert Augmenter.load(tmp_path / "run" / augmenter).bank_.samples.counts == [5] * 10
     csv_text = (tmp_path / "run" / "rows.csv").read_bytes()
     results = json.loads((tmp_path / "run" / "rows.json").read_text())
@@ -332,13 +332,32 @@ def test_bench_without_a_baseline(capsys, tmp_path):
     assert (tmp_path / "run" / "report.html").is_file()
 
 
-def test_bench_prints_sentences_about_our_methods_only(capsys, tmp_path):
+def test_bench_prints_the_answer_first(capsys, tmp_path):
     words = ("bench", "digits", *QUICK, "--classifier", "knn", "-o", tmp_path / "run")
     names = ("none", "synthetic (extrapolate)", "one VAE per class", "synthetic (PCA)")
     code, out, err = vaeaug(capsys, *words, *(word for name in names for word in ("--method", name)))
     assert (code, err) == (0, "")
-    (sentence,) = [line for line in out.splitlines() if line.startswith("knn:") and "left out" not in line]
-    assert sentence.startswith("knn: synthetic (extrapolate)")
+    # The only comparison of ours with a baseline is the primary one.
+    assert [line for line in out.splitlines() if line.startswith("knn:")] == []
+    assert "Primary comparison, knn: synthetic (extrapolate) against none: " in out
+    assert out.index("Primary comparison") < out.index("| classifier")
+    assert "What the VAE adds over the best control: " in out
+    content = json.loads((tmp_path / "run" / "comparisons.json").read_text())
+    assert [c["method"] for c in content["primary"]] == ["synthetic (extrapolate)"]
+
+
+def test_bench_prints_sentences_about_our_methods(capsys, tmp_path):
+    words = ("bench", "digits", *QUICK, "--classifier", "knn", "-o", tmp_path / "run")
+    names = ("none", "classical", "synthetic (extrapolate)", "classical + synthetic", "one VAE per class")
+    code, out, err = vaeaug(capsys, *words, *(word for name in names for word in ("--method", name)))
+    assert (code, err) == (0, "")
+    sentences = [line for line in out.splitlines() if line.startswith("knn:")]
+    assert [sentence.split(": ")[1] for sentence in sentences] == [
+        "synthetic (extrapolate)",
+        "classical + synthetic",
+        "synthetic (extrapolate)",
+    ]
+    assert "Primary comparison, knn: classical + synthetic against classical: " in out
 
 
 def test_bench_with_a_perturbation_and_unlabelled_samples(capsys, tmp_path):

@@ -35,21 +35,29 @@ from vaeaug.data.classical import Classical
 
 pytestmark = pytest.mark.usefixtures("random_state_untouched")
 
-STANDARD = ["none", "classical", "synthetic (extrapolate)", "classical + synthetic"]
+FOUR = ("none", "classical", "synthetic (extrapolate)", "classical + synthetic")
 # Generators and the search have tests of their own.
 METHODS = tuple(m for m in Catalogue("digits").named(["all"]) if m.kind != "generator" and "tuned" not in m.name)
 
 
 def test_every_run_has_a_result():
     results = quick_compare(classifiers=("cnn", "forest"), seeds=2)
-    assert [(r.seed, r.classifier, r.method) for r in results] == [
-        (seed, classifier, method) for seed in (0, 1) for classifier in ("cnn", "forest") for method in STANDARD
+    standard = Catalogue("digits").standard
+    assert [(r.seed, r.classifier, r.method, r.kind) for r in results] == [
+        (seed, classifier, method.name, method.kind)
+        for seed in (0, 1)
+        for classifier in ("cnn", "forest")
+        for method in standard
+        if method.supports(classifier)
     ]
     for result in results:
         assert 0 <= result.accuracy <= 1
         assert result.samples == 50
-        assert (result.vae_seconds > 0) == ("synthetic" in result.method)
-        assert result.kind == ("ours" if "synthetic" in result.method else "baseline")
+        assert (result.vae_seconds > 0) >= (result.kind == "ours")
+        assert (result.vae_seconds > 0) <= (result.kind in ("ours", "control"))
+        assert (result.data_kind, len(result.frame)) == ("images", 12)
+        assert (result.space == "vae") == (result.kind == "ours")
+        assert bool(result.scheme) == bool(result.space)
         assert result.steps == (10 if result.classifier == "cnn" else 0)
     assert all(len({r.subset for r in results if r.seed == seed}) == 1 for seed in (0, 1))
     assert len({r.subset for r in results}) == 2
@@ -69,7 +77,8 @@ def test_methods_differ_in_nothing_but_the_augmentation():
 @pytest.mark.parametrize("data", ["wine", "breast-cancer"])
 def test_tabular_data(data):
     results = quick_compare(data, classifiers=("mlp", "logistic", "knn", "svc"))
-    assert len(results) == 16
+    assert len(results) == 4 * len(Catalogue(data, images=False).standard)
+    assert {result.data_kind for result in results} == {"tabular"}
     assert max(result.accuracy for result in results) > 0.6
     methods = [m for m in Catalogue(data, images=False).named(["all"]) if m.name in {m.name for m in METHODS}]
     names = {result.method for result in quick_compare(data, classifiers=("mlp",), methods=methods)}
@@ -79,8 +88,8 @@ def test_tabular_data(data):
 
 def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     path = tmp_path / "rows.csv"
-    expected = quick_compare(seeds=2)
-    interrupted = compare("digits", per_class=5, seeds=2, settings=QUICK, progress=False, results=path)
+    expected = quick_compare(methods=FOUR, seeds=2)
+    interrupted = compare("digits", methods=FOUR, per_class=5, seeds=2, settings=QUICK, progress=False, results=path)
     for _ in range(5):
         next(interrupted)
     interrupted.close()
@@ -91,7 +100,7 @@ def test_an_interrupted_run_is_resumed(tmp_path, monkeypatch):
     fitted = []
     fit_classifier = runs.fit_classifier
     monkeypatch.setattr(runs, "fit_classifier", lambda *args: fitted.append(1) or fit_classifier(*args))
-    assert without_seconds(quick_compare(seeds=2, results=path)) == without_seconds(expected)
+    assert without_seconds(quick_compare(methods=FOUR, seeds=2, results=path)) == without_seconds(expected)
     assert len(fitted) == 4
     assert without_seconds(read(path)) == without_seconds(expected)
 
@@ -130,8 +139,8 @@ def test_methods_that_do_not_share_their_steps_stop_the_run(monkeypatch):
 
 def test_results_of_other_settings_are_not_reused(tmp_path):
     path = tmp_path / "rows.csv"
-    quick_compare(results=path)
-    quick_compare(results=path, settings=Settings(steps=11, vae=(("steps", 10),)))
+    quick_compare(methods=FOUR, results=path)
+    quick_compare(methods=FOUR, results=path, settings=Settings(steps=11, vae=(("steps", 10),)))
     assert [result.steps for result in read(path)] == [10] * 4 + [11] * 4
 
 
@@ -191,7 +200,7 @@ def test_nothing_reads_the_test_split_before_judging(monkeypatch, guarded):
     monkeypatch.setattr(runs, "judge", judge_unguarded)
     options = {"test": test, "per_class": 5, "seeds": 1, "settings": QUICK, "progress": False}
     # The call itself checks and hashes the test split; training starts with the first result.
-    results = compare(data, classifiers=("cnn", "forest", "svc"), **options)
+    results = compare(data, classifiers=("cnn", "forest", "svc"), methods=FOUR, **options)
     Tripwire.armed = True
     assert len(list(results)) == len(judged) == 12
 

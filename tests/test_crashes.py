@@ -296,6 +296,6 @@ def test_bench(tmp_path):
         folder.mkdir()
         whole = killed_at(number, lambda: write(folder), folder)
         write(folder)
-        assert names(folder) == ["b", "b/report.html", "b/rows.csv", "b/rows.json"]
+        assert names(folder) == ["b", "b/comparisons.json", "b/report.html", "b/rows.csv", "b/rows.json"]
         assert len(read(folder / "b" / "rows.csv")) == 1
     assert number > 10

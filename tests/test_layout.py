@@ -31,6 +31,7 @@ BENCH_ORDER = (
     ("runs",),
     ("tuning",),
     ("methods",),
+    ("relations",),
     ("inputs",),
     ("compare",),
     ("report",),

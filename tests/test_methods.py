@@ -21,8 +21,9 @@ from vaeaug.bench.methods import (
 )
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.baselines import ClassicalAugmentation
+from vaeaug.bench.stages.controls import IdentityInsteadOfVAE
 from vaeaug.bench.stages.generators import GenerativeBaseline
-from vaeaug.bench.stages.method import KINDS, Method
+from vaeaug.bench.stages.method import EQUAL_TIME, KINDS, Method
 from vaeaug.bench.stages.synthetic import Append, Synthetic
 from vaeaug.data.classical import Classical
 
@@ -97,11 +98,37 @@ def test_the_methods_that_the_documents_name():
 
 
 def test_the_standard_methods_of_each_kind_of_data():
-    images, tabular, _ = (catalogue.standard for catalogue in CATALOGUES.values())
-    assert names_of(images) == ["none", "classical", "synthetic (extrapolate)", "classical + synthetic"]
-    assert names_of(tabular) == ["none", "classical", "synthetic (interpolate)", "classical + synthetic"]
-    assert images[2].stages == (Synthetic(Extrapolate()),)
+    none, classical, ours, identity = "none", "classical", "classical + synthetic", "classical + synthetic (identity)"
+    assert names_of(Catalogue("photos").standard) == [
+        *(none, classical, "RandAugment + MixUp", ours, "RandAugment + synthetic + MixUp", identity),
+        *("RandAugment (repeated) + MixUp", "RandAugment + synthetic (identity) + MixUp"),
+    ]
+    assert names_of(Catalogue("digits").standard) == [
+        *(none, classical, "classical + MixUp", ours, "classical + synthetic + MixUp", identity),
+        *("classical (repeated) + MixUp", "classical + synthetic (identity) + MixUp"),
+    ]
+    tabular = Catalogue("wine", images=False).standard
+    assert names_of(tabular) == [
+        *(none, classical, "synthetic (interpolate)", ours, "synthetic (identity)", identity, "duplicates"),
+    ]
     assert tabular[2].stages == (Synthetic(Interpolate()),)
+    assert tabular[4].stages == (IdentityInsteadOfVAE(Interpolate()),)
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_the_standard_methods_of_an_imbalanced_regime_balance(images):
+    catalogue = Catalogue("photos", images=images, imbalanced=True)
+    names = names_of(catalogue.standard)
+    assert names[:5] == [
+        *("none", "class weights", "random oversampling", "synthetic oversampling"),
+        "synthetic oversampling (identity)",
+    ]
+    assert all("class weights" in name for name in names[5:])
+    assert len(names) == (9 if images else 5)
+    data = ("digits" if images else "wine", {"per_class": [6] * 5 + [4] * 5 if images else [6, 4, 4]})
+    results = quick_compare(data[0], classifiers="logistic", **data[1])
+    supported = [m.name for m in catalogue.standard if m.supports("logistic", images)]
+    assert [result.method for result in results] == supported
 
 
 def test_compare_takes_the_standard_methods_of_its_data():
@@ -142,7 +169,6 @@ def test_another_scheme_and_another_classical_augmentation():
     name, synthetic = catalogue.named(["synthetic (covariance)", "synthetic"])
     assert name.stages == (Synthetic(Covariance(0.7)),)
     assert synthetic.stages == (Append(Synthetic(Covariance(0.7), replace=1.0)),)
-    assert names_of(catalogue.standard)[2] == "synthetic (covariance)"
     assert catalogue.named(["classical"])[0].stages == (ClassicalAugmentation(Classical(shift=0.3)),)
     assert Catalogue("digits").named(["classical"])[0].stages == (ClassicalAugmentation(CLASSICAL["digits"]),)
     assert Catalogue("other").named(["classical"])[0].stages == (ClassicalAugmentation(Classical()),)
@@ -163,7 +189,7 @@ def test_the_kind_says_what_a_method_is_made_of(catalogue):
         assert (method.kind == "generator") == isinstance(method.resampler, GenerativeBaseline)
         if method.kind in ("ours", "baseline"):
             assert method.kind == ("ours" if synthetic else "baseline"), method.name
-    assert {method.kind for method in catalogue.all} == set(KINDS)
+    assert {method.kind for method in catalogue.all} >= set(KINDS) - {EQUAL_TIME}
 
 
 def test_kinds_of_some_methods():

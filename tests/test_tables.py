@@ -70,7 +70,11 @@ def test_a_table_is_run_once_and_written_to_all_documents(tables, monkeypatch, t
     assert b"Learning curves" in files["results/wine/report.html"]
     page, readme = files["results.md"].decode(), files["README.md"].decode()
     assert "wine, 8 per class, 2 seeds (0 to 1): [results](../benchmarks/results/wine-8/rows.csv)." in page
-    assert [line[1] for line in lines_of(section(page, "wine-8"))] == ["none", "classical", "duplicates"]
+    table, metrics = section(page, "wine-8").split("| classifier | method ")[1:]
+    for part in (table, metrics):
+        assert [line[1] for line in lines_of(f"|{part}")] == ["none", "classical", "duplicates"]
+    assert "log-loss" in metrics
+    assert "Primary comparison: none." in section(page, "wine-8").split("| classifier")[0]
     assert [line[1] for line in lines_of(section(page, "Main methods"))] == ["none", "classical"]
     assert "Not run with this version, or not committed: wine-12." in page
     for text in (page, readme):
@@ -173,7 +177,8 @@ def test_recommended_methods_are_listed_for_every_table_that_has_them(tables, mo
     ]
     compared = results_page.comparisons_by_baseline(results_page.results_of("digits-2"))["classical"]
     (gain,) = (c.mean for c in compared if c.method == tables.DEFAULT_METHOD)
-    assert f"{gain:+.1f} [" in lines[0][5]
+    assert f"{gain:+.1f}" == lines[0][5], "two seeds have no interval"
+    assert lines[0][6] == "", "nor an outcome"
     gains = results_page.comparisons_by_baseline(results_page.results_of("wine-4-tuned"))["none"]
     means = {c.method: f"{c.method} {c.mean:+.2f}" for c in gains}
     expected = f"in 1 cases, in points: {means['synthetic (interpolate)']}; {means['duplicates']}."

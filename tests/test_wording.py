@@ -6,8 +6,12 @@ from fake_results import results_by_size, results_of
 
 from vaeaug.bench.analysis.comparisons import comparisons
 from vaeaug.bench.analysis.learning_curves import equivalent_sample_sizes
+from vaeaug.bench.analysis.outcomes import Outcome
 from vaeaug.bench.markdown import markdown_table
+from vaeaug.bench.report.answers import metrics_table
 from vaeaug.bench.report.wording import (
+    OUTCOME_VERBS,
+    OUTCOMES,
     count_outcomes,
     describe_best_baselines,
     describe_equivalent,
@@ -15,6 +19,9 @@ from vaeaug.bench.report.wording import (
     sentence,
     table,
 )
+
+FIVE = [70.0, 71.0, 72.0, 73.0, 74.0]
+HIGHER = [71.0, 72.0, 73.5, 74.0, 75.5]
 
 
 @pytest.fixture
@@ -27,16 +34,24 @@ def test_sentences(good):
     assert (
         sentence(good) == "cnn: vae helps: +2.2 points over none (95 % interval +2.0 to +2.4, 5 seeds, 5 won, 0 lost)."
     )
-    assert "hurts: -2.2" in sentence(replace(good, outcome="hurts", mean=-2.2))
-    assert "shows no effect: +2.2" in sentence(replace(good, outcome="no effect"))
+    assert "hurts: -2.2" in sentence(replace(good, outcome=Outcome.HURTS, mean=-2.2))
+    assert "makes no difference: +2.2" in sentence(replace(good, outcome=Outcome.NO_DIFFERENCE))
+    assert "is unclear: +2.2" in sentence(replace(good, outcome=Outcome.UNCLEAR))
     not_significant = "not significant after correction for the number of comparisons"
-    assert not_significant in sentence(replace(good, outcome="no effect"))
-    assert not_significant not in sentence(replace(good, outcome="no effect", low=-0.1))
+    assert not_significant in sentence(replace(good, outcome=Outcome.UNCLEAR))
+    assert not_significant not in sentence(replace(good, outcome=Outcome.UNCLEAR, low=-0.1))
     assert "over none, the best baseline (" in sentence(replace(good, is_best_baseline=True))
     assert "+2.2 points of balanced accuracy over" in sentence(replace(good, metric="balanced_accuracy"))
     assert "3 won, 1 tied, 1 lost" in sentence(replace(good, wins=3, ties=1, losses=1))
-    one_seed = sentence(comparisons(results_of(none=[50], vae=[60]))[0])
-    assert one_seed == "cnn: vae: +10.0 points over none on one seed, too few to draw a conclusion."
+    assert not_significant not in sentence(replace(good, outcome=Outcome.UNCLEAR, primary=True)), "it is not corrected"
+    for count, seeds in ((1, "one seed"), (4, "4 seeds")):
+        few = sentence(comparisons(results_of(none=[50] * count, vae=[60] * count))[0])
+        assert few == f"cnn: vae: +10.0 points over none on {seeds}, too few to draw a conclusion."
+
+
+def test_every_outcome_has_its_words():
+    assert set(OUTCOMES) == set(OUTCOME_VERBS) == set(Outcome)
+    assert len(Outcome) == 4
 
 
 def test_identical_methods_in_words():
@@ -54,22 +69,24 @@ def test_equivalent_sizes_in_words():
     assert describe_equivalent(below) == "fewer than 10, the smallest size measured"
     unsure = replace(below, equivalent=12.3, low=-math.inf, high=math.inf)
     assert describe_equivalent(unsure) == "12 (fewer than 10 to more than 40)"
-    one_seed = [r for r in results_by_size(none=[50, 60, 70], vae=[55, 65, 72]) if r.seed == 0]
-    assert describe_equivalent(equivalent_sample_sizes(one_seed)[0]) == "14 (one seed: no interval)"
+    for seeds in (1, 4):
+        few = [r for r in results_by_size(none=[50, 60, 70], vae=[55, 65, 72]) if r.seed < seeds]
+        assert describe_equivalent(equivalent_sample_sizes(few)[0]) == "14 (too few seeds for an interval)"
 
 
 def test_outcomes_are_counted_by_case(good):
-    bad, level = replace(good, outcome="hurts", mean=-2.0), replace(good, outcome="no effect", mean=0.1)
+    bad, level = replace(good, outcome=Outcome.HURTS, mean=-2.0), replace(good, outcome=Outcome.UNCLEAR, mean=0.1)
     assert count_outcomes([good, bad, level]) == [
-        ("no effect", "vae against none, 3 cases: helps in 1, hurts in 1, no effect in 1 (-2.0 to +2.2 points).")
+        (Outcome.UNCLEAR, "vae against none, 3 cases: helps in 1, hurts in 1, unclear in 1 (-2.0 to +2.2 points).")
     ]
-    assert count_outcomes([good]) == [("helps", "vae against none, 1 case: helps in 1 (+2.2 points).")]
-    assert count_outcomes([bad, level])[0][0] == "hurts"
-    undecided = [replace(good, outcome=outcome) for outcome in ("one seed", "identical")]
-    assert "2 cases: identical in 1, undecided in 1 (one seed) (" in count_outcomes(undecided)[0][1]
-    assert count_outcomes([level, replace(level, is_best_baseline=True)])[1] == (
-        "no effect",
-        "vae against the best baseline, 1 case: no effect in 1 (+0.1 points).",
+    assert count_outcomes([good]) == [(Outcome.HELPS, "vae against none, 1 case: helps in 1 (+2.2 points).")]
+    assert count_outcomes([bad, level])[0][0] is Outcome.HURTS
+    undecided = [replace(good, outcome=None), replace(good, identical=True)]
+    assert "2 cases: identical in 1, too few seeds in 1 (" in count_outcomes(undecided)[0][1]
+    same = replace(level, outcome=Outcome.NO_DIFFERENCE, is_best_baseline=True)
+    assert count_outcomes([level, same])[1] == (
+        Outcome.UNCLEAR,
+        "vae against the best baseline, 1 case: no difference in 1 (+0.1 points).",
     )
 
 
@@ -93,7 +110,7 @@ def test_highlighted_methods_are_named_usual_or_our_own():
 
 
 def test_a_table_has_every_method_losses_included():
-    lines = table(results_of(none=[70, 71, 72], classical=[71, 72, 73.5], vae=[60, 61, 62.5])).splitlines()
+    lines = table(results_of(none=FIVE, classical=HIGHER, vae=[v - 11 for v in HIGHER])).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert len(lines) == 5
     header = [title.strip() for title in lines[0].strip("|").split("|")]
@@ -104,7 +121,7 @@ def test_a_table_has_every_method_losses_included():
 
 
 def test_a_table_of_some_methods_is_corrected_for_all():
-    results = results_of(none=[70, 71, 72], classical=[71, 72, 73.5], vae=[60, 61, 62.5])
+    results = results_of(none=FIVE, classical=HIGHER, vae=[v - 11 for v in HIGHER])
     lines = table(results, methods=("vae",)).splitlines()
     assert len(lines) == 3
     assert lines[-1].split() == table(results).splitlines()[-1].split()
@@ -120,8 +137,8 @@ def test_a_table_of_an_imbalanced_regime_has_more_metrics():
     results = results_of(none=[50, 60, 70], vae=[52, 63, 74])
     header = table([replace(r, regime="9/3") for r in results]).splitlines()[0]
     assert "balanced accuracy %" in header
-    assert "macro-F1 | MCC" in header
-    assert "macro-F1" not in table(results)
+    header = metrics_table(results).splitlines()[0]
+    assert "| balanced accuracy % | macro-F1 % | MCC  | VAE s | classifier s |" in header
 
 
 def test_a_table_of_several_regimes_names_them():

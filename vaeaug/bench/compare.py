@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from vaeaug.bench import inputs, regimes, runs
 from vaeaug.bench.inputs import RegimeLike
 from vaeaug.bench.keys import digest, setup_digest
 from vaeaug.bench.methods import Catalogue
+from vaeaug.bench.relations import relations_of
 from vaeaug.bench.results import EQUAL_TIME, Result, append, read
 from vaeaug.bench.runs import SeedRun
 from vaeaug.bench.settings import Settings
@@ -84,7 +85,7 @@ def compare(
     inputs.check_counts(train_data, per_class, halved=test is None and not inputs.has_official_split(data))
     checks.check_number("n_jobs", n_jobs, 1, whole=True)
     checks.check_number("unlabelled", unlabelled, 0, whole=True)
-    catalogue = Catalogue(name, images=images)
+    catalogue = Catalogue(name, images=images, imbalanced=regimes.Regime.of(per_class).is_imbalanced)
     selected = inputs.check_methods((*inputs.as_methods(methods, catalogue), *catalogue.with_unlabelled(unlabelled)))
     inputs.check_unlabelled(selected, train_data, per_class)
     classes = len(train_data.names)
@@ -187,8 +188,13 @@ def _run(
     setup = setup_digest(method, plan.settings, plan.test_digest, classifier)
     regime, subset = str(regimes.Regime.of(plan.per_class)), seed_run.subset_digest
     key = (plan.name, regime, classifier.name, method.name, str(seed_run.seed), subset, setup)
+    # A result of an older version lacks these.
+    known: dict[str, Any] = {
+        "data_kind": "images" if seed_run.samples.x.ndim == 4 else "tabular",
+        **relations_of(method, classifier.is_network),
+    }
     if key in existing:
-        return existing[key]
+        return replace(existing[key], **known)
     shared = seed_run.shared
     shared.start_run()
     start, shared_before = time.perf_counter(), shared.total_seconds
@@ -209,5 +215,6 @@ def _run(
         samples=len(seed_run.samples),
         subset=subset,
         setup=setup,
+        **known,
         **metrics,
     )

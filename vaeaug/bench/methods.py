@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from vaeaug.bench.analysis.primary import SMALL_IMAGES, space_suffix
 from vaeaug.bench.stages.base import Resampler
 from vaeaug.bench.stages.baselines import (
     ROSE,
@@ -18,7 +19,13 @@ from vaeaug.bench.stages.baselines import (
     RandomOversampling,
     TunedThreshold,
 )
-from vaeaug.bench.stages.controls import IdentityInsteadOfVAE, PCAInsteadOfVAE, PixelNoise, Unchanged
+from vaeaug.bench.stages.controls import (
+    BalanceWithIdentity,
+    IdentityInsteadOfVAE,
+    PCAInsteadOfVAE,
+    PixelNoise,
+    Unchanged,
+)
 from vaeaug.bench.stages.distillation import Distilled
 from vaeaug.bench.stages.equal_time import EqualTime
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
@@ -53,6 +60,9 @@ REPLACING_MIXED = f"{REPLACING} + MixUp"
 # The same for 10 per class, where classes borrow from each other: benchmarks/recipe/q10_few.py and q11_any_class.py.
 ANY_CLASS = "classical + synthetic (any class, hardest of 4) + MixUp"
 
+# What `VAEOverSampler` does.
+OVERSAMPLING = "synthetic oversampling"
+
 # Chosen by benchmarks/classical.py on development seeds.
 CLASSICAL = {
     "fashion-mnist": Classical(flip=True),
@@ -84,6 +94,7 @@ class Catalogue:
         images: Whether the samples are images. For tabular data, synthetic samples that replace or accompany real ones
             interpolate where those of images extrapolate.
         space: Where our methods perturb samples: `vae`, `pca` or `identity`. In the last two their names end in the space.
+        imbalanced: Whether the classes have different counts, for the methods that are compared by default.
     """
 
     data: str = ""
@@ -91,11 +102,34 @@ class Catalogue:
     perturb: Perturbation | None = None
     images: bool = True
     space: str = "vae"
+    imbalanced: bool = False
 
     @property
     def standard(self) -> tuple[Method, ...]:
-        """The methods that are compared by default."""
-        return self.named(("none", "classical", self._replacing_name, DEFAULT_METHOD))
+        """The methods that are compared by default: no augmentation, the cheap baselines, ours, and the controls of ours.
+
+        They hold the primary comparison of every kind of classifier; see `vaeaug.bench.analysis.primary`.
+        """
+        # In the identity space, ours are these controls.
+        has_identity = self.space != "identity"
+        if self.imbalanced:
+            names = ["none", "class weights", "random oversampling", OVERSAMPLING]
+            names += [f"{OVERSAMPLING} (identity)"] if has_identity else []
+            if self.images:
+                names += ["classical + MixUp + class weights", f"{DEFAULT_MIXED} + class weights"]
+                names += ["classical (repeated) + MixUp + class weights"]
+                names += [f"{DEFAULT_METHOD} (identity) + MixUp + class weights"] if has_identity else []
+            return self.named(names)
+        if not self.images:
+            identity = ["synthetic (identity)", f"{DEFAULT_METHOD} (identity)"] if has_identity else []
+            return self.named(["none", "classical", self._replacing_name, DEFAULT_METHOD, *identity, "duplicates"])
+        # Estimators cannot mix labels, so MixUp is for networks; for estimators *classical* repeats as many copies.
+        policy = "classical" if self.data in SMALL_IMAGES else "RandAugment"
+        names = ["none", "classical", f"{policy} + MixUp", DEFAULT_METHOD, f"{policy} + synthetic + MixUp"]
+        names += [f"{DEFAULT_METHOD} (identity)"] if has_identity else []
+        names += [f"{policy} (repeated) + MixUp"]
+        names += [f"{policy} + synthetic (identity) + MixUp"] if has_identity else []
+        return self.named(names)
 
     def named(self, names: Sequence[str]) -> tuple[Method, ...]:
         """Returns methods by name, in this order.
@@ -154,7 +188,7 @@ class Catalogue:
 
     @property
     def _suffix(self) -> str:
-        return "" if self.space == "vae" else f", {self.space} space"
+        return space_suffix(self.space)
 
     def _in_space(self, methods: Sequence[Method]) -> tuple[Method, ...]:
         """Returns methods whose samples are perturbed in the space of the catalogue."""
@@ -283,8 +317,10 @@ class Catalogue:
         stages = {
             "classical (repeated)": (repeated, classical),
             "classical (repeated) + MixUp": (repeated, classical, mixup),
+            "classical (repeated) + MixUp + class weights": (repeated, classical, mixup, ClassWeights()),
             "classical + synthetic (identity)": (identity, classical),
             "classical + synthetic (identity) + MixUp": (identity, classical, mixup),
+            f"{DEFAULT_METHOD} (identity) + MixUp + class weights": (identity, classical, mixup, ClassWeights()),
             "RandAugment (repeated)": (repeated, RAND_AUGMENT),
             "RandAugment (repeated) + MixUp": (repeated, RAND_AUGMENT, mixup),
             "RandAugment + synthetic (identity)": (identity, RAND_AUGMENT),
@@ -293,11 +329,17 @@ class Catalogue:
             "classical (distilled)": (distilled, classical),
             "reconstruction only": (replace(replacing, perturb=Posterior(0.0), residual=False),),
             "pixel noise": (PixelNoise(replacing),),
+            "synthetic (identity)": (IdentityInsteadOfVAE(replacing.perturb),),
             "synthetic (PCA)": (pca,),
             "classical + synthetic (PCA)": (pca, classical),
             "duplicates": (Unchanged(),),
         }
-        return tuple(Method(name, stages_, kind="control") for name, stages_ in stages.items())
+        balancing = BalanceWithIdentity(scheme)
+        return (
+            *(Method(name, stages_, kind="control") for name, stages_ in stages.items()),
+            Method(f"{OVERSAMPLING} (identity)", (), balancing, "control"),
+            Method(f"classical + {OVERSAMPLING} (identity)", (classical,), balancing, "control"),
+        )
 
     def _equal_time(self) -> tuple[Method, ...]:
         """Returns baselines that are trained for as many seconds as ours with the same classical augmentation and mixing."""

@@ -40,9 +40,12 @@ class Result:
         auc: The area under the ROC curve, one class against the rest, mean over the classes; in 0..1.
         log_loss: The mean negative log-probability of the true class, in nats.
         calibration_error: The expected calibration error with 15 bins, in 0..1 (Guo et al., 2017,
-            https://arxiv.org/abs/1706.04599).
-
-    The last three are NaN where the classifier gives no probabilities (auc: no scores), and in results of older versions.
+            https://arxiv.org/abs/1706.04599). These three are NaN where the classifier gives no probabilities (auc: no
+            scores), and in results of older versions.
+        data_kind: The kind of the samples: `images` or `tabular`.
+        frame, scheme, space: What tells which controls a method has; see `Method.frame`, `Method.scheme` and
+            `Method.sample_space`. These four are empty in results of older versions; `vaeaug.bench.relations.completed` fills
+            them in.
     """
 
     data: str
@@ -65,6 +68,10 @@ class Result:
     auc: Annotated[float, schema.MAY_BE_NAN] = math.nan
     log_loss: Annotated[float, schema.MAY_BE_NAN] = math.nan
     calibration_error: Annotated[float, schema.MAY_BE_NAN] = math.nan
+    data_kind: str = ""
+    frame: str = ""
+    scheme: str = ""
+    space: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from vaeaug.perturb import Perturbation
 
 
-RESULTS, JSON, PAGE = "rows.csv", "rows.json", "report.html"
+RESULTS, JSON, COMPARISONS, PAGE = "rows.csv", "rows.json", "comparisons.json", "report.html"
 
 
 def refuse_arm(names: list[str] | None) -> None:
@@ -124,7 +124,7 @@ def bench(
 
     Example: vaeaug bench fashion-mnist --per-class 20
 
-    Appends to rows.csv as it runs, and resumes from it; then writes rows.json and report.html.
+    Appends to rows.csv as it runs, and resumes from it; then writes rows.json, comparisons.json and report.html.
     """
     regime = parse_per_class(per_class)
     if scale is not None and perturb is None:
@@ -135,13 +135,15 @@ def bench(
     with explained(lambda: _kept(output / RESULTS)), _claimed(output, [source, test], overwrite):
         from vaeaug.bench.compare import compare
         from vaeaug.bench.methods import Catalogue
+        from vaeaug.bench.regimes import Regime
         from vaeaug.bench.settings import Settings
 
         perturbation = None if perturb is None else parse_perturbation(perturb, scale)
         moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
         data, test_data = _load(source, test, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
         images = data.x.ndim == 4
-        catalogue = Catalogue(source, _classical(source, moves), perturbation, images, space)
+        imbalanced = Regime.of(regime).is_imbalanced
+        catalogue = Catalogue(source, _classical(source, moves), perturbation, images, space, imbalanced)
         methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
         classifiers = classifier or (["cnn"] if images else ["logistic", "forest"])
         training = {"steps": vae_steps, "latent_dim": latent}
@@ -173,6 +175,7 @@ def bench(
 def _claimed(output: Path, sources: Sequence[str | None], overwrite: bool) -> Iterator[None]:
     """Checks, before any work, that the files of a benchmark can be written, and keeps other benchmarks away."""
     from vaeaug.bench.keys import PAGE_MARKER
+    from vaeaug.bench.report.answers import COMPARISON_GROUPS
     from vaeaug.bench.results import REQUIRED
     from vaeaug.runtime import files
 
@@ -181,6 +184,7 @@ def _claimed(output: Path, sources: Sequence[str | None], overwrite: bool) -> It
     files.check_apart(output, settings["inputs"])
     with (
         files.claimed(output / JSON, may_replace=files.is_json_with(*REQUIRED), **settings),
+        files.claimed(output / COMPARISONS, may_replace=files.is_json_with(*COMPARISON_GROUPS), **settings),
         files.claimed(output / PAGE, may_replace=files.is_marked(PAGE_MARKER), **settings),
     ):
         yield
@@ -231,9 +235,10 @@ def _sorted_results(results: Iterable[Result], classifiers: Sequence[str], metho
 
 
 def _print_results(output: Path, results: Sequence[Result], title: str, overwrite: bool) -> None:
-    """Saves the results as JSON, and prints their table and sentences about our own methods."""
+    """Saves the results and their comparisons as JSON, and prints them, the answer first."""
     from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
-    from vaeaug.bench.report import wording
+    from vaeaug.bench.relations import completed
+    from vaeaug.bench.report import answers, wording
     from vaeaug.bench.results import REQUIRED
     from vaeaug.runtime import files
 
@@ -241,12 +246,25 @@ def _print_results(output: Path, results: Sequence[Result], title: str, overwrit
         {name: None if value != value else value for name, value in asdict(result).items()}  # NaN is no JSON
         for result in results
     ]
-    files.save_json(output / JSON, content, may_replace=files.is_json_with(*REQUIRED), overwrite=overwrite)
-    typer.echo(f"{title}\n\n{wording.table(results)}\n")
-    for comparisons in comparisons_by_baseline(results).values():
-        for comparison in comparisons:
-            if comparison.kind == "ours":
-                typer.echo(wording.sentence(comparison))
+    for name, values, keys in (
+        (JSON, content, REQUIRED),
+        (COMPARISONS, answers.as_json(results), answers.COMPARISON_GROUPS),
+    ):
+        files.save_json(output / name, values, may_replace=files.is_json_with(*keys), overwrite=overwrite)
+    typer.echo(f"{title}\n")
+    for line in (*answers.primary_lines(results), *answers.equal_time_lines(results)):
+        typer.echo(line)
+    typer.echo(f"\n{wording.table(results)}\n")
+    for line in answers.control_lines(results):
+        typer.echo(line)
+    typer.echo(f"\n{answers.metrics_table(results)}\n")
+    said = set()
+    for comparisons in comparisons_by_baseline(completed(results)).values():
+        for c in comparisons:
+            pair = (c.classifier, c.method, c.against)  # the best baseline may be one of the others
+            if c.kind == "ours" and not c.primary and pair not in said:
+                typer.echo(wording.sentence(c))
+            said.add(pair)
 
 
 def _print_unsupported(classifiers: Sequence[str], methods: Sequence[Method], images: bool, classes: int) -> None:

@@ -27,10 +27,9 @@ def methods(
     # A network that takes any data: what it does not support, no classifier does.
     supported = [method for method in Catalogue(source or "", images=images).all if method.supports("mlp", images)]
     for kind in KINDS:
-        typer.echo(f"{kind}:")
-        for method in supported:
-            if method.kind == kind:
-                typer.echo(f"  {method.name}")
+        names = [method.name for method in supported if method.kind == kind]
+        if names:
+            typer.echo("\n".join([f"{kind}:", *(f"  {name}" for name in names)]))
 
 
 def _holds_images(source: str | None) -> bool:

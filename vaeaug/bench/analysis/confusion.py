@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaeaug.bench.analysis import statistics
-from vaeaug.bench.analysis.comparisons import GroupKey, group_results
+from vaeaug.bench.analysis.summaries import GroupKey, group_results
 from vaeaug.bench.results import Result
 
 
@@ -20,7 +20,8 @@ class ConfusionDifference:
         method, against: The two methods.
         seeds: The number of pairs.
         matrix: The mean difference `(K, K)`, true classes in rows, predicted classes in columns.
-        low, high: The ends of the 95 % t-intervals of the diagonal, the differences in recall, `(K,)`; NaN for one seed.
+        low, high: The ends of the 95 % t-intervals of the diagonal, the differences in recall, `(K,)`; NaN for fewer
+            than five seeds.
     """
 
     method: str

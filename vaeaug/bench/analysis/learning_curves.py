@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaeaug.bench.analysis import statistics
-from vaeaug.bench.analysis.comparisons import Summary, group_results, summaries
+from vaeaug.bench.analysis.summaries import Summary, group_results, summaries
 from vaeaug.bench.regimes import Regime
 from vaeaug.bench.results import Result
 
@@ -45,7 +45,7 @@ class EquivalentSampleSize:
         n: The real samples per class that the method was trained on.
         equivalent: The real samples per class that *none* needs; infinity above the largest size measured, minus infinity
             below the smallest.
-        low, high: The ends of the 95 % interval, in the same form; NaN for a single seed.
+        low, high: The ends of the 95 % interval, in the same form; NaN for fewer than five seeds.
         smallest, largest: The range of sizes in which *none* was measured.
         seeds: The number of seeds that *none* was run on at every size.
     """
@@ -124,7 +124,7 @@ class _Bootstrap:
         shape = BOOTSTRAP_SAMPLES, len(self.seeds)
         self.index = np.random.default_rng(seed).integers(len(self.seeds) or 1, size=shape)
         self.levels = statistics.isotonic(values.mean(0)) if self.seeds else np.empty(0)
-        resampled = values[self.index].mean(1) if len(self.seeds) > 1 else ()
+        resampled = values[self.index].mean(1) if len(self.seeds) >= statistics.MIN_SEEDS else ()
         self.resampled_levels = [statistics.isotonic(levels) for levels in resampled]
 
     def _values(self, group: dict[int, Result]) -> np.ndarray:

@@ -10,17 +10,20 @@ from scipy import stats
 from sklearn.isotonic import isotonic_regression
 
 LEVEL = 0.95
+MIN_SEEDS = (
+    5  # with fewer there is neither an interval nor a test: a t-interval of two seeds is 13 times their spread wide
+)
 TIE_TOLERANCE = 1e-9  # points: differences closer than this are ties
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Returns the mean and the ends of its 95 % t-interval; both ends are NaN for a single value.
+    """Returns the mean and the ends of its 95 % t-interval; both ends are NaN for fewer than `MIN_SEEDS` values.
 
     Arguments:
         values: One per seed.
     """
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < MIN_SEEDS:
         return mean, math.nan, math.nan
     # scipy's own intervals are NaN where all values are equal; the formula gives the mean itself.
     half = float(stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
@@ -28,24 +31,31 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def t_test(differences: Sequence[float]) -> float:
-    """Returns the two-sided p-value of the paired t-test; NaN for a single difference.
+    """Returns the two-sided p-value of the paired t-test; NaN for fewer than `MIN_SEEDS` differences.
 
-    Where all differences are equal the t-test has no answer, and the p-value is that of the sign test.
+    Where all differences are equal the t-test has no answer, and the p-value is that of the sign test; NaN if there are too
+    few for it to reach significance.
 
     Arguments:
         differences: One per seed.
     """
-    if len(differences) < 2:
+    if len(differences) < MIN_SEEDS:
         return math.nan
     largest = float(np.abs(differences).max())
     if np.ptp(differences) <= TIE_TOLERANCE * max(1.0, largest):
-        return 1.0 if largest < TIE_TOLERANCE else 2.0 ** (1 - len(differences))
+        return 1.0 if largest < TIE_TOLERANCE else _sign_test(len(differences))
     return float(stats.ttest_1samp(differences, 0).pvalue)
+
+
+def _sign_test(n: int) -> float:
+    """Returns the p-value of n differences of one sign, the smallest that n can give; NaN if that is not significant."""
+    smallest = 2.0 ** (1 - n)
+    return smallest if smallest < 1 - LEVEL else math.nan
 
 
 def signed_rank(differences: Sequence[float]) -> float:
     """Returns the two-sided p-value of the signed-rank test (Wilcoxon, "Individual comparisons by ranking methods", 1945,
-    https://doi.org/10.2307/3001968); NaN for a single difference.
+    https://doi.org/10.2307/3001968); NaN if these differences are too few to reach significance, as five are.
 
     The p-value is exact with ties, too, unlike scipy's: it is computed from the distribution of the rank sum over all signs
     of these differences. Zeros are dropped, as Wilcoxon did.
@@ -53,10 +63,10 @@ def signed_rank(differences: Sequence[float]) -> float:
     Arguments:
         differences: One per seed.
     """
-    if len(differences) < 2:
-        return math.nan
     d = np.round(np.asarray(differences, float) / TIE_TOLERANCE) * TIE_TOLERANCE
     d = d[d != 0]
+    if math.isnan(_sign_test(len(d))):
+        return math.nan
     # Twice the ranks are whole numbers even with ties.
     ranks = np.rint(2 * stats.rankdata(np.round(np.abs(d) / TIE_TOLERANCE))).astype(int)
     probability = np.zeros(int(ranks.sum()) + 1)

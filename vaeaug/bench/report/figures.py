@@ -19,19 +19,21 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import LogLocator, NullLocator
 
-from vaeaug.bench.analysis.comparisons import Comparison, Summary
+from vaeaug.bench.analysis.comparisons import Comparison
 from vaeaug.bench.analysis.learning_curves import Curve
+from vaeaug.bench.analysis.outcomes import Outcome
+from vaeaug.bench.analysis.summaries import Summary
 from vaeaug.bench.keys import PNG_SOFTWARE
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.gallery import Grid
-from vaeaug.bench.results import Result
+from vaeaug.bench.results import EQUAL_TIME, Result
 from vaeaug.runtime import files
 
 INK = "#010203"  # stands for the text colour of the page, which differs between light and dark
 GREY, GREEN, RED, BLUE, OCHRE = "#8a8f98", "#2a9d5c", "#d1495b", "#3b7dd8", "#b8862b"
-OUTCOME_COLOURS = {"helps": GREEN, "hurts": RED}
-OUTCOME_MARKERS = {"helps": "^", "hurts": "v"}
-KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE}
+OUTCOME_COLOURS = {Outcome.HELPS: GREEN, Outcome.HURTS: RED}
+OUTCOME_MARKERS = {Outcome.HELPS: "^", Outcome.HURTS: "v"}
+KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE, EQUAL_TIME: BLUE}
 LINE_COLOURS = (GREY, BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e", "#c2569b")
 LINE_MARKERS = "os^Dv"
 # In inches: the width of a figure, the height of a row, and the height of a line of text above it.
@@ -75,8 +77,10 @@ def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: s
     drawing, axes = _labelled_rows(labels, f"points over {baseline}")
     axes.axvline(0, color=INK, linewidth=0.8)
     for y, c in enumerate(comparisons):
-        _interval_line(axes, y, c, OUTCOME_COLOURS.get(c.outcome, GREY), OUTCOME_MARKERS.get(c.outcome, "o"))
-    text = "; ".join(f"{label} {c.mean:+.1f}, {c.outcome}" for label, c in zip(labels, comparisons, strict=True))
+        outcome = c.outcome or Outcome.UNCLEAR
+        _interval_line(axes, y, c, OUTCOME_COLOURS.get(outcome, GREY), OUTCOME_MARKERS.get(outcome, "o"))
+    words = [f"{c.mean:+.1f}, {wording.outcome_words(c) or 'too few seeds'}" for c in comparisons]
+    text = "; ".join(f"{label} {word}" for label, word in zip(labels, words, strict=True))
     return Figure(f"Difference to {baseline}", _svg(drawing), f"Paired differences to {baseline} in points: {text}.")
 
 

@@ -1,4 +1,4 @@
-"""Image grids of an augmenter: real samples, synthetic samples made of them, and the real samples nearest to these."""
+"""Image grids of an augmenter: real samples, synthetic samples near them, and the real samples nearest to these."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ def _scales_grid(
         synthetic = scaled.generate(len(parents), x, y, seed)
         lines.append((f"scale {scale:g}", to_unit_range(bank, synthetic.x)))
     scheme = type(perturb).__name__.lower()
-    return Grid(f"Real samples and synthetic samples made of them ({scheme})", tuple(lines), column_titles)
+    return Grid(f"Real samples and synthetic samples that start from them ({scheme})", tuple(lines), column_titles)

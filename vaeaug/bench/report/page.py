@@ -10,47 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
-from vaeaug.bench.analysis import confusion, learning_curves
-from vaeaug.bench.analysis.comparisons import (
-    BASELINES,
-    BEST,
-    CaseKey,
-    Comparison,
-    Summary,
-    best_baselines,
-    comparisons_by_baseline,
-    summaries,
-)
+from vaeaug.bench.analysis import learning_curves
+from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
+from vaeaug.bench.analysis.primary import recipes
+from vaeaug.bench.analysis.summaries import CaseKey, Summary, best_baselines, summaries
 from vaeaug.bench.keys import PAGE_MARKER
 from vaeaug.bench.regimes import Regime
-from vaeaug.bench.report import figures, wording
+from vaeaug.bench.relations import completed
+from vaeaug.bench.report import answers, figures, wording
+from vaeaug.bench.report.class_by_class import Heatmap, class_by_class
 from vaeaug.bench.report.figures import Figure
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import Result, as_csv
 from vaeaug.runtime import files
-
-MAX_SENTENCES = 8  # above this number the sentences are folded away
-MAX_CLASSES = 30  # a heatmap of more classes is illegible
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """A table of numbers on coloured ground.
-
-    Arguments:
-        title: Its heading.
-        corner: The heading of the row and column labels.
-        columns: The column labels.
-        lines: The label of each line and its entries: text, colour, whether it is bold.
-    """
-
-    title: str
-    corner: str
-    columns: tuple[str, ...]
-    lines: tuple[tuple[str, tuple[tuple[str, str, bool], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +38,7 @@ class Case:
         best: The name of the best baseline, or an empty string.
         figures: The figures of the case.
         heatmaps: The differences class by class.
+        lines: What the VAE adds over the best control.
     """
 
     data: str
@@ -74,6 +49,7 @@ class Case:
     best: str
     figures: tuple[Figure, ...]
     heatmaps: tuple[Heatmap, ...]
+    lines: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -119,6 +95,9 @@ def write(
         **content,
         describe_equivalent=wording.describe_equivalent,
         win_tie_loss=wording.win_tie_loss,
+        outcome_words=wording.outcome_words,
+        metric_columns=answers.METRIC_COLUMNS,
+        metric_text=answers.metric_text,
         metrics=wording.METRICS,
         grids=[figures.grid(images) for images in grids],
         settings=settings,
@@ -138,17 +117,24 @@ def _content(
     results: Sequence[Result], highlight: Sequence[str], class_names: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
     """Returns the parts of the page that are computed from results."""
+    results = completed(results)
     by_baseline = comparisons_by_baseline(results)
-    methods = wording.highlighted_methods(results, highlight)
-    highlighted = [c for group in by_baseline.values() for c in group if c.method in methods]
+    # The recipe that the answer is about comes before the other highlighted methods.
+    named = wording.highlighted_methods(results, highlight)
+    methods = tuple(dict.fromkeys((*recipes(results).values(), *named))) if not highlight else named
+    several = len({(result.data, result.regime) for result in results}) > 1
     cases = _cases(results, by_baseline, methods, class_names)
     return {
         "subjects": list(dict.fromkeys(f"{result.data}, {describe_regime(result.regime)}" for result in results)),
         "seeds": sorted({s.seeds for case in cases for s in case.summaries}),
         "steps": [f"{steps:,}" for steps in sorted({result.steps for result in results} - {0})],
-        "sentences": [(c, wording.sentence(c)) for c in highlighted],
-        "fold_sentences": len(highlighted) > MAX_SENTENCES,
-        "outcome_counts": wording.count_outcomes(highlighted),
+        "heading": answers.heading(results),
+        "primary": answers.primary_lines(results, with_data=several),
+        "further": [
+            *answers.equal_time_lines(results, with_data=several),
+            *answers.control_lines(results, with_data=several, primary=True),
+        ],
+        "metrics_shown": [name for name in answers.METRIC_COLUMNS if any(_has(s, name) for s in summaries(results))],
         "baselines": list(by_baseline),
         "methods": methods,
         "cases": cases,
@@ -158,13 +144,17 @@ def _content(
     }
 
 
+def _has(s: Summary, name: str) -> bool:
+    return not math.isnan(getattr(s, name))
+
+
 def _mean(value: Summary | Comparison) -> str:
     """Returns a mean; a difference has a sign."""
     return f"{value.mean:{'+' if isinstance(value, Comparison) else ''}.1f}"
 
 
 def _interval(value: Summary | Comparison) -> str:
-    """Returns an interval, or an empty string for one seed."""
+    """Returns an interval, or an empty string for too few seeds."""
     sign = "+" if isinstance(value, Comparison) else ""
     return f"{value.low:{sign}.1f} to {value.high:{sign}.1f}" if math.isfinite(value.low) else ""
 
@@ -189,8 +179,9 @@ def _cases(
         means = tuple(summaries(group))
         drawings = tuple(_figures(group, means, of_case, best_baseline))
         baselines = [name for name in BASELINES[:2] if name in of_case]
-        heatmaps = tuple(_class_by_class(group, baselines, best_baseline, methods, class_names.get(key[0], ())))
-        cases.append(Case(*key, means, of_case, best_baseline, drawings, heatmaps))
+        heatmaps = tuple(class_by_class(group, baselines, best_baseline, methods, class_names.get(key[0], ())))
+        lines = tuple(answers.control_lines(group))
+        cases.append(Case(*key, means, of_case, best_baseline, drawings, heatmaps, lines))
     return cases
 
 
@@ -208,62 +199,6 @@ def _figures(
     reference = next((baseline for baseline in ("classical", "none") if by_baseline.get(baseline)), "")
     if reference:
         yield figures.cost(means, by_baseline[reference], reference)
-
-
-def _class_by_class(
-    results: Sequence[Result], baselines: Sequence[str], best: str, methods: Sequence[str], names: Sequence[str]
-) -> Iterable[Heatmap]:
-    classes = len(confusion.confusion_counts(results[0]))
-    if classes > MAX_CLASSES:
-        return
-    labels = [str(name) for name in names] if len(names) == classes else [str(k) for k in range(classes)]
-    against = dict.fromkeys([*baselines, *([best] if best else [])])
-    differences = {name: list(confusion.confusion_differences(results, name).values()) for name in against}
-    for baseline in baselines:
-        # Highlighted methods come before the others.
-        order = {method: i for i, method in enumerate(methods)}
-        group = sorted(differences[baseline], key=lambda d: order.get(d.method, len(order)))
-        if group:
-            values = np.stack([d.recall for d in group])
-            bold = np.stack([(d.low > 0) | (d.high < 0) for d in group])
-            title = f"Recall of every class, points over {baseline}"
-            yield heatmap(title, "method", [d.method for d in group], labels, values, values, bold)
-    for group in differences.values():
-        for d in (d for d in group if d.method in methods[:1]):
-            better = np.where(np.eye(classes, dtype=bool), d.matrix, -d.matrix)
-            title = f"Confusion matrix: {d.method} minus {d.against}, in percent of each true class"
-            yield heatmap(title, "true class, predicted as", labels, labels, d.matrix, better)
-
-
-def heatmap(
-    title: str,
-    corner: str,
-    line_labels: Sequence[str],
-    columns: Sequence[str],
-    values: np.ndarray,
-    better: np.ndarray,
-    bold: np.ndarray | None = None,
-) -> Heatmap:
-    """Returns a table of numbers, on green ground where `better` is positive and on red where it is negative.
-
-    Arguments:
-        title, corner, columns: As in `Heatmap`.
-        line_labels: The label of each line.
-        values: The numbers, `(lines, columns)`.
-        better: By its sign, whether a number is an improvement, `(lines, columns)`.
-        bold: Which numbers are bold, booleans `(lines, columns)`; by default none.
-    """
-    largest = float(np.abs(values).max()) or 1.0
-
-    def entry(i: int, j: int) -> tuple[str, str, bool]:
-        text = f"{values[i, j]:+.1f}" if abs(values[i, j]) >= 0.05 else "0"
-        # The depth of the colour is an opacity, so that zero has the background of the page, light or dark.
-        opacity = 0.7 * abs(float(values[i, j])) / largest
-        colour = f"rgb({'42 157 92' if better[i, j] > 0 else '209 73 91'} / {opacity:.2f})"
-        return text, colour, bool(bold is not None and bold[i, j])
-
-    lines = [(label, tuple(entry(i, j) for j in range(len(columns)))) for i, label in enumerate(line_labels)]
-    return Heatmap(title, corner, tuple(columns), tuple(lines))
 
 
 def _overview(

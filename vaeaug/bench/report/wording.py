@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from vaeaug.bench.analysis.comparisons import (
-    BASELINES,
-    BEST,
-    Comparison,
-    GroupKey,
-    Summary,
-    best_baselines,
-    comparisons_by_baseline,
-    summaries,
-)
+from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
+from vaeaug.bench.analysis.outcomes import Outcome
+from vaeaug.bench.analysis.summaries import GroupKey, Summary, best_baselines, summaries
 from vaeaug.bench.markdown import markdown_table
+from vaeaug.bench.relations import completed
 from vaeaug.bench.results import Result
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
-OUTCOME_COUNTS = {
-    "helps": "helps in {}",
-    "hurts": "hurts in {}",
-    "no effect": "no effect in {}",
-    "identical": "identical in {}",
-    "one seed": "undecided in {} (one seed)",
+OUTCOMES = {
+    Outcome.HELPS: "helps",
+    Outcome.HURTS: "hurts",
+    Outcome.NO_DIFFERENCE: "no difference",
+    Outcome.UNCLEAR: "unclear",
 }
-OUTCOME_VERBS = {"helps": "helps", "hurts": "hurts", "no effect": "shows no effect"}
+OUTCOME_VERBS = {
+    Outcome.HELPS: "helps",
+    Outcome.HURTS: "hurts",
+    Outcome.NO_DIFFERENCE: "makes no difference",
+    Outcome.UNCLEAR: "is unclear",
+}
 HIGHLIGHTED = (  # by default, where they were run
     "classical + synthetic",
     "classical + synthetic (extrapolate)",
@@ -41,17 +40,31 @@ def sentence(comparison: Comparison) -> str:
     """Returns a comparison in words."""
     c = comparison
     baseline = f"{c.against}, {BEST}" if c.is_best_baseline else c.against
-    if c.outcome == "identical":
-        seeds = "the one seed" if c.seeds == 1 else f"all {c.seeds} seeds"
-        return f"{c.classifier}: {c.method} is identical to {baseline} on {seeds}: same metrics, same confusion matrix."
+    if c.identical:
+        shared = "the one seed" if c.seeds == 1 else f"all {c.seeds} seeds"
+        return (
+            f"{c.classifier}: {c.method} is identical to {baseline} on {shared}: same metrics, same confusion matrix."
+        )
     points = "points" if c.metric == "accuracy" else f"points of {METRICS[c.metric]}"
     difference = f"{c.mean:+.1f} {points} over {baseline}"
-    if c.outcome == "one seed":
-        return f"{c.classifier}: {c.method}: {difference} on one seed, too few to draw a conclusion."
+    if c.outcome is None:
+        return f"{c.classifier}: {c.method}: {difference} on {seeds(c.seeds)}, too few to draw a conclusion."
     details = f"95 % interval {c.low:+.1f} to {c.high:+.1f}, {c.seeds} seeds, {win_tie_loss(c)}"
-    if c.outcome == "no effect" and c.low * c.high > 0:
+    if c.outcome is Outcome.UNCLEAR and c.low * c.high > 0 and not c.primary:
         details += "; not significant after correction for the number of comparisons"
     return f"{c.classifier}: {c.method} {OUTCOME_VERBS[c.outcome]}: {difference} ({details})."
+
+
+def seeds(count: int) -> str:
+    """Returns a number of seeds in words."""
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def outcome_words(comparison: Comparison) -> str:
+    """Returns the outcome in words; empty where there are too few seeds."""
+    if comparison.identical:
+        return "identical"
+    return OUTCOMES[comparison.outcome] if comparison.outcome else ""
 
 
 def win_tie_loss(comparison: Comparison) -> str:
@@ -60,22 +73,23 @@ def win_tie_loss(comparison: Comparison) -> str:
     return f"{comparison.wins} won, {ties}{comparison.losses} lost"
 
 
-def count_outcomes(comparisons: Iterable[Comparison]) -> list[tuple[str, str]]:
+def count_outcomes(comparisons: Iterable[Comparison]) -> list[tuple[Outcome, str]]:
     """Returns, per method and baseline, the outcome that prevails and a line with the number of cases of each outcome.
 
-    The prevailing outcome is `helps` or `hurts`, whichever is more frequent, or `no effect` if both are equally frequent.
+    The prevailing outcome is `helps` or `hurts`, whichever is more frequent, or `unclear` if both are equally frequent.
     """
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for c in comparisons:
         groups.setdefault((c.method, BEST if c.is_best_baseline else c.against), []).append(c)
     lines = []
     for (method, baseline), group in groups.items():
-        counts = {outcome: sum(c.outcome == outcome for c in group) for outcome in OUTCOME_COUNTS}
-        outcomes = ", ".join(words.format(counts[name]) for name, words in OUTCOME_COUNTS.items() if counts[name])
+        counts = Counter(outcome_words(c) or "too few seeds" for c in group)
+        order = [*OUTCOMES.values(), "identical", "too few seeds"]
+        outcomes = ", ".join(f"{words} in {counts[words]}" for words in order if counts[words])
         lowest, highest = (f"{extreme(c.mean for c in group):+.1f}" for extreme in (min, max))
         points = f"{lowest if lowest == highest else f'{lowest} to {highest}'} points"
-        balance = counts["helps"] - counts["hurts"]
-        prevailing = "helps" if balance > 0 else "hurts" if balance < 0 else "no effect"
+        balance = counts[OUTCOMES[Outcome.HELPS]] - counts[OUTCOMES[Outcome.HURTS]]
+        prevailing = Outcome.HELPS if balance > 0 else Outcome.HURTS if balance < 0 else Outcome.UNCLEAR
         cases = f"{len(group)} case{'' if len(group) == 1 else 's'}"
         lines.append((prevailing, f"{method} against {baseline}, {cases}: {outcomes} ({points})."))
     return lines
@@ -93,7 +107,7 @@ def describe_equivalent(equivalent: EquivalentSampleSize) -> str:
     if math.isinf(e.equivalent):
         estimate += ", the largest size measured" if e.equivalent > 0 else ", the smallest size measured"
     if math.isnan(e.low):
-        return f"{estimate} (one seed: no interval)"
+        return f"{estimate} (too few seeds for an interval)"
     if e.low == e.high and math.isinf(e.low):
         return estimate
     return f"{estimate} ({size(e.low)} to {size(e.high)})"
@@ -110,25 +124,25 @@ def table(results: Sequence[Result], metric: str | None = None, methods: Sequenc
         methods: The methods that get a line, by default all. The correction for multiple comparisons counts all of them in
             any case.
     """
+    results = completed(results)
     lines = [s for s in summaries(results, metric) if not methods or s.method in methods]
     compared = {
         baseline: {_key(c): c for c in group} for baseline, group in comparisons_by_baseline(results, metric).items()
     }
-    baselines = [*BASELINES[:2], *(baseline for baseline in compared if baseline not in BASELINES[:2])]
+    # The baseline of the primary comparison comes first.
+    planned = [name for name in compared if name not in (*BASELINES, BEST)]
+    baselines = list(dict.fromkeys([*planned, *BASELINES[:2], *compared]))
     varying = [name for name in ("data", "regime") if len({getattr(s, name) for s in lines}) > 1]
     metrics = {s.metric for s in lines}
-    has_extra_columns = metrics != {"accuracy"} and metric is None
     title = METRICS[metrics.pop()] if len(metrics) == 1 else "accuracy (balanced if imbalanced)"
     versus = [name for baseline in baselines for name in (f"vs. {baseline.removeprefix('the ')}", "outcome")]
     titles = ["per class" if name == "regime" else name for name in varying]
-    extra_titles = ["macro-F1", "MCC"] if has_extra_columns else []
-    header = [*titles, "classifier", "method", f"{title} %", *versus, *extra_titles, "seconds"]
+    header = [*titles, "classifier", "method", f"{title} %", *versus, "seconds"]
     fields = []
     for s in lines:
         differences = [field for baseline in baselines for field in _fields(compared.get(baseline, {}).get(_key(s)))]
-        extra = [f"{s.macro_f1:.1f}", f"{s.mcc:.2f}"] if has_extra_columns else []
         case = [*(getattr(s, name) for name in varying), s.classifier, s.method]
-        fields.append([*case, mean_and_interval(s), *differences, *extra, f"{s.seconds:.0f}"])
+        fields.append([*case, mean_and_interval(s), *differences, f"{s.seconds:.0f}"])
     return markdown_table([header, *fields])
 
 
@@ -169,6 +183,5 @@ def _key(value: Summary | Comparison) -> GroupKey:
 def _fields(comparison: Comparison | None) -> tuple[str, str]:
     if comparison is None:
         return "", ""
-    if comparison.outcome == "identical":
-        return "0", "identical"
-    return mean_and_interval(comparison), comparison.outcome
+    difference = "0" if comparison.identical else mean_and_interval(comparison)
+    return difference, outcome_words(comparison)

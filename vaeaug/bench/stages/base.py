@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeaug.augmenter.generation import Generated
+from vaeaug.bench.keys import stable_key
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 
@@ -24,6 +25,7 @@ class Stage(ABC):
     `networks_only`: an estimator cannot use it, because it mixes labels or needs the network in training. `images_only`:
     tabular data cannot use it. `weights_samples`: its targets weight the samples. `unlabelled_count`: the number of
     unlabelled samples that it needs. `wraps_estimators`: it changes the estimator (see `wrap`), not the samples.
+    `spaces`: the spaces in which synthetic samples are made, `vae`, `pca` or `identity`.
     """
 
     key: ClassVar[str]
@@ -32,6 +34,7 @@ class Stage(ABC):
     weights_samples: bool = False
     unlabelled_count: int = 0
     wraps_estimators: bool = False
+    spaces: tuple[str, ...] = ()
 
     def wrap(self, context: Context, estimator: Any) -> Any:
         """Returns the estimator to train, where the stage changes it."""
@@ -46,17 +49,36 @@ class Stage(ABC):
             network: The network in training, from samples to logits.
         """
 
+    def frame(self, for_network: bool) -> list[Any]:
+        """Returns stable keys of what the stage does, whatever samples it uses: real ones, or synthetic ones of any origin.
+
+        A method and its controls have the same frame. A stage that uses no synthetic samples is its own frame.
+
+        Arguments:
+            for_network: Whether batches of a network are augmented, not copies for an estimator.
+        """
+        return [stable_key(self)]
+
+    def scheme(self, for_network: bool) -> Any:
+        """Returns a stable key of how synthetic samples are made, whatever the space in which they are; None if none are.
+
+        Arguments:
+            for_network: As in `frame`.
+        """
+        return None
+
 
 class Resampler(ABC):
     """Abstract: enlarges the training set once, before training. Concrete ones are frozen dataclasses with a `key`.
 
     `trains`: it trains a model, which the methods of a seed share and whose seconds are counted apart. `requires`: a package
-    that it imports, and the extra of vaeaug that installs it.
+    that it imports, and the extra of vaeaug that installs it. `spaces`: as in `Stage`.
     """
 
     key: ClassVar[str]
     trains: ClassVar[bool] = False
     requires: ClassVar[tuple[str, str] | None] = None
+    spaces: tuple[str, ...] = ()
 
     @property
     def available(self) -> bool:
@@ -66,6 +88,14 @@ class Resampler(ABC):
     @abstractmethod
     def resample(self, context: Context) -> Samples:
         """Returns the training subset, followed by synthetic or repeated samples."""
+
+    def frame(self, for_network: bool) -> list[Any]:
+        """Returns stable keys of what the resampler does, whatever samples it adds; see `Stage.frame`."""
+        return [stable_key(self)]
+
+    def scheme(self, for_network: bool) -> Any:
+        """Returns a stable key of how synthetic samples are made; see `Stage.scheme`."""
+        return None
 
 
 def with_synthetic(samples: Samples, generated: Generated) -> Samples:

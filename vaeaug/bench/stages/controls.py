@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.context import Context
-from vaeaug.bench.stages.synthetic import Synthetic
+from vaeaug.bench.stages.synthetic import BalanceWithSynthetic, Synthetic
 from vaeaug.models.spaces import PCA, Identity
 from vaeaug.runtime import seeds
 from vaeaug.runtime.seeds import Stream
@@ -22,6 +22,7 @@ class PCAInsteadOfVAE(Synthetic):
     """Control: the same perturbation of the principal components of the samples instead of a VAE's latent codes."""
 
     key: ClassVar[str] = "pca"
+    spaces: ClassVar[tuple[str, ...]] = ("pca",)  # type: ignore[misc]
 
     def augmenter(self, context: Context) -> Augmenter:
         return context.shared.get("pca", lambda: Augmenter(PCA(16).fit(context.samples.x)).fit(context.samples))
@@ -32,6 +33,7 @@ class IdentityInsteadOfVAE(Synthetic):
     """Control: the same perturbation of the samples themselves, in the space of pixels or features."""
 
     key: ClassVar[str] = "identity space"
+    spaces: ClassVar[tuple[str, ...]] = ("identity",)  # type: ignore[misc]
 
     def augmenter(self, context: Context) -> Augmenter:
         return context.shared.get("identity", lambda: Augmenter(Identity().fit(context.samples.x)).fit(context.samples))
@@ -78,3 +80,17 @@ class Unchanged(Stage):
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         return lambda x, t, seed: (x, t)
+
+    def frame(self, for_network: bool) -> list[Any]:
+        return []
+
+
+@dataclass(frozen=True)
+class BalanceWithIdentity(BalanceWithSynthetic):
+    """Control: fills the smaller classes by the same perturbation of the samples themselves, without a VAE."""
+
+    key: ClassVar[str] = "balance in identity space"
+    spaces: ClassVar[tuple[str, ...]] = ("identity",)  # type: ignore[misc]
+
+    def augmenter(self, context: Context) -> Augmenter:
+        return IdentityInsteadOfVAE().augmenter(context)

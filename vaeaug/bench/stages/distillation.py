@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from vaeaug.bench.keys import stable_key
 from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.bench.stages.synthetic import Synthetic
@@ -100,6 +101,12 @@ class Distilled(Synthetic):
             return batch.index_copy(0, replaced, x[chosen, sample]), targets.index_copy(0, replaced, new_targets)
 
         return transform
+
+    def frame(self, for_network: bool) -> list[Any]:
+        return [stable_key(replace(self, perturb=Extrapolate(), residual=True, control_transform=None))]
+
+    def scheme(self, for_network: bool) -> Any:
+        return super().scheme(for_network) if self.control_transform is None else None
 
     def _cache(self, context: Context) -> tuple[Tensor, Tensor]:
         """Returns synthetic samples `(n_cached, N, *event)` of the training subset, and their targets `(n_cached, N, K)`."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from vaeaug.bench.keys import digest
 from vaeaug.bench.results import EQUAL_TIME, KINDS
 from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage
 from vaeaug.bench.stages.context import Context
@@ -90,6 +92,47 @@ class Method:
         for stage in self.stages:
             estimator = stage.wrap(context, estimator)
         return estimator
+
+    def frame(self, for_network: bool) -> str:
+        """Returns a hash of the method, whatever the origin of its samples: a method and its controls have the same.
+
+        Arguments:
+            for_network: Whether a network is trained, not an estimator.
+        """
+        parts = [part.frame(for_network) for part in self._parts]
+        # An estimator gets augmented copies if there is a stage that makes some.
+        copying = [stage for stage in self.stages if not stage.weights_samples and not stage.wraps_estimators]
+        copies = bool(copying) and not for_network
+        return digest(json.dumps([[key for part in parts for key in part], copies], sort_keys=True).encode())
+
+    def scheme(self, for_network: bool) -> str:
+        """Returns a hash of how synthetic samples are made, whatever the space; empty if the method makes none.
+
+        A control has the frame of a method, and its scheme in a space without a VAE, or no scheme: then it repeats real
+        samples.
+
+        Arguments:
+            for_network: Whether a network is trained, not an estimator.
+        """
+        schemes = [scheme for part in self._parts if (scheme := part.scheme(for_network)) is not None]
+        return digest(json.dumps(schemes, sort_keys=True).encode()) if schemes else ""
+
+    @property
+    def sample_space(self) -> str:
+        """The spaces in which synthetic samples are made, with plus signs between; empty if the method makes none."""
+        makers = [part for part in self._parts if part.scheme(True) is not None]
+        # Stages name the VAE's space where they follow the method's.
+        names = {self.space if name == "vae" else name for part in makers for name in part.spaces}
+        return "+".join(sorted(names))
+
+    @property
+    def _parts(self) -> tuple[Stage | Resampler, ...]:
+        """The resampler and the stages, each once: tuning is both."""
+        parts: tuple[Stage | Resampler, ...] = self.stages
+        resampler = self.resampler
+        if resampler is None or any(stage is resampler for stage in parts):
+            return parts
+        return (resampler, *parts)
 
     @property
     def available(self) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.bench.keys import stable_key
 from vaeaug.bench.stages.base import BatchTransform, Resampler, Stage, with_synthetic
+from vaeaug.bench.stages.baselines import RandomOversampling
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
 from vaeaug.perturb.schemes import DEFAULT, Extrapolate, Perturbation
@@ -31,6 +33,7 @@ class Synthetic(Stage):
     """
 
     key: ClassVar[str] = "synthetic"
+    spaces: ClassVar[tuple[str, ...]] = ("vae",)  # type: ignore[misc]
 
     perturb: Perturbation = field(default_factory=Extrapolate)
     replace: float = 0.5
@@ -55,6 +58,13 @@ class Synthetic(Stage):
         fraction = self.replace if context.for_network else 1.0
         return lambda x, t, seed: (replace_some(augmenter, x, t.argmax(1), fraction, seed, synthesize), t)
 
+    def frame(self, for_network: bool) -> list[Any]:
+        # Real samples in place of synthetic ones made from them: nothing happens, unless the hardest of several is chosen.
+        return [{"hardest_of": self.hardest_of}] if self.hardest_of else []
+
+    def scheme(self, for_network: bool) -> Any:
+        return [stable_key(self.perturb), self.residual, self.hardest_of, self.replace if for_network else 1.0]
+
 
 @dataclass(frozen=True)
 class Append(Stage):
@@ -77,7 +87,7 @@ class Append(Stage):
 
     def __post_init__(self) -> None:
         checks.check_number("add", self.add, 1, whole=True)
-        for name in ("unlabelled_count", "networks_only", "images_only", "weights_samples"):
+        for name in ("unlabelled_count", "networks_only", "images_only", "weights_samples", "spaces"):
             object.__setattr__(self, name, getattr(self.stage, name))
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
@@ -91,6 +101,13 @@ class Append(Stage):
             return torch.cat([x, added]), torch.cat([t, targets])
 
         return transform
+
+    def frame(self, for_network: bool) -> list[Any]:
+        stage = self.stage.frame(for_network)
+        return [{"append": stage, "add": self.add}] if for_network else stage
+
+    def scheme(self, for_network: bool) -> Any:
+        return self.stage.scheme(for_network)
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,7 @@ class Alternate(Stage):
     def __post_init__(self) -> None:
         for name in ("unlabelled_count", "networks_only", "images_only", "weights_samples"):
             object.__setattr__(self, name, max(getattr(self.first, name), getattr(self.second, name)))
+        object.__setattr__(self, "spaces", (*self.first.spaces, *self.second.spaces))
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         transforms = self.first.fit(context, network), self.second.fit(context, network)
@@ -123,6 +141,15 @@ class Alternate(Stage):
 
         return transform
 
+    def frame(self, for_network: bool) -> list[Any]:
+        first, second = (stage.frame(for_network) for stage in (self.first, self.second))
+        return first if first == second else [{"alternate": [first, second]}]
+
+    def scheme(self, for_network: bool) -> Any:
+        # Halves of one scheme in two spaces are that scheme.
+        first, second = (stage.scheme(for_network) for stage in (self.first, self.second))
+        return first if first == second else [first, second]
+
 
 @dataclass(frozen=True)
 class AddSynthetic(Resampler):
@@ -134,6 +161,7 @@ class AddSynthetic(Resampler):
     """
 
     key: ClassVar[str] = "add synthetic"
+    spaces: ClassVar[tuple[str, ...]] = ("vae",)  # type: ignore[misc]
 
     perturb: Perturbation
     add: float
@@ -145,6 +173,12 @@ class AddSynthetic(Resampler):
             return samples
         return with_synthetic(samples, augmenter.generate(size, samples.x, samples.y, context.seed_of(Stream.ADDED)))
 
+    def frame(self, for_network: bool) -> list[Any]:
+        return [{"add": self.add}]
+
+    def scheme(self, for_network: bool) -> Any:
+        return [stable_key(self.perturb)]
+
 
 @dataclass(frozen=True)
 class BalanceWithSynthetic(Resampler):
@@ -155,8 +189,13 @@ class BalanceWithSynthetic(Resampler):
     """
 
     key: ClassVar[str] = "balance with synthetic"
+    spaces: ClassVar[tuple[str, ...]] = ("vae",)  # type: ignore[misc]
 
     perturb: Perturbation = DEFAULT
+
+    def augmenter(self, context: Context) -> Augmenter:
+        """Returns the augmenter that makes the samples, fitted to the training subset."""
+        return context.augmenter()
 
     def resample(self, context: Context) -> Samples:
         samples = context.samples
@@ -164,6 +203,12 @@ class BalanceWithSynthetic(Resampler):
         labels = torch.arange(len(missing)).repeat_interleave(missing)
         if not len(labels):
             return samples
-        augmenter = context.augmenter().using(perturb=self.perturb)
+        augmenter = self.augmenter(context).using(perturb=self.perturb)
         generated = augmenter.generate(len(labels), labels=labels, seed=context.seed_of(Stream.BALANCING))
         return with_synthetic(samples, generated)
+
+    def frame(self, for_network: bool) -> list[Any]:
+        return RandomOversampling().frame(for_network)
+
+    def scheme(self, for_network: bool) -> Any:
+        return [stable_key(self.perturb)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
+from vaeaug.bench.keys import stable_key
 from vaeaug.bench.stages.context import Context, fit_augmenter
 from vaeaug.bench.stages.synthetic import Synthetic
 from vaeaug.data.lookup import SampleIndex
@@ -37,6 +38,11 @@ class WithUnlabelled(Synthetic):
     def augmenter(self, context: Context) -> Augmenter:
         name = ("unlabelled", context.space, self.unlabelled_count, self.teacher)
         return context.shared.get(name, lambda: self._fit(context))
+
+    def frame(self, for_network: bool) -> list[Any]:
+        # The pool is no part of the scheme: a control must have it as well.
+        pool = {"unlabelled": self.unlabelled_count, "teacher": stable_key(self.teacher)}
+        return [*super().frame(for_network), pool]
 
     def _fit(self, context: Context) -> Augmenter:
         unlabelled = self.draw_unlabelled(context)
