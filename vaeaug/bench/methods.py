@@ -62,7 +62,8 @@ CLASSICAL = {
 }
 
 # The magnitude was chosen on development seeds: benchmarks/recipe/q20_policies.py.
-RAND_AUGMENT = PolicyAugmentation(RandAugment(magnitude=3))
+TUNED_RAND_AUGMENT = RandAugment(magnitude=3)
+RAND_AUGMENT = PolicyAugmentation(TUNED_RAND_AUGMENT)
 TRIVIAL_AUGMENT = PolicyAugmentation(TrivialAugmentWide())
 ERASING = PolicyAugmentation(RandomErasing())
 ELASTIC = PolicyAugmentation(Elastic())
@@ -167,7 +168,7 @@ class Catalogue:
         """Returns the baselines that also have this number of unlabelled samples."""
         classical, mixup = self._classical, Mix()
         pseudo = PseudoLabels(count, augmentation=self._plain_classical)
-        policy_pseudo = replace(pseudo, augmentation=RAND_AUGMENT.policy)
+        policy_pseudo = replace(pseudo, augmentation=TUNED_RAND_AUGMENT)
         spread, fixmatch = SpreadLabels(count), FixMatch(count, weak=self._plain_classical)
         stages = {
             "classical + pseudo-labels": (pseudo, classical),

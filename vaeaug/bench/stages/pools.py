@@ -125,13 +125,14 @@ class SpreadLabels(PoolStage):
     Arguments:
         unlabelled_count, kept, add: See `PoolStage`.
         components: The number of principal components; fewer where there are fewer features.
-        neighbours: The number of neighbours of every sample. The default is scikit-learn's.
+        neighbours: The number of neighbours of every sample; fewer where there are fewer samples. With 50 components and 15
+            neighbours more images of Fashion-MNIST got their own label than with 16 and 7, on two development seeds.
     """
 
     key: ClassVar[str] = "label spreading"
 
-    components: int = 16
-    neighbours: int = 7
+    components: int = 50
+    neighbours: int = 15
 
     def probabilities(self, context: Context, pool: Tensor) -> Tensor:
         from sklearn.semi_supervised import LabelSpreading

@@ -87,7 +87,7 @@ class _OnSmallImages(nn.Module):
 
 
 class _SlowWeight(nn.Module):
-    """A weight as its pretrained value plus a change, which an optimiser like Adam then trains at `rate` times its own rate."""
+    """A weight as its pretrained value plus `rate` times a change; Adam then moves it `rate` times as fast as others."""
 
     pretrained: Tensor
 
