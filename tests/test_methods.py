@@ -212,14 +212,19 @@ def test_methods_with_unlabelled_samples():
     catalogue = Catalogue("digits")
     assert catalogue.with_unlabelled(0) == ()
     methods = catalogue.with_unlabelled(60)
-    assert [method.stages[0].unlabelled_count for method in methods] == [60] * 5
-    assert all(method.name.endswith(", unlabelled pool") and method.kind == "ours" for method in methods)
+    assert all([stage.unlabelled_count for stage in m.stages if stage.unlabelled_count] == [60] for m in methods)
+    assert all(method.name.endswith(", unlabelled pool") for method in methods)
     labelled_only = {method.name: method for method in catalogue.all}
-    for method in methods:
+    ours = [method for method in methods if method.kind == "ours"]
+    assert len(ours) == 5
+    for method in ours:
         plain = labelled_only[method.name.removesuffix(", unlabelled pool")]
         assert method.supports("forest") == plain.supports("forest"), "the same method, with unlabelled samples"
         assert len(method.stages) == len(plain.stages)
         assert method.stages[1:] == plain.stages[1:]
+    for method in (method for method in methods if method.kind == "baseline"):
+        *stages, _ = method.name.removesuffix(", unlabelled pool").split(" + ")
+        assert len(stages) == len(method.stages) - 1, f"{method.name}: a part of the name for every stage"
     assert names_of(Catalogue("wine", images=False).with_unlabelled(5))[0] == "synthetic (interpolate), unlabelled pool"
 
 

@@ -30,6 +30,8 @@ from vaeaug.bench.stages.distillation import Distilled
 from vaeaug.bench.stages.equal_time import EqualTime
 from vaeaug.bench.stages.generators import DeepSMOTE, OneVAEPerClass, PyraugRHVAE, PythaeVAE
 from vaeaug.bench.stages.method import Method
+from vaeaug.bench.stages.pools import FixMatch, PseudoLabels, SpreadLabels
+from vaeaug.bench.stages.pretrained import Pretrained
 from vaeaug.bench.stages.synthetic import Append, BalanceWithSynthetic, Synthetic
 from vaeaug.bench.stages.unlabelled import WithUnlabelled
 from vaeaug.bench.tuning.stage import TunedAugmentation
@@ -70,7 +72,8 @@ CLASSICAL = {
 }
 
 # The magnitude was chosen on development seeds: benchmarks/recipe/q20_policies.py.
-RAND_AUGMENT = PolicyAugmentation(RandAugment(magnitude=3))
+TUNED_RAND_AUGMENT = RandAugment(magnitude=3)
+RAND_AUGMENT = PolicyAugmentation(TUNED_RAND_AUGMENT)
 TRIVIAL_AUGMENT = PolicyAugmentation(TrivialAugmentWide())
 ERASING = PolicyAugmentation(RandomErasing())
 ELASTIC = PolicyAugmentation(Elastic())
@@ -169,7 +172,7 @@ class Catalogue:
         )
 
     def with_unlabelled(self, count: int) -> tuple[Method, ...]:
-        """Returns the methods whose VAE also has this number of unlabelled samples; none for 0."""
+        """Returns the methods that also have this number of unlabelled samples, ours and the baselines; none for 0."""
         if count == 0:
             return ()
         replacing = WithUnlabelled(self._replacing.perturb, unlabelled_count=count)
@@ -183,6 +186,7 @@ class Catalogue:
             Method(DEFAULT_MIXED + pool, (appending, self._classical, Mix())),
             Method(f"{self._hardest_name} + MixUp{pool}", (hardest, self._classical, Mix())),
             Method(ANY_CLASS + pool, (any_class, self._classical, Mix())),
+            *self._pool_baselines(count),
         )
         return self._in_space(methods)
 
@@ -193,6 +197,25 @@ class Catalogue:
     def _in_space(self, methods: Sequence[Method]) -> tuple[Method, ...]:
         """Returns methods whose samples are perturbed in the space of the catalogue."""
         return tuple(replace(m, name=f"{m.name}{self._suffix}", space=self.space) for m in methods)
+
+    def _pool_baselines(self, count: int) -> tuple[Method, ...]:
+        """Returns the baselines that also have this number of unlabelled samples."""
+        classical, mixup = self._classical, Mix()
+        pseudo = PseudoLabels(count, augmentation=self._plain_classical)
+        policy_pseudo = replace(pseudo, augmentation=TUNED_RAND_AUGMENT)
+        spread, fixmatch = SpreadLabels(count), FixMatch(count, weak=self._plain_classical)
+        stages = {
+            "classical + pseudo-labels": (pseudo, classical),
+            "classical + pseudo-labels + MixUp": (pseudo, classical, mixup),
+            "RandAugment + pseudo-labels + MixUp": (policy_pseudo, RAND_AUGMENT, mixup),
+            "classical + FixMatch": (classical, fixmatch),
+            "RandAugment + FixMatch + MixUp": (RAND_AUGMENT, fixmatch, mixup),
+            "label spreading (PCA)": (spread,),
+            "classical + label spreading (PCA)": (spread, classical),
+            "classical + label spreading (PCA) + MixUp": (spread, classical, mixup),
+            "RandAugment + label spreading (PCA) + MixUp": (spread, RAND_AUGMENT, mixup),
+        }
+        return tuple(Method(f"{name}, unlabelled pool", stages_, kind="baseline") for name, stages_ in stages.items())
 
     @property
     def _plain_classical(self) -> Classical:
@@ -235,6 +258,8 @@ class Catalogue:
             "classical + random erasing + MixUp": (classical, ERASING, mixup),
             "classical + elastic": (classical, ELASTIC),
             "classical + elastic + MixUp": (classical, ELASTIC, mixup),
+            "classical + pretrained EfficientNet-Lite0": (classical, Pretrained()),
+            "classical + pretrained EfficientNet-Lite0 + MixUp": (classical, Pretrained(), mixup),
         }
         oversampling = RandomOversampling()
         return (

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeaug.data.classical import Classical
+from vaeaug.data.policies import RandAugment
 from vaeaug.data.samples import Samples
 from vaeaug.models import classifiers
 from vaeaug.models.training import ShuffledIndices, train
@@ -42,7 +43,7 @@ class TeacherSettings(NamedTuple):
         lr: The peak learning rate of a network.
         weight_decay: The weight decay of a network.
         smoothing: The label smoothing of a network, in 0..1.
-        classical: The classical augmentation of a network's batches, or None.
+        classical: The classical augmentation of a network's batches or RandAugment, or None.
         augmenter: The source of synthetic samples, which estimators are fitted to in addition to the real ones; None for
             real samples alone.
         copies: The number of synthetic samples per real one for estimators.
@@ -53,7 +54,7 @@ class TeacherSettings(NamedTuple):
     lr: float = 3e-3
     weight_decay: float = 0.05
     smoothing: float = 0.1
-    classical: Classical | None = Classical()
+    classical: Classical | RandAugment | None = Classical()
     augmenter: SampleSource | None = None
     copies: int = 10
 

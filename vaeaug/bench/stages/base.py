@@ -19,7 +19,18 @@ from vaeaug.data.samples import Samples
 BatchTransform = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
-class Stage(ABC):
+class _Requiring:
+    """What may need a package. `requires`: a package that it imports, and the extra of vaeaug that installs it."""
+
+    requires: ClassVar[tuple[str, str] | None] = None
+
+    @property
+    def available(self) -> bool:
+        """Whether the required package is installed."""
+        return self.requires is None or find_spec(self.requires[0]) is not None
+
+
+class Stage(_Requiring, ABC):
     """Abstract: one augmentation of batches. Concrete ones are frozen dataclasses with a `key` (see `vaeaug.bench.keys`).
 
     `networks_only`: an estimator cannot use it, because it mixes labels or needs the network in training. `images_only`:
@@ -68,22 +79,15 @@ class Stage(ABC):
         return None
 
 
-class Resampler(ABC):
+class Resampler(_Requiring, ABC):
     """Abstract: enlarges the training set once, before training. Concrete ones are frozen dataclasses with a `key`.
 
-    `trains`: it trains a model, which the methods of a seed share and whose seconds are counted apart. `requires`: a package
-    that it imports, and the extra of vaeaug that installs it. `spaces`: as in `Stage`.
+    `trains`: it trains a model, which the methods of a seed share and whose seconds are counted apart. `spaces`: as in `Stage`.
     """
 
     key: ClassVar[str]
     trains: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, str] | None] = None
     spaces: tuple[str, ...] = ()
-
-    @property
-    def available(self) -> bool:
-        """Whether the required package is installed."""
-        return self.requires is None or find_spec(self.requires[0]) is not None
 
     @abstractmethod
     def resample(self, context: Context) -> Samples:

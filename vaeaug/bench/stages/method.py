@@ -137,14 +137,21 @@ class Method:
     @property
     def available(self) -> bool:
         """Whether the packages that it requires are installed."""
-        return self.resampler is None or self.resampler.available
+        return self._unavailable is None
 
     def check_available(self) -> None:
         """Refuses a method whose package is not installed."""
-        if self.resampler is not None and self.resampler.requires and not self.available:
-            package, extra = self.resampler.requires
+        part = self._unavailable
+        if part is not None and part.requires is not None:
+            package, extra = part.requires
             remedy = f"pip install 'vaeaug[{extra}]'"
             checks.refuse(f"the package {package} for the method '{self.name}'", "none", remedy)
+
+    @property
+    def _unavailable(self) -> Stage | Resampler | None:
+        """The first part whose package is not installed."""
+        parts = (*self.stages, *(() if self.resampler is None else (self.resampler,)))
+        return next((part for part in parts if not part.available), None)
 
     def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""

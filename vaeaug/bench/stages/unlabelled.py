@@ -52,16 +52,22 @@ class WithUnlabelled(Synthetic):
 
     def draw_unlabelled(self, context: Context) -> Tensor:
         """Returns the unlabelled samples of a run, `(unlabelled_count, *event)`."""
-        train_data = context.train_data
-        if train_data is None:
-            checks.refuse(
-                "a run that knows its training data", "one without", "use vaeaug.compare(..., unlabelled=1000)"
-            )
-        index_of = SampleIndex(train_data.x)
-        in_subset = torch.zeros(len(train_data.x), dtype=torch.bool)
-        index = index_of(context.samples.x)
-        in_subset[index[index >= 0]] = True
-        # A duplicate of a sample in the subset counts as in the subset, wherever it is.
-        available = torch.nonzero(~in_subset[index_of(train_data.x)])[:, 0]
-        order = torch.randperm(len(available), generator=seeds.generator(context.seed, Stream.UNLABELLED))
-        return train_data.x[available[order[: self.unlabelled_count]]]
+        return draw_unlabelled(context, self.unlabelled_count)
+
+
+def draw_unlabelled(context: Context, count: int) -> Tensor:
+    """Returns the unlabelled samples of a run, `(count, *event)`: the same for every method of a seed.
+
+    They are training data outside the training subset, without their labels. Fewer samples are the first of more.
+    """
+    train_data = context.train_data
+    if train_data is None:
+        checks.refuse("a run that knows its training data", "one without", "use vaeaug.compare(..., unlabelled=1000)")
+    index_of = SampleIndex(train_data.x)
+    in_subset = torch.zeros(len(train_data.x), dtype=torch.bool)
+    index = index_of(context.samples.x)
+    in_subset[index[index >= 0]] = True
+    # A duplicate of a sample in the subset counts as in the subset, wherever it is.
+    available = torch.nonzero(~in_subset[index_of(train_data.x)])[:, 0]
+    order = torch.randperm(len(available), generator=seeds.generator(context.seed, Stream.UNLABELLED))
+    return train_data.x[available[order[:count]]]
