@@ -137,7 +137,7 @@ def _fashion_mnist(train: bool) -> Samples:
         ):
             x = np.frombuffer(image_file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
             y = np.frombuffer(label_file.read(), np.uint8, offset=8).astype(np.int64)
-        return from_arrays(x.copy(), y, FashionMNIST.classes)
+        return replace(from_arrays(x.copy(), y, FashionMNIST.classes), dtype="")
     try:
         dataset = FashionMNIST(CACHE, train=train, download=True)
     except (RuntimeError, OSError) as error:
@@ -146,7 +146,7 @@ def _fashion_mnist(train: bool) -> Samples:
             f"torchvision's FashionMNIST under {CACHE / 'FashionMNIST' / 'raw'}"
         )
         checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
-    return from_arrays(dataset.data[:, None], dataset.targets, dataset.classes)
+    return replace(from_arrays(dataset.data[:, None], dataset.targets, dataset.classes), dtype="")
 
 
 def read_maybe_labelled(

@@ -43,6 +43,8 @@ class Samples:
         boolean_columns: The indices of the features that were booleans, True and False; they are integer columns, too.
         decimals: The largest number of decimals of each feature in a `.csv`; empty if they are unknown.
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
+        dtype: The dtype of samples that were passed as an array of whole numbers or booleans, such as `uint8`; empty for
+            floats, tables with several types, and files of images.
     """
 
     x: Tensor
@@ -54,6 +56,7 @@ class Samples:
     boolean_columns: tuple[int, ...] = ()
     decimals: tuple[int, ...] = ()
     label_position: int = -1
+    dtype: str = ""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -71,6 +74,17 @@ class Samples:
     def copy(self) -> Samples:
         """Returns the samples with copies of the tensors."""
         return replace(self, x=self.x.clone(), y=self.y.clone())
+
+    def round_(self, x: Tensor) -> Tensor:
+        """Rounds synthetic samples, `(B, *event)`, in place, wherever these samples are whole numbers or booleans."""
+        if x.ndim > 2:
+            return x.round_() if self.dtype and self.dtype != "uint8" else x  # uint8 images became floats in 0..1
+        if len(self.integer_columns) == x.shape[1]:
+            return x.round_()
+        if self.integer_columns:
+            index = torch.tensor(self.integer_columns, device=x.device)
+            x[:, index] = x[:, index].round()
+        return x
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -119,7 +133,8 @@ def from_arrays(
         warn_of_rounding(exact, x, columns)
     integers, booleans = (kinds or _kinds(exact)) if x.ndim == 2 else ((), ())
     all_columns = (*columns, label_name) if columns else ()
-    return Samples(x, y, found_names, (), all_columns, integers, booleans)
+    dtype = "" if kinds or exact.dtype.is_floating_point else str(exact.dtype).removeprefix("torch.")
+    return Samples(x, y, found_names, (), all_columns, integers, booleans, dtype=dtype)
 
 
 def with_columns_of(samples: Samples, like: Samples, name: str) -> Samples:
