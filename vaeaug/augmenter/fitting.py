@@ -14,7 +14,7 @@ from vaeaug.models.codec import Codec
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
-from vaeaug.perturb.value_range import ValueRange, check_range_of
+from vaeaug.perturb.value_range import ValueRange
 from vaeaug.runtime import checks
 
 
@@ -79,11 +79,10 @@ def encode_bank(vae: Any, samples: Samples, scaling: Scaling) -> Bank:
         scaling: The scaling, fitted to the data.
 
     Raises:
-        InputError: If the VAE is made for samples of another shape or range.
+        InputError: If the VAE is made for samples of another shape.
     """
     if isinstance(vae, VAE):
         checks.check_event_shape("samples", samples.x, vae.event_shape)
-        check_range_of(vae, samples)
     codec = Codec(vae)
     mean, stddev = codec.codes(samples.x, samples.y)
     checks.check_event_shape("decode(z)", codec.decode(mean[:1], samples.y[:1]), samples.event_shape)

@@ -12,14 +12,12 @@ from vaeaug.data.csv_columns import MOST_DECIMALS
 from vaeaug.data.samples import Samples
 
 FLOAT_DIGITS = 9  # a float32 has no more that mean anything
-FLOAT_DECIMALS = 7  # the most that are looked for in float32 values
 FEW_DECIMALS = 4  # so many are always written, even after many digits in front of them
-ROWS = 256
 
 
 def dtype_of(samples: Samples) -> str:
-    """Returns the dtype for an array of samples like these: that of the array at fit, or of a table of whole numbers."""
-    if samples.dtype or samples.x.ndim != 2 or len(samples.integer_columns) < samples.x.shape[1]:
+    """Returns the dtype for an array of samples like these: that of the array at fit, or of a file of whole numbers."""
+    if not samples.decimals or any(samples.decimals) or len(samples.integer_columns) < samples.x.shape[1]:
         return samples.dtype
     return "bool" if samples.boolean_columns == samples.integer_columns else "int64"
 
@@ -41,18 +39,8 @@ def as_dtype(x: Tensor, dtype: str) -> np.ndarray:
 def formats_of(samples: Samples) -> tuple[Callable[[float], str], ...]:
     """Returns for every feature of tabular samples how its values are written."""
     booleans, integers = set(samples.boolean_columns), set(samples.integer_columns)
-    decimals = samples.decimals or tuple(map(_decimals, samples.x.numpy().T))
+    decimals = samples.decimals or tuple(0 if i in integers else MOST_DECIMALS for i in range(samples.x.shape[1]))
     return tuple(_truth if i in booleans else _format(n, whole=i in integers) for i, n in enumerate(decimals))
-
-
-def _decimals(values: np.ndarray) -> int:
-    """Returns the largest number of decimals of the shortest decimal numbers with these values in float32: 2 of 12.37."""
-    exact = values.astype(np.float64)
-    for decimals in range(FLOAT_DECIMALS + 1):
-        # Most numbers of decimals are done with after some values.
-        if all((np.round(some, decimals).astype(np.float32) == some).all() for some in (exact[:ROWS], exact)):
-            return decimals
-    return MOST_DECIMALS
 
 
 def _format(decimals: int, *, whole: bool) -> Callable[[float], str]:
