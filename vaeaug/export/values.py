@@ -30,9 +30,9 @@ def as_dtype(x: Tensor, dtype: str) -> np.ndarray:
     array = np.rint(array * 255.0 if dtype == "uint8" and x.ndim > 2 else array)
     if dtype == "bool":
         return array > 0
-    # Rounding to float32 may have increased the largest number, and the largest of 64 bits is no float64 either.
+    # Rounding to float32 may have increased the largest number, and that of 64 bits is no float64 either.
     limits = np.iinfo(dtype)
-    high = np.nextafter(2.0**63, 0) if limits.bits == 64 else limits.max
+    high = np.nextafter(float(limits.max), 0) if limits.bits == 64 else limits.max
     return np.clip(array.astype(np.float64), limits.min, high).astype(dtype)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaeaug.data.outliers import column_name
+from vaeaug.data.outliers import FEW_SAMPLES, column_name
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.perturb.column_scale import ENOUGH, NARROW, SCALED, ColumnScale
 from vaeaug.runtime import checks
@@ -19,6 +19,7 @@ ROUNDING = 1e-3  # by how much images of a known range may exceed it without a w
 OVERSHOOT = 0.25  # the same with one: bicubic resizing overshoots by up to 0.25 for noise of 0 and 1, by 0.17 for digits
 SLACK_IMAGES = 1  # the same for images of another range, which is only known from the data
 SLACK_FEATURES = 10  # the same for tabular data
+SLACK_OF_FEW = 50  # the same if there are fewer than `FEW_SAMPLES`, whose range is small by chance
 KNOWN = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))  # ranges of images that end there
 RAISED = 0.1  # images whose darkest values lie higher than those at fit by this fraction of the range are in another range
 RAISED_FEW = 0.25  # the same for fewer than `ENOUGH` images
@@ -148,7 +149,8 @@ class ValueRange:
         """Refuses values far outside the range, which usually means a different scaling."""
         low, high = self._bounds(x.device)
         width = high - low
-        slack = width * (SLACK_FEATURES if x.ndim == 2 else OVERSHOOT if self._is_known else SLACK_IMAGES)
+        of_features = SLACK_FEATURES if len(self._x) >= FEW_SAMPLES else SLACK_OF_FEW
+        slack = width * (of_features if x.ndim == 2 else OVERSHOOT if self._is_known else SLACK_IMAGES)
         outside = ((x < low - slack) | (x > high + slack)) & (width > 0)
         if not outside.any():
             return
@@ -225,8 +227,9 @@ def check_range_of(vae: Any, samples: Samples) -> None:
     offset, gain, low, high = (getattr(vae, name).cpu() for name in ("offset", "gain", "low", "high"))
     remedy = "scale them like the samples that the VAE was trained on"
     if x.ndim == 2 and gain.ndim == 1:
-        half = torch.where(low < high, 3 * gain, 0)
-        found = ColumnScale(offset - half, offset + half, half).other_columns(x)
+        half = torch.where(low < high, 3 * gain, 0)  # almost all values lie within three standard deviations
+        outside = ((offset < 0) | (offset > 1)).float()
+        found = ColumnScale(offset - half, offset + half, half / 2, low < 0, outside).other_columns(x)
         if found:
             i = found[0]
             expected = f"samples in the range of the VAE, {low[i]:g} to {high[i]:g} in {column_name(i, samples.columns)}"
