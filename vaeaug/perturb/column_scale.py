@@ -16,6 +16,7 @@ ENOUGH = 8  # samples that tell where a column lies; fewer may be outliers
 MARGIN = 0.25  # values outside the range by more than this fraction of it are beyond it
 MARGIN_OF_ONE = 1.0  # the same if there is but one column
 SHARE_BEYOND = 0.3  # the share of values beyond the range, or below 0, from which on a column is another one
+BELOW, LARGEST_BELOW = 0.01, 0.05  # values below 0 by this fraction of the range, at most so much, are negative
 NARROW = 20  # values that vary less than this fraction (1 / 20) of those at fit vary too little
 SCALED = 10.0  # no standardised value, and none in 0..1, is much larger
 SCALED_FEW = 5.0  # the same for a few samples
@@ -64,7 +65,8 @@ class ColumnScale(NamedTuple):
         x, width = _some(x), self.high - self.low
         varies = (width > 0) & width.isfinite()
         few, count = len(x) < ENOUGH, int(varies.sum())
-        negative = varies & ~self.negative & (_share(x < 0) >= SHARE_BEYOND)
+        below = -torch.clamp(BELOW * width, max=LARGEST_BELOW)
+        negative = varies & ~self.negative & (_share(x < below) >= SHARE_BEYOND)
         if few:
             return _indices(negative) if negative.sum() >= max(FEWEST_COLUMNS, count / 2) else self._became_small(x, varies)
         margin = (MARGIN if count > 1 else MARGIN_OF_ONE) * width

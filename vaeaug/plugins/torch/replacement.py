@@ -222,4 +222,4 @@ def _check_hardest(hardest_of: Any, network: Any) -> None:
 
 
 def _as_tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else as_tensor("the batch", x)
+    return x if isinstance(x, Tensor) and x.layout == torch.strided else as_tensor("the batch", x)
