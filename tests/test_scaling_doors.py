@@ -21,7 +21,10 @@ TABLES = {
     name: torch.tensor(read().data).float()
     for name, read in {"iris": load_iris, "wine": load_wine, "breast-cancer": load_breast_cancer}.items()
 }
-Y = {name: torch.tensor(read().target) for name, read in zip(TABLES, (load_iris, load_wine, load_breast_cancer))}
+Y = {
+    name: torch.tensor(read().target)
+    for name, read in {"iris": load_iris, "wine": load_wine, "breast-cancer": load_breast_cancer}.items()
+}
 FORMS = {
     "raw": lambda x: x,
     "standardised": lambda x: (x - x.mean(0)) / x.std(0),
@@ -99,7 +102,7 @@ def test_one_odd_column_neither_silences_the_others_nor_breaks_the_check(odd):
     fitted.generate(2, near=x[:3], seed=0)
     standardised = (x - x.mean(0)) / x.std(0)
     for near in (standardised, np.column_stack([standardised[:, :13], x[:, 13]])):
-        with pytest.raises(InputError, match="samples in the range of the data, .* in column"):
+        with pytest.raises(InputError, match=r"samples in the range of the data, .* in column"):
             fitted.generate(2, near=near)
 
 
@@ -184,7 +187,9 @@ def test_standardised_rows_beside_raw_ones_are_refused_by_every_door(door, table
 def test_normalised_images_beside_0_to_255_are_refused_by_every_door(door, images):
     DOORS[door](images, DIGITS.x * 255, DIGITS.y)
     for x in (NORMAL, DIGITS.x):
-        with pytest.raises(InputError, match=r"in the range of the (data|VAE), 0 to 255, got values from .*; scale them"):
+        with pytest.raises(
+            InputError, match=r"in the range of the (data|VAE), 0 to 255, got values from .*; scale them"
+        ):
             DOORS[door](images, x, DIGITS.y)
 
 
@@ -205,7 +210,7 @@ def test_the_command_line_refuses_another_scaling(later, table, tmp_path):
         pd.DataFrame(STANDARD.numpy()).to_csv(path, index=False)
     else:
         np.savez(path, x=STANDARD.numpy())
-    with pytest.raises(InputError, match="samples in the range of the data, .* in column"):
+    with pytest.raises(InputError, match=r"samples in the range of the data, .* in column"):
         app(["generate", str(tmp_path / "m"), "-n", "3", "--near", str(path), "-o", str(tmp_path / "o.csv")],
             standalone_mode=False)  # fmt: skip
 
@@ -231,7 +236,7 @@ def test_overshoot_of_a_few_percent_is_taken(door):
     assert len(seen) == (door != "unlabelled")
     if hasattr(made, "parent"):
         assert 0 <= made.x.min() <= made.x.max() <= 1
-    with pytest.raises(InputError, match="in the range of the data, 0 to 1, got values from -2 to [13]; scale them"):
+    with pytest.raises(InputError, match=r"in the range of the data, 0 to 1, got values from -2 to [13]; scale them"):
         OVERSHOOT_DOORS[door](fitted, overshoot(2.0), DIGITS.y)
 
 
@@ -239,12 +244,13 @@ def test_overshoot_of_a_few_percent_is_taken(door):
 def test_overshoot_is_clipped_with_one_warning(low, high):
     fitted = Augmenter().fit(low + (high - low) * DIGITS.x, DIGITS.y, **QUICK)
     near = low + (high - low) * overshoot()
-    with pytest.warns(UserWarning, match=f"exceed {low:g} to {high:g}, as after bicubic resizing, and are clipped") as seen:
-        for _ in range(3):
-            for i, (x, y) in enumerate(AugmentedLoader(batches(near, DIGITS.y, "pair"), fitted)):
-                real = len(y) // 4
-                assert torch.equal(x[:real], near[16 * i : 16 * i + real]), "the real samples stay"
-                assert low <= x[real:].min() <= x[real:].max() <= high
+    loader = AugmentedLoader(batches(near, DIGITS.y, "pair"), fitted)
+    with pytest.warns(UserWarning, match=f"exceed {low:g} to {high:g}, as after bicubic .*, and are clipped") as seen:
+        epochs = [list(loader) for _ in range(3)]
+    for i, (x, y) in [pair for epoch in epochs for pair in enumerate(epoch)]:
+        real = len(y) // 4
+        assert torch.equal(x[:real], near[16 * i : 16 * i + real]), "the real samples stay"
+        assert low <= x[real:].min() <= x[real:].max() <= high
     assert len(seen) == 1
 
 

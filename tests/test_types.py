@@ -65,7 +65,9 @@ def check_as_in_the_file(path, size):
 @pytest.mark.parametrize("near", [False, True])
 def test_a_csv_from_the_command_line_looks_like_the_one_that_was_fitted(near, table, tmp_path):
     words = ["--near", str(table / "heart.csv"), "--label", "kind"] if near else []
-    app(["generate", str(table / "model"), "-n", "300", *words, "-o", str(tmp_path / "more.csv")], standalone_mode=False)
+    app(
+        ["generate", str(table / "model"), "-n", "300", *words, "-o", str(tmp_path / "more.csv")], standalone_mode=False
+    )
     check_as_in_the_file(tmp_path / "more.csv", 300)
     samples = load(tmp_path / "more.csv", label_column="kind")
     like = load(table / "heart.csv", label_column="kind")
@@ -340,7 +342,10 @@ def test_a_column_of_an_array_that_counts_is_named(door, tmp_path):
 
 
 def test_batches_of_several_types_are_whole_where_all_are():
-    batches = [(torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1])), (torch.tensor([[1.5, 2.0]] * 2), torch.tensor([0, 1]))]
+    batches = [
+        (torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1])),
+        (torch.tensor([[1.5, 2.0]] * 2), torch.tensor([0, 1])),
+    ]
     stream = DataLoader(batches * 2, batch_size=None)
     assert Augmenter().fit(stream, bank_size=8, **QUICK).bank_.samples.integer_columns == (1,)
     assert replace(as_samples(stream), x=torch.zeros(8, 2)).integer_columns == (1,)

@@ -68,7 +68,11 @@ class ColumnScale(NamedTuple):
         below = -torch.clamp(BELOW * width, max=LARGEST_BELOW)
         negative = varies & ~self.negative & (_share(x < below) >= SHARE_BEYOND)
         if few:
-            return _indices(negative) if negative.sum() >= max(FEWEST_COLUMNS, count / 2) else self._became_small(x, varies)
+            return (
+                _indices(negative)
+                if negative.sum() >= max(FEWEST_COLUMNS, count / 2)
+                else self._became_small(x, varies)
+            )
         margin = (MARGIN if count > 1 else MARGIN_OF_ONE) * width
         beyond = _share((x < self.low - margin) | (x > self.high + margin)) >= SHARE_BEYOND
         other = varies & (beyond | negative | self._is_narrow(x)) if count > 1 else varies & beyond

@@ -16,12 +16,16 @@ from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
 
 ROUNDING = 1e-3  # by how much images of a known range may exceed it without a warning, as a fraction of it
-OVERSHOOT = 0.25  # the same with one: bicubic resizing overshoots by up to 0.25 for noise of 0 and 1, by 0.17 for digits
+OVERSHOOT = (
+    0.25  # the same with one: bicubic resizing overshoots by up to 0.25 for noise of 0 and 1, by 0.17 for digits
+)
 SLACK_IMAGES = 1  # the same for images of another range, which is only known from the data
 SLACK_FEATURES = 10  # the same for tabular data
 SLACK_OF_FEW = 50  # the same if there are fewer than `FEW_SAMPLES`, whose range is small by chance
 KNOWN = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))  # ranges of images that end there
-RAISED = 0.1  # images whose darkest values lie higher than those at fit by this fraction of the range are in another range
+RAISED = (
+    0.1  # images whose darkest values lie higher than those at fit by this fraction of the range are in another range
+)
 RAISED_FEW = 0.25  # the same for fewer than `ENOUGH` images
 REMEDY = "scale them like the data seen at fit, or pass normalize=(mean, std) to a plugin"
 
@@ -108,14 +112,18 @@ class ValueRange:
         if high - low < NARROW and low >= 0:
             return
         x_low, x_high = (float(v) for v in x.aminmax())
-        in_unit_range = 0 <= x_low and x_high <= 1
-        may_be_scaled = in_unit_range or (x.ndim > 2 and -SCALED <= x_low and x_high <= SCALED)
+        in_unit_range = x_low >= 0 and x_high <= 1
+        may_be_scaled = in_unit_range or (x.ndim > 2 and x_low >= -SCALED and x_high <= SCALED)
         if not may_be_scaled or torch.equal(x, x.round()):
             return
         spread = float(_spread(x).max())
-        varies_less = high - low >= NARROW and 0 < spread < (high - low) / NARROW and spread < 0.9 * self._smallest_spread
+        varies_less = (
+            high - low >= NARROW and 0 < spread < (high - low) / NARROW and spread < 0.9 * self._smallest_spread
+        )
         if varies_less or (x.ndim > 2 and in_unit_range and self._is_raised(x)):
-            how = ", which vary less than in any sample seen at fit" if varies_less else ", none of them as low as at fit"
+            how = (
+                ", which vary less than in any sample seen at fit" if varies_less else ", none of them as low as at fit"
+            )
             example = " (for example near * 255)" if in_unit_range and (low, high) == (0, 255) else ""
             checks.refuse(
                 f"{name} in the range of the data, {low:g} to {high:g}",
@@ -174,7 +182,9 @@ class ValueRange:
             self._warned = True
             low, high = self._scaling.low[0], self._scaling.high[0]
             got = f"values from {x.min():.3g} to {x.max():.3g} in near"
-            warn(f"{got} exceed {low:g} to {high:g}, as after bicubic resizing, and are clipped; clamp them to avoid it")
+            warn(
+                f"{got} exceed {low:g} to {high:g}, as after bicubic resizing, and are clipped; clamp them to avoid it"
+            )
 
     def _is_raised(self, x: Tensor) -> bool:
         """Returns whether images in 0..1 are never as dark as those of the data, which has values below 0."""
@@ -232,7 +242,9 @@ def check_range_of(vae: Any, samples: Samples) -> None:
         found = ColumnScale(offset - half, offset + half, half / 2, low < 0, outside).other_columns(x)
         if found:
             i = found[0]
-            expected = f"samples in the range of the VAE, {low[i]:g} to {high[i]:g} in {column_name(i, samples.columns)}"
+            expected = (
+                f"samples in the range of the VAE, {low[i]:g} to {high[i]:g} in {column_name(i, samples.columns)}"
+            )
             checks.refuse(expected, f"values from {x[:, i].min():g} to {x[:, i].max():g}", remedy)
     elif x.ndim > 2 and not gain.ndim:
         width, is_known = float(high - low), (float(low), float(high)) in KNOWN
