@@ -340,5 +340,5 @@ def test_masked_complex_and_sparse_labels_are_refused(kind, table):
             use()
     if kind == "masked":
         for fit in (classify, over_sample):
-            with pytest.raises(InputError, match="values that are all there in y, got 20 masked"):
+            with pytest.raises(InputError, match="a label for every sample, got 20 missing of 60"):
                 fit(None, ROWS, labels)

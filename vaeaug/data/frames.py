@@ -17,11 +17,13 @@ class Frame(NamedTuple):
     Arguments:
         x: The values, `(N, features)`.
         columns: The names of the features.
+        integers: The indices of the features that are whole numbers or booleans by their type.
         booleans: The indices of the features that are booleans by their type.
     """
 
     x: np.ndarray
     columns: tuple[str, ...]
+    integers: tuple[int, ...]
     booleans: tuple[int, ...]
 
 
@@ -51,14 +53,16 @@ def read(name: str, frame: Any, like: Sequence[str] = ()) -> Frame:
             got = f"none called {checks.join_names(lacking, 5)}"
             checks.refuse(f"the columns seen at fit in {name}", got, "name the columns as in that data")
         order, columns = [columns.index(column) for column in like], tuple(like)
-    values, booleans = [], []
+    values, integers, booleans = [], [], []
     for i, (column, index) in enumerate(zip(columns, order, strict=True)):
         numbers = _column(name, column, frame.iloc[:, index])
+        if numbers.dtype.kind in "iub":
+            integers.append(i)
         if numbers.dtype.kind == "b":
             booleans.append(i)
         values.append(numbers)
     x = np.stack(values, axis=1) if values else np.empty((len(frame), 0))
-    return Frame(x, columns, tuple(booleans))
+    return Frame(x, columns, tuple(integers), tuple(booleans))
 
 
 def is_numbering(columns: Sequence[str]) -> bool:

@@ -117,7 +117,7 @@ def from_arrays(
     label_name = str(getattr(y, "name", None) or "label")
     if frames.is_frame(x):
         frame = frames.read("x", x)
-        x, columns, booleans = frame
+        x, columns, booleans = frame.x, frame.columns, frame.booleans
     x = as_tensor("x", x)
     y, found_names = labels.encode(y, tuple(map(str, names)), partial=partial)
     _check_shapes(x, len(y))
