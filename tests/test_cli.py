@@ -120,7 +120,8 @@ def test_tabular_data_as_csv_and_near_a_csv(capsys, tmp_path):
     words = ("fit", tmp_path / "wine.csv", "--label", "kind", "--steps", 5, "-o", model)
     assert vaeaug(capsys, *words)[0] == 0
     assert vaeaug(capsys, "generate", model, "-n", 6, "--labels", "w0,w2", "-o", tmp_path / "o.csv")[0] == 0
-    again = load(tmp_path / "o.csv")
+    assert (tmp_path / "o.csv").read_text().startswith(header), "the label stands where it stood"
+    again = load(tmp_path / "o.csv", label_column="kind")
     assert again.names == ("w0", "w2")
     assert again.columns == (*(f"f{i}" for i in range(13)), "kind")
     with (tmp_path / "o.parents.csv").open() as file:
@@ -134,7 +135,7 @@ def test_tabular_data_as_csv_and_near_a_csv(capsys, tmp_path):
         words = ("--near", tmp_path / name, *label, "--scale", 0, "-o", tmp_path / "near-o.csv")
         code, _, err = vaeaug(capsys, "generate", model, "-n", 3, *words)
         assert (code, err) == (0, "")
-        assert np.allclose(load(tmp_path / "near-o.csv").x, real.x[[100, 3, 100]], rtol=1e-6)
+        assert np.allclose(load(tmp_path / "near-o.csv", label_column="kind").x, real.x[[100, 3, 100]], rtol=1e-6)
     (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
     code, _, err = vaeaug(capsys, "generate", model, "-n", 3, "-o", tmp_path / "mine.csv")
     assert (code, (tmp_path / "mine.csv").read_text()) == (2, "a,b\n1,2\n")

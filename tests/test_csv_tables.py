@@ -161,7 +161,7 @@ def test_columns_keep_their_types(tmp_path):
     }
     samples = load(write(tmp_path, columns), label_column="kind")
     assert samples.columns == ("whole", "flag", "upper", "two decimals", "exponent", "whole floats", "kind")
-    assert (samples.integer_columns, samples.boolean_columns) == ((0, 1, 2), (1, 2))
+    assert (samples.integer_columns, samples.boolean_columns) == ((0, 1, 2, 5), (1, 2))
     assert samples.decimals == (0, 0, 0, 2, 3, 1)
     assert samples.label_position == 5
     assert samples.names == ("False", "True")

@@ -36,8 +36,10 @@ from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import fit_vae
 from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
+from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
+from vaeaug.perturb.value_range import check_range_of
 from vaeaug.runtime import checks, limits
 
 CHUNKS_TOGETHER = 32  # chunks whose codes are drawn before the decoder runs
@@ -136,6 +138,8 @@ class Augmenter:
         vae = self.vae
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)
+        elif isinstance(vae, VAE):
+            check_range_of(vae, samples)
         elif isinstance(vae, LinearSpace):
             vae = vae.fit(data.x if isinstance(data, Samples) else samples.x)
         self._set_fitted(vae, encode_bank(vae, samples, scaling))

@@ -14,6 +14,7 @@ from vaeaug.models.codec import Codec
 from vaeaug.models.vae import VAE
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
+from vaeaug.perturb.value_range import ValueRange
 from vaeaug.runtime import checks
 
 
@@ -64,7 +65,9 @@ def load_unlabelled(
         checks.refuse("unlabelled samples or a streamed bank", "both", "leave bank_size out")
     vae = training.get("vae")
     num_classes = training.get("num_classes") if vae is None else getattr(vae, "num_classes", None)
-    return as_unlabelled(data, samples, conditional=num_classes is not None, seed=seed)
+    x = as_unlabelled(data, samples, conditional=num_classes is not None, seed=seed)
+    ValueRange.of(samples).check_pool(x)
+    return x
 
 
 def encode_bank(vae: Any, samples: Samples, scaling: Scaling) -> Bank:

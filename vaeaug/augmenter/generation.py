@@ -24,7 +24,8 @@ class Generated(NamedTuple):
     """Synthetic samples; unpacks as `images, labels, *_`.
 
     Arguments:
-        x: The samples, `(n, *event)`, in the range, dtype and device of `near`, or float32 on the CPU.
+        x: The samples, `(n, *event)`, in the range, dtype and device of `near`, or float32 on the CPU. They are whole numbers
+            in columns that were whole numbers or booleans, 0 and 1, at fit.
         y: Their labels, `(n,)`.
         parent: The index of the real sample that each was generated from: into `near`, or into the bank.
         confidence: The confidence in each label, in 0..1: the filter's p(y|x) if a filter judged the sample, the fraction of
@@ -139,6 +140,8 @@ class Synthesizer(NamedTuple):
     ) -> Tensor:
         """Returns x' = clip(x + decode(z') - decode(z)), or clip(decode(z')) if the parents have no residuals.
 
+        Where the samples of the bank are whole numbers, so is x'.
+
         Arguments:
             parents: The samples to start from.
             index: The index of each x in the parents, `(B,)`.
@@ -162,11 +165,12 @@ class Synthesizer(NamedTuple):
                     samples.copy_(decoded)
                 else:
                     parents.residuals.gather(block_index, out=samples).add_(decoded)
+                parents_outside = None if parents.in_range else parents.x[block_index].to(x)
+                self.bank.value_range.clip_to_range_(samples, parents_outside)
+                self.bank.samples.round_(samples)
                 if unmoved is not None:
                     # Exactly the parent, whereas decode(z') - decode(z) may differ from 0 by rounding.
                     samples[unmoved[block]] = parents.x[block_index[unmoved[block]]].to(x)
-                parents_outside = None if parents.in_range else parents.x[block_index].to(x)
-                self.bank.value_range.clip_to_range_(samples, parents_outside)
         return x if out is None or x is out else out.copy_(x)
 
 

@@ -84,12 +84,7 @@ def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any
     """
     bank, codec = cache.bank, cache.codec
     x = (unit_float if bank.scaling.is_unit else Tensor.float)(near.cpu())
-    in_range = bank.value_range.in_range(x)
-    if in_range:
-        bank.value_range.check_spread(x)
-    else:
-        checks.check_finite("near", near)
-        bank.value_range.check_range(x)
+    x, in_range = bank.value_range.checked(x)
     y = None if labels is None else _labels_of(x, labels, bank)[:n]
     x = x[:n]
     bank_index = cache.find(x)
@@ -155,7 +150,7 @@ def with_pseudo_labelled(parents: Parents, bank: Bank, seed: int) -> Parents:
 
 def label_list(labels: Any, size: int) -> Any:
     """Returns labels as an array or tensor; a single label is repeated `size` times."""
-    labels = labels if isinstance(labels, Tensor) else np.asarray(labels)
+    labels = labels if isinstance(labels, Tensor | np.ma.MaskedArray) else np.asarray(labels)
     return labels if labels.ndim else labels.repeat(size)
 
 

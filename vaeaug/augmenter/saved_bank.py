@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from vaeaug.augmenter import format_1
+from vaeaug.data.csv_columns import MOST_DECIMALS
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.runtime import checks, files, schema
 
 PSEUDO_PREFIX = "pseudo_labelled."  # of the names of their tensors
+# The fields of Samples that describe the tensors.
+DESCRIBED = tuple(field.name for field in fields(Samples) if field.name not in ("x", "y"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,23 @@ class SavedData:
     scaling: Scaling
     files: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    integer_columns: tuple[Annotated[int, schema.Between(0)], ...] = ()
+    boolean_columns: tuple[Annotated[int, schema.Between(0)], ...] = ()
+    decimals: tuple[Annotated[int, schema.Between(0, MOST_DECIMALS)], ...] = ()
+    label_position: Annotated[int, schema.Between(-1)] = -1
+    dtype: Literal["", "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"] = ""
+
+    @classmethod
+    def of(cls, bank: Bank) -> SavedData:
+        """Returns what is to be saved of a bank."""
+        samples = bank.samples
+        return cls(
+            event_shape=samples.event_shape,
+            latent_dim=bank.mean.shape[1],
+            counts=tuple(samples.counts),
+            scaling=bank.scaling,
+            **{name: getattr(samples, name) for name in DESCRIBED},
+        )
 
 
 def tensors_of(bank: Bank) -> dict[str, Tensor]:
@@ -57,7 +78,7 @@ def load(path: Path, data: SavedData) -> Bank:
     if not _fits(tensors, data) or not _pseudo_labelled_fit(pseudo, data):
         checks.refuse("a bank that fits config.json", f"another in '{path}'", "do not mix the files of two augmenters")
     x, y, mean, stddev = (tensors[name] for name in ("x", "y", "mean", "stddev"))
-    samples = Samples(x, y, data.names, files=data.files, columns=data.columns)
+    samples = Samples(x, y, **{name: getattr(data, name) for name in DESCRIBED})
     return Bank(samples, mean, stddev, data.scaling, PseudoLabelled(**pseudo) if pseudo else None)
 
 
@@ -70,10 +91,19 @@ def _fits(tensors: dict[str, Tensor], data: SavedData) -> bool:
     labels = tensors["y"]
     if labels.dtype != torch.int64 or (size and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes):
         return False
-    # Every column has a name, and the label, too.
-    lengths_fit = len(data.files) in (0, size) and len(data.columns) in (0, tensors["x"][:1].numel() + 1)
     counts = tuple(torch.bincount(labels, minlength=num_classes).tolist())
-    return lengths_fit and counts == data.counts and bool((tensors["stddev"] >= 0).all())
+    described = len(data.files) in (0, size) and _columns_fit(data)
+    return described and counts == data.counts and bool((tensors["stddev"] >= 0).all())
+
+
+def _columns_fit(data: SavedData) -> bool:
+    """Returns whether what is said of the columns fits their number. Every column has a name, and the label, too."""
+    features = math.prod(data.event_shape)
+    typed = features if len(data.event_shape) == 1 else 0
+    if any(i >= typed for i in data.integer_columns) or not {*data.boolean_columns} <= {*data.integer_columns}:
+        return False
+    lengths_fit = len(data.columns) in (0, features + 1) and len(data.decimals) in (0, features)
+    return lengths_fit and data.label_position < features
 
 
 def _pseudo_labelled_fit(pseudo: dict[str, Tensor], data: SavedData) -> bool:

@@ -174,7 +174,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def _describe(state: AugmenterState) -> dict[str, Any]:
-    samples, vae = state.bank.samples, state.vae
+    vae = state.vae
     is_space = isinstance(vae, LinearSpace)
     is_own_vae = type(vae) is not VAE and not is_space
     weights = [] if is_own_vae else list(vae.parameters())
@@ -191,15 +191,7 @@ def _describe(state: AugmenterState) -> dict[str, Any]:
             "filter": None if state.filter is None else type(state.filter).__name__,
             "residual": bool(state.residual),
         },
-        "data": {
-            "event_shape": list(samples.event_shape),
-            "latent_dim": state.bank.mean.shape[1],
-            "names": list(samples.names),
-            "files": list(samples.files),
-            "columns": list(samples.columns),
-            "counts": samples.counts,
-            "scaling": asdict(state.bank.scaling),
-        },
+        "data": asdict(SavedData.of(state.bank)),
     }
 
 

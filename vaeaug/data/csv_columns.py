@@ -1,22 +1,20 @@
-"""What the fields of a `.csv` mean: numbers, truth values, labels, or numbers of rows."""
+"""What the fields of a `.csv` mean: numbers, truth values, or labels."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from vaeaug.data import row_numbers
 from vaeaug.data.label_values import is_missing
 from vaeaug.data.labels import is_number
 from vaeaug.runtime import checks
 
 LABEL_NAMES = frozenset(("label", "labels", "class", "classes", "target", "targets"))
-ROW_NUMBER_NAMES = re.compile(r"id|index|unnamed: \d+(\.\d+)*|row|row[ _]?(id|number)|level_0", re.IGNORECASE)
 TRUTH = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
-FEWEST_ROWS = 4  # a column of fewer rows counts by chance
 FEWEST_PAIRS = 10  # in fewer rows, a feature tells the label by chance
 MOST_CLASSES = 30  # a column with more different whole numbers does not look like the labels of a file without names
 MOST_DECIMALS = 17  # a float has no more that mean anything
@@ -66,9 +64,11 @@ def parse(path: Path, header: Sequence[str], lines: Sequence[CsvLine], features:
             checks.refuse(f"finite numbers in every column of {path} except the label", got, remedy)
         x[:, j] = values
         has_exponents = "e" in together or "E" in together
-        if not has_exponents and "." not in together:
+        # Some programs write whole numbers as 45.0, for example pandas if one is missing.
+        if (values == np.round(values)).all():
             integers.append(j)
-        decimals.append(max(map(_decimals_with_exponent if has_exponents else _decimals, fields)))
+        largest = max(map(_decimals_with_exponent if has_exponents else _decimals, fields))
+        decimals.append(min(MOST_DECIMALS, largest))
     return Parsed(x, tuple(integers), tuple(booleans), tuple(decimals))
 
 
@@ -118,13 +118,12 @@ def tells_labels(values: Sequence[str], words: Sequence[str]) -> bool:
 
 
 def numbers_rows(name: str, values: Sequence[str]) -> bool:
-    """Returns whether a column numbers the rows: by its name, or because it holds each of N numbers in a row once."""
-    if ROW_NUMBER_NAMES.fullmatch(name):
+    """Returns whether a column numbers the rows, by its name or its values; see `row_numbers`."""
+    if row_numbers.is_name(name):
         return True
-    if len(values) < FEWEST_ROWS or not all(v.isdecimal() and v.isascii() and len(v) < 19 for v in values):
+    if not all(v.isdecimal() and v.isascii() and len(v) < 19 for v in values):
         return False
-    numbers = sorted(map(int, values))
-    return numbers[-1] - numbers[0] == len(numbers) - 1 == len(set(numbers)) - 1
+    return row_numbers.counts(np.array(list(map(int, values))))
 
 
 def _decimals(field: str) -> int:
@@ -135,4 +134,4 @@ def _decimals(field: str) -> int:
 def _decimals_with_exponent(field: str) -> int:
     """Returns the number of decimals of a number: 3 of `12e-3`."""
     mantissa, _, exponent = field.lower().partition("e")
-    return min(MOST_DECIMALS, max(0, _decimals(mantissa) - int(exponent or 0)))
+    return max(0, _decimals(mantissa) - int(exponent or 0))

@@ -75,7 +75,9 @@ def read_folder(path: str | Path, size: int | None = None) -> Samples:
             f"12, stretch them to 0..{MAX_16_BIT} first"
         )
     x = without_repeated_grey(x)
-    return replace(from_arrays(x, labels, classes), files=tuple(file.relative_to(path).as_posix() for file in files))
+    return replace(
+        from_arrays(x, labels, classes), dtype="", files=tuple(file.relative_to(path).as_posix() for file in files)
+    )
 
 
 class ImageFolder(Dataset):

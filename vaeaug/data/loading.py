@@ -17,6 +17,7 @@ from vaeaug.data.fields import x_and_y
 from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches, with_names_inside
+from vaeaug.data.row_numbers import warn_of_row_numbers
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks
 
@@ -43,7 +44,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
     if y is not None:
         if isinstance(data, Samples | str | Path | DataLoader | Dataset):
             checks.refuse("X and y, or data with its labels in it", f"{type(data).__name__} and y", "leave y out")
-        return from_arrays(data, y, names)
+        return _checked(from_arrays(data, y, names))
     if isinstance(data, Samples):
         return data
     if isinstance(data, str | Path):
@@ -54,7 +55,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
     if isinstance(data, Dataset):
         return with_names_inside(_from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False), data)
     if isinstance(data, tuple | list) and len(data) == 2:
-        return from_arrays(data[0], data[1], names)
+        return _checked(from_arrays(data[0], data[1], names))
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
@@ -67,7 +68,14 @@ def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched:
         ys.extend(_labels_in(y) if batched else [y])
     if not ys:
         checks.refuse(*(EMPTY_LOADER if batched else EMPTY_DATASET))
-    return from_arrays(xs.tensor(), ys, names)
+    return _checked(from_arrays(xs.tensor(), ys, names))
+
+
+def _checked(samples: Samples) -> Samples:
+    """Returns samples, with a warning of columns that only number them."""
+    if samples.x.ndim == 2:
+        warn_of_row_numbers(samples.x.numpy(), samples.columns[:-1])
+    return samples
 
 
 def _labels_in(y: Any) -> list[Any]:
@@ -110,7 +118,7 @@ def load(
     if path.is_dir():
         return read_folder(path, size)
     if path.suffix.lower() == ".npz" and path.exists():
-        return from_arrays(*npz.read(path))
+        return _checked(from_arrays(*npz.read(path)))
     if path.suffix.lower() == ".csv" and path.exists():
         return _from_table(csv_tables.read(path, label_column, keep_row_numbers=keep_row_numbers))
     expected = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
@@ -137,7 +145,7 @@ def _fashion_mnist(train: bool) -> Samples:
         ):
             x = np.frombuffer(image_file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28)
             y = np.frombuffer(label_file.read(), np.uint8, offset=8).astype(np.int64)
-        return from_arrays(x.copy(), y, FashionMNIST.classes)
+        return replace(from_arrays(x.copy(), y, FashionMNIST.classes), dtype="")
     try:
         dataset = FashionMNIST(CACHE, train=train, download=True)
     except (RuntimeError, OSError) as error:
@@ -146,7 +154,7 @@ def _fashion_mnist(train: bool) -> Samples:
             f"torchvision's FashionMNIST under {CACHE / 'FashionMNIST' / 'raw'}"
         )
         checks.refuse("the files of Fashion-MNIST", f"'{error}'", remedy)
-    return from_arrays(dataset.data[:, None], dataset.targets, dataset.classes)
+    return replace(from_arrays(dataset.data[:, None], dataset.targets, dataset.classes), dtype="")
 
 
 def read_maybe_labelled(

@@ -51,7 +51,7 @@ def warn_of_rounding(exact: Tensor, rounded: Tensor, columns: Sequence[str]) -> 
     for i in torch.nonzero(change > ROUNDED * exact.std(0, correction=0))[:, 0].tolist():
         low, high = float(exact[:, i].min()), float(exact[:, i].max())
         remedy = "subtract its smallest value, or leave the column out if it is an ID"
-        warn(f"{_name(i, columns)} has values from {low:.10g} to {high:.10g}, which float32 rounds; {remedy}")
+        warn(f"{column_name(i, columns)} has values from {low:.10g} to {high:.10g}, which float32 rounds; {remedy}")
 
 
 def _warn_of_columns(x: Tensor, columns: Sequence[str]) -> None:
@@ -68,7 +68,7 @@ def _warn_of_columns(x: Tensor, columns: Sequence[str]) -> None:
         odd = (span > 0) & span.isfinite() & (gap > far * span) & (share <= LARGEST_SHARE)
         for i in torch.nonzero(odd)[:, 0].tolist():
             count = int((x[:, i] == value[i]).sum())
-            got = f"{_name(i, columns)}: the value {float(value[i]):g}, in {count} of {len(x)} samples"
+            got = f"{column_name(i, columns)}: the value {float(value[i]):g}, in {count} of {len(x)} samples"
             warn(f"{got}, lies far from all others and sets the scale of the column; {REMEDY}")
 
 
@@ -101,5 +101,6 @@ def _is_far_from_all(x: Tensor, value: float) -> bool:
     return 0 < FAR_PIXEL * (other_high - other_low) < gap and count <= LARGEST_SHARE * x.numel()
 
 
-def _name(i: int, columns: Sequence[str]) -> str:
+def column_name(i: int, columns: Sequence[str]) -> str:
+    """Returns how messages refer to a column: by its name, or by its number if it has none."""
     return f"column {columns[i]!r}" if i < len(columns) else f"column {i} (from 0)"

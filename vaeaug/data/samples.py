@@ -38,11 +38,13 @@ class Samples:
         names: The class names; by default the numbers.
         files: The file of each sample; empty if the samples were not read from files.
         columns: The names of the features and, last, of the label; empty if they are unknown.
-        integer_columns: The indices of the features that were whole numbers or booleans, so that they can be given back as
-            such; empty if that is unknown, and for images.
+        integer_columns: The indices of the features whose values are all whole numbers or booleans, so that they can be given
+            back as such; empty if that is unknown, and for images.
         boolean_columns: The indices of the features that were booleans, True and False; they are integer columns, too.
         decimals: The largest number of decimals of each feature in a `.csv`; empty if they are unknown.
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
+        dtype: The dtype of samples that were passed as an array of whole numbers or booleans, such as `uint8`; empty for
+            floats, tables with several types, and files of images.
     """
 
     x: Tensor
@@ -54,6 +56,7 @@ class Samples:
     boolean_columns: tuple[int, ...] = ()
     decimals: tuple[int, ...] = ()
     label_position: int = -1
+    dtype: str = ""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -71,6 +74,17 @@ class Samples:
     def copy(self) -> Samples:
         """Returns the samples with copies of the tensors."""
         return replace(self, x=self.x.clone(), y=self.y.clone())
+
+    def round_(self, x: Tensor) -> Tensor:
+        """Rounds synthetic samples, `(B, *event)`, in place, wherever these samples are whole numbers or booleans."""
+        if x.ndim > 2:
+            return x.round_() if self.dtype and self.dtype != "uint8" else x  # uint8 images became floats in 0..1
+        if len(self.integer_columns) == x.shape[1]:
+            return x.round_()
+        if self.integer_columns:
+            index = torch.tensor(self.integer_columns, device=x.device)
+            x[:, index] = x[:, index].round()
+        return x
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -99,12 +113,11 @@ def from_arrays(
     Raises:
         InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
     """
-    kinds: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    booleans: tuple[int, ...] | None = None
     label_name = str(getattr(y, "name", None) or "label")
     if frames.is_frame(x):
         frame = frames.read("x", x)
-        x, columns = frame.x, frame.columns
-        kinds = frame.integers, frame.booleans
+        x, columns, booleans = frame.x, frame.columns, frame.booleans
     x = as_tensor("x", x)
     y, found_names = labels.encode(y, tuple(map(str, names)), partial=partial)
     _check_shapes(x, len(y))
@@ -117,9 +130,12 @@ def from_arrays(
         checks.check_finite("x as float32", x)
     if x.ndim == 2 and not partial:
         warn_of_rounding(exact, x, columns)
-    integers, booleans = (kinds or _kinds(exact)) if x.ndim == 2 else ((), ())
+    integers = _whole_columns(exact) if x.ndim == 2 else ()
+    if booleans is None:
+        booleans = integers if exact.dtype == torch.bool else ()
     all_columns = (*columns, label_name) if columns else ()
-    return Samples(x, y, found_names, (), all_columns, integers, booleans)
+    dtype = "" if exact.dtype.is_floating_point else str(exact.dtype).removeprefix("torch.")
+    return Samples(x, y, found_names, (), all_columns, integers, booleans, dtype=dtype)
 
 
 def with_columns_of(samples: Samples, like: Samples, name: str) -> Samples:
@@ -181,7 +197,10 @@ def _check_shapes(x: Tensor, labels_count: int) -> None:
         checks.refuse("at least one feature or channel", f"shape {tuple(x.shape)}", "pass data that is not empty")
 
 
-def _kinds(x: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Returns which columns are whole numbers and which booleans, by the type of the array."""
-    every = tuple(range(x.shape[1]))
-    return () if x.dtype.is_floating_point else every, every if x.dtype == torch.bool else ()
+def _whole_columns(x: Tensor) -> tuple[int, ...]:
+    """Returns the indices of the columns that hold nothing but whole numbers or booleans."""
+    if not x.dtype.is_floating_point:
+        return tuple(range(x.shape[1]))
+    # An array of several types holds its whole numbers as floats, and so do columns that once had missing values.
+    may_be = (x[0] == x[0].round()).nonzero()[:, 0]
+    return tuple(may_be[(x[:, may_be] == x[:, may_be].round()).all(0)].tolist())

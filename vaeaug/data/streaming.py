@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,7 +34,11 @@ def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES) -> Samples
             break
     if not batches:
         checks.refuse(*EMPTY_LOADER)
-    return Samples(torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches]), names_of(loader.dataset))
+    types = _Types()
+    for batch in batches:
+        types.update(batch)
+    x, y = torch.cat([b.x for b in batches]), torch.cat([b.y for b in batches])
+    return types.of(Samples(x, y, names_of(loader.dataset)))
 
 
 def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[DataLoader, Samples, Scaling]:
@@ -80,6 +85,7 @@ class _Reservoir:
     def __init__(self, size: int, generator: torch.Generator) -> None:
         self.size, self.generator, self.n_seen, self.num_classes = size, generator, 0, 0
         self.x, self.y = torch.empty(0), torch.empty(size, dtype=torch.long)
+        self.types = _Types()
 
     def update(self, batch: Samples) -> None:
         if not self.n_seen:
@@ -92,13 +98,40 @@ class _Reservoir:
         for index in torch.nonzero(slot < self.size)[:, 0].tolist():
             self.x[slot[index]], self.y[slot[index]] = batch.x[index], batch.y[index]
         self.n_seen += len(batch)
+        self.types.update(batch)
         self.num_classes = max(self.num_classes, int(batch.y.max()) + 1)
 
     def samples(self, names: tuple[str, ...]) -> Samples:
         n = min(self.n_seen, self.size)
         if not n:
             checks.refuse(*EMPTY_LOADER)
-        return Samples(self.x[:n], self.y[:n], names or tuple(map(str, range(self.num_classes))))
+        return self.types.of(Samples(self.x[:n], self.y[:n], names or tuple(map(str, range(self.num_classes)))))
+
+
+class _Types:
+    """Collects the types of samples that come in batches: whole numbers are those that are such in every batch."""
+
+    def __init__(self) -> None:
+        self._first: Samples | None = None
+        self._dtypes: set[str] = set()
+
+    def update(self, batch: Samples) -> None:
+        self._dtypes.add(batch.dtype)
+        self._first = batch[:0] if self._first is None else self._first
+        if batch.integer_columns != self._first.integer_columns:
+            self._first = replace(
+                self._first,
+                integer_columns=tuple(sorted({*self._first.integer_columns} & {*batch.integer_columns})),
+                boolean_columns=tuple(sorted({*self._first.boolean_columns} & {*batch.boolean_columns})),
+            )
+
+    def of(self, samples: Samples) -> Samples:
+        """Returns samples with these types."""
+        if self._first is None:
+            return samples
+        dtype = self._dtypes.pop() if len(self._dtypes) == 1 else ""
+        integers, booleans = self._first.integer_columns, self._first.boolean_columns
+        return replace(samples, integer_columns=integers, boolean_columns=booleans, dtype=dtype)
 
 
 class _Range:

@@ -38,7 +38,7 @@ def as_tensor(name: str, value: Any, columns: Sequence[str] = ()) -> Tensor:
         return x
     if frames.is_frame(value):
         return torch.from_numpy(frames.read(name, value, columns).x)
-    if isinstance(value, list | tuple) and any(isinstance(sample, Tensor | np.ma.MaskedArray) for sample in value):
+    if isinstance(value, list | tuple) and any(map(_is_odd, value)):
         return stack(name, value)
     if hasattr(value, "toarray"):
         checks.refuse(f"{name} as a dense array", f"a sparse {type(value).__name__}", f"pass {name}.toarray()")
@@ -53,6 +53,11 @@ def as_tensor(name: str, value: Any, columns: Sequence[str] = ()) -> Tensor:
     except ValueError:
         checks.refuse(f"samples of one shape in {name}", "samples of several shapes", "resize or convert them")
     return torch.as_tensor(_numbers(name, array))
+
+
+def _is_odd(sample: Any) -> bool:
+    """Returns whether numpy would read a sample in a list only in part, or not at all."""
+    return isinstance(sample, Tensor | np.ma.MaskedArray) or hasattr(sample, "toarray")
 
 
 def stack(name: str, samples: Sequence[Any]) -> Tensor:

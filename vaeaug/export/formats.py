@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Generated
-from vaeaug.export import recognition
+from vaeaug.export import recognition, values
 from vaeaug.export.recognition import MANIFEST, MANIFEST_COLUMNS, PROVENANCE_COLUMNS
 from vaeaug.perturb.bank import Bank
 from vaeaug.runtime import checks, files
@@ -36,19 +36,49 @@ class Metadata:
         bounds: The range of the data, which becomes black to white in images.
         files: The files of the parents, or nothing if they are unknown.
         columns: For tabular data, the names of the features and, last, of the label.
+        label_position: The position of the label among the columns of a `.csv`; -1 is the last.
+        dtype: The dtype of an array of samples; floats if it is empty.
+        formats: How the values of each feature are written to a `.csv`; by default with 9 digits.
     """
 
     names: tuple[str, ...]
     bounds: tuple[float, float] = (0.0, 1.0)
     files: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    label_position: int = -1
+    dtype: str = ""
+    formats: tuple[Callable[[float], str], ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def of(cls, bank: Bank, files: tuple[str, ...] | None = None) -> Metadata:
         """Returns the metadata of a bank; `files` replaces the files of its parents."""
         samples, scaling = bank.samples, bank.scaling
         columns = samples.columns or (*(f"x{i}" for i in range(samples.x[0].numel())), "label")
-        return cls(samples.names, (scaling.low[0], scaling.high[0]), samples.files if files is None else files, columns)
+        return cls(
+            samples.names,
+            (scaling.low[0], scaling.high[0]),
+            samples.files if files is None else files,
+            columns,
+            samples.label_position,
+            values.dtype_of(samples),
+            values.formats_of(samples) if samples.x.ndim == 2 else (),
+        )
+
+    def described(self) -> dict[str, Any]:
+        """Returns what a manifest says of the samples."""
+        return {name: value for name, value in asdict(replace(self, formats=())).items() if name != "formats"}
+
+    def with_label(self, features: Sequence[str], label: str) -> list[str]:
+        """Returns the fields of a line of a `.csv`: the label has its place among the features."""
+        position = len(features) if self.label_position < 0 else self.label_position
+        return [*features[:position], label, *features[position:]]
+
+    def fields(self, x: Tensor) -> list[str]:
+        """Returns the values of a sample as texts."""
+        numbers = x.tolist()
+        if len(self.formats) != len(numbers):
+            return [f"{value:.9g}" for value in numbers]
+        return [write(value) for write, value in zip(self.formats, numbers, strict=True)]
 
     def file(self, parent: Tensor) -> str:
         """Returns the file of a parent, or nothing if it is unknown."""
@@ -183,12 +213,15 @@ def check_images(event_shape: tuple[int, ...], got: str) -> None:
 
 
 def write_npz(job: WriteJob, path: Path) -> None:
-    """Writes arrays `x, y, parent, confidence, names` like `numpy.savez_compressed`, without holding all of x in memory."""
+    """Writes arrays `x, y, parent, confidence, names` like `numpy.savez_compressed`, without holding all of x in memory.
+
+    Samples that were an array of whole numbers at fit are written with its dtype, such as uint8 for images in 0..255.
+    """
     columns: list[tuple[Tensor, ...]] = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("x.npy", "w", force_zip64=True) as file:
             for chunk in job.chunks:
-                x = chunk.x.numpy()
+                x = values.as_dtype(chunk.x, job.metadata.dtype)
                 if not columns:
                     header = {"descr": x.dtype.str, "fortran_order": False, "shape": (job.n, *x.shape[1:])}
                     np.lib.format.write_array_header_2_0(file, header)
@@ -207,6 +240,8 @@ def write_npz(job: WriteJob, path: Path) -> None:
 def write_csv(job: WriteJob, path: Path) -> None:
     """Writes features and class name in the form that `vaeaug.data.load` reads, and the parents to the job's provenance.
 
+    Columns and numbers look as in the data seen at fit: their order, whole numbers, truth values, decimals.
+
     Names that begin like a formula are escaped, see `vaeaug.runtime.spreadsheets`.
     """
     metadata, names = job.metadata, [escape(name) for name in job.metadata.names]
@@ -218,10 +253,11 @@ def write_csv(job: WriteJob, path: Path) -> None:
     ):
         table = csv.writer(table_file, lineterminator="\n")
         provenance = csv.writer(provenance_file, lineterminator="\n")
-        table.writerow(map(escape, metadata.columns))
+        *features, label = map(escape, metadata.columns)
+        table.writerow(metadata.with_label(features, label))
         provenance.writerow(PROVENANCE_COLUMNS)
         for index, x, y, parent, confidence in job:
-            table.writerow([*(f"{value:.9g}" for value in x.tolist()), names[y]])
+            table.writerow(metadata.with_label(metadata.fields(x), names[y]))
             provenance.writerow([index, int(parent), f"{confidence:.4f}", escape(metadata.file(parent))])
 
 

@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +130,7 @@ def _write(path: Path, settings: dict[str, Any], metadata: Metadata, shards: Seq
         shutil.rmtree(temporary, ignore_errors=True)
     files.check_free(path.parent)
     content = {"format": FORMAT, "version": files.FORMAT, **settings, "shards": len(shards)}
-    content |= {"first": shards[0].name, "last": shards[-1].name, "metadata": asdict(metadata)}
+    content |= {"first": shards[0].name, "last": shards[-1].name, "metadata": metadata.described()}
     files.save_json(path, content)
     return content
 

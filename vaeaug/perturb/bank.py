@@ -85,7 +85,7 @@ class Bank:
     @cached_property
     def value_range(self) -> ValueRange:
         """The range of the samples' values."""
-        return ValueRange(self.samples.x, self.scaling, self.mean.device)
+        return ValueRange(self.samples.x, self.scaling, self.mean.device, self.samples.columns[:-1])
 
     @cached_property
     def class_neighbours(self) -> ClassNeighbours:

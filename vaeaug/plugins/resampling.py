@@ -17,8 +17,8 @@ import torch
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.data import frames
 from vaeaug.data.classical import Classical
-from vaeaug.data.loading import as_samples
-from vaeaug.data.samples import SMALLEST_SIDE, unit_float
+from vaeaug.data.row_numbers import warn_of_row_numbers
+from vaeaug.data.samples import SMALLEST_SIDE, Samples, from_arrays, unit_float
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation, for_estimators
 from vaeaug.plugins.resampling_inputs import as_float32
@@ -81,7 +81,7 @@ def resample(
     # An augmenter needs two samples of every class, so the bank holds the only sample of a class twice.
     singletons = np.flatnonzero(np.bincount(codes)[codes] == 1)
     index = np.concatenate([np.arange(len(X)), singletons])
-    samples = as_samples((_as_events(X)[index], codes[index]), names=tuple(map(str, classes)))
+    samples = _samples(parameters, _as_events(X)[index], codes[index], tuple(map(str, classes)), whole)
     augmenter = _augmenter(parameters, samples.event_shape).fit(
         samples, seed=seeds.derive(seed, 0), **_training(parameters)
     )
@@ -106,6 +106,17 @@ def classical_copies(X: np.ndarray, copies: int, whole: Any, seed: int) -> Resam
     x = unit_float(torch.as_tensor(_as_events(X)))
     augmented = Classical().on(x)(x.repeat(copies, 1, 1, 1), seed)
     return Resampled(_as_layout_of(X, augmented.numpy(), whole), np.tile(np.arange(len(X)), copies), None)
+
+
+def _samples(parameters: Any, x: np.ndarray, y: np.ndarray, names: tuple[str, ...], whole: Any) -> Samples:
+    """Returns samples with the names of their columns, if they are known, and which of these are whole numbers."""
+    if x.ndim > 2:
+        return from_arrays(x, y, names)
+    columns = tuple(map(str, getattr(parameters, "feature_names_in_", ())))
+    columns = columns if len(columns) == x.shape[1] else ()
+    warn_of_row_numbers(x, columns)
+    integers = tuple(np.flatnonzero(np.broadcast_to(whole, x.shape[1:])).tolist())
+    return replace(from_arrays(x, y, names, columns=columns), integer_columns=integers)
 
 
 def whole_numbers(X: Any, values: np.ndarray) -> Any:

@@ -42,6 +42,10 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
     Raises:
         InputError: If the labels are not whole numbers or names, not one-dimensional, or out of range.
     """
+    if hasattr(y, "toarray") or (isinstance(y, Tensor) and y.layout != torch.strided):
+        refuse("labels as a dense array", f"sparse ones ({type(y).__name__})", "pass y.to_dense() or y.toarray()")
+    if np.ma.is_masked(y):
+        refuse("a label for every sample", f"{np.ma.count_masked(y)} masked ones", "drop these samples")
     y = y if isinstance(y, Tensor) else np.asarray(y)
     dtype = str(y.dtype).removeprefix("torch.")
     if names and not isinstance(y, Tensor) and y.dtype.kind in "UO" and all(isinstance(name, str) for name in y.flat):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import get_worker_info
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.data.samples import unit_float
+from vaeaug.data.samples import as_tensor, unit_float
 from vaeaug.filters.base import Teacher
 from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import device_of
@@ -222,5 +222,4 @@ def _check_hardest(hardest_of: Any, network: Any) -> None:
 
 
 def _as_tensor(x: Any) -> Tensor:
-    # An array is copied, because torch warns about arrays that are not writable.
-    return x if isinstance(x, Tensor) else torch.tensor(x)
+    return x if isinstance(x, Tensor) and x.layout == torch.strided else as_tensor("the batch", x)
