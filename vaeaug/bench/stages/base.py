@@ -82,7 +82,8 @@ class Stage(_Requiring, ABC):
 class Resampler(_Requiring, ABC):
     """Abstract: enlarges the training set once, before training. Concrete ones are frozen dataclasses with a `key`.
 
-    `trains`: it trains a model, which the methods of a seed share and whose seconds are counted apart. `spaces`: as in `Stage`.
+    `trains`: it trains a model, which the methods of a seed share and whose seconds are counted apart. `spaces`: as
+    in `Stage`.
     """
 
     key: ClassVar[str]
