@@ -36,9 +36,10 @@ from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import fit_vae
 from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
+from vaeaug.models.wrappers import unwrapped
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
-from vaeaug.runtime import checks, limits
+from vaeaug.runtime import checks, limits, modes
 
 CHUNKS_TOGETHER = 32  # chunks whose codes are drawn before the decoder runs
 
@@ -85,6 +86,7 @@ class Augmenter:
         return f"Augmenter({vae}perturb={self.perturb!r}, filter={self.filter!r}, residual={self.residual})"
 
     @checks.renamed(bank="bank_size")
+    @modes.in_plain_modes
     def fit(
         self,
         data: Any,
@@ -133,7 +135,7 @@ class Augmenter:
         if bank_size is None:
             scaling = Scaling.fit(data.x, samples.columns)
         training = {"scaling": scaling, **training}
-        vae = self.vae
+        vae = unwrapped(self.vae)
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)
         elif isinstance(vae, LinearSpace):
@@ -145,6 +147,7 @@ class Augmenter:
             self._set_fitted(vae, replace(self.bank_, pseudo_labelled=pseudo_labelled))
         return self
 
+    @modes.in_plain_modes
     def generate(
         self,
         n: int,
@@ -165,7 +168,8 @@ class Augmenter:
             seed: The same seed gives the same samples; by default a random one.
 
         Raises:
-            InputError: If n is not 1 or more, or `near` and `labels` do not match the data seen at fit.
+            InputError: If n is not 1 or more, if `near` and `labels` do not match the data seen at fit, or if the VAE, the
+                perturbation or the filter gives NaN or infinity.
             NotFittedError: Before `fit`.
         """
         self._prepare()
@@ -187,6 +191,7 @@ class Augmenter:
         return generated if near is None else match_input(generated, near, self.bank_.scaling.is_unit)
 
     @checks.renamed(keep="filter")
+    @modes.in_plain_modes
     def using(self, **settings: Any) -> Augmenter:
         """Returns an augmenter of the same class that shares the VAE and the bank, with other settings.
 
@@ -206,6 +211,7 @@ class Augmenter:
             augmenter._acceptance = AcceptanceCounts(self.bank_.samples.names)
         return augmenter
 
+    @modes.in_plain_modes
     def subset(self, index: Tensor) -> Augmenter:
         """Returns an augmenter that shares the VAE, with only the samples at `index` in its bank, none pseudo-labelled.
 
@@ -221,6 +227,7 @@ class Augmenter:
         """Returns samples `index * 256` to `(index + 1) * 256` of those that `generate` returns for this seed."""
         return self.chunks(seed, labels=labels)(index)
 
+    @modes.in_plain_modes
     def chunks(self, seed: int, near: Any = None, labels: Any = None) -> Callable[[int], Generated]:
         """Returns a function from the index of a chunk to its 256 samples, as float32 in the range of the data.
 
@@ -232,15 +239,17 @@ class Augmenter:
         near = None if near is None else as_samples_like(near, self.bank_)
         size = 0 if near is None else len(near)
         parents, synthesizer = self._parents(size, near, labels, seed), self._synthesizer
-        return lambda index: synthesizer.generate(parents, index, seed, CHUNK)
+        return modes.in_plain_modes(lambda index: synthesizer.generate(parents, index, seed, CHUNK))
 
+    @modes.in_plain_modes
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, atomically; see `vaeaug.augmenter.saving`."""
-        self.check_fitted()
+        self._prepare()
         saving.save(folder, saving.AugmenterState(self.vae_, self.bank_, self.perturb, self.filter, self.residual))
 
     @classmethod
     @checks.renamed(keep="filter")
+    @modes.in_plain_modes
     def load(
         cls, folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, filter: Filter | None = None
     ) -> Augmenter:
@@ -255,7 +264,7 @@ class Augmenter:
         Raises:
             InputError: If the folder cannot be used, or something that is not saved has to be passed.
         """
-        state = saving.load(folder, vae=vae, perturb=perturb, filter=filter)
+        state = saving.load(folder, vae=unwrapped(vae), perturb=perturb, filter=filter)
         augmenter = cls(vae, perturb=state.perturb, filter=filter, residual=state.residual)
         check_settings(augmenter.vae, augmenter.perturb, augmenter.filter)
         augmenter._set_fitted(state.vae, state.bank.to(device_of(state.vae)))
@@ -286,8 +295,9 @@ class Augmenter:
         self._residuals = ResidualCache(Codec(self.vae_), bank)
 
     def _prepare(self) -> None:
-        """Checks that `fit` has been called, and moves the bank if the VAE has been moved since."""
+        """Checks that `fit` has been called, and follows what was done to the VAE since: moved, or compiled."""
         self.check_fitted()
+        self.vae_ = unwrapped(self.vae_)
         device = device_of(self.vae_)
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)

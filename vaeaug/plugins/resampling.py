@@ -18,7 +18,7 @@ from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import SMALLEST_SIDE
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation, for_estimators
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 CHANNELS = (1, 3, 4)
 AUTO = "auto"  # as `perturb`: chosen by the shape of the samples
@@ -53,6 +53,7 @@ class Resampled(NamedTuple):
     augmenter: Augmenter | None
 
 
+@modes.in_plain_modes
 def resample(
     parameters: SharedParameters, X: np.ndarray, y: np.ndarray, n_per_class: Mapping[Any, int], whole: Any
 ) -> Resampled:

@@ -27,7 +27,7 @@ from vaeaug.data.classical import Classical
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import one_thread
 
@@ -38,6 +38,7 @@ METRICS = ("accuracy", "balanced_accuracy")
 
 
 @renamed(budget="time_budget", errors="min_standard_errors")
+@modes.in_plain_modes
 def tune(
     data: Any,
     classifier: Any = "cnn",

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, IterableDataset
 from vaeaug.augmenter.augmenter import CHUNK, Augmenter
 from vaeaug.augmenter.parents import label_list
 from vaeaug.plugins.torch.replacement import Replacement, check_augmenter, check_worker
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 MAX_CACHE_BYTES = 2**28  # of decoded chunks, per SyntheticDataset and process
 
@@ -84,6 +84,7 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_chunks": {}}
 
+    @modes.in_plain_modes
     def _chunk(self, index: int) -> tuple[Tensor, Tensor]:
         chunk = self._chunks.pop(index, None)
         if chunk is None:
@@ -150,7 +151,8 @@ class AugmentedDataset(Dataset[Any]):
         checks.check_number("seed", seed, 0, whole=True)
         self.dataset, self.augmenter, self.replace, self.seed = dataset, augmenter, replace, seed
         # In shared memory, because persistent workers read it in later epochs.
-        self._epoch = torch.zeros((), dtype=torch.long).share_memory_()
+        with modes.plain():
+            self._epoch = torch.zeros((), dtype=torch.long).share_memory_()
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -160,7 +162,8 @@ class AugmentedDataset(Dataset[Any]):
         if self.replace == 0:
             return item
         seed = seeds.derive(self.seed, self.epoch, operator.index(index) % len(self))
-        uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
+        with modes.plain():
+            uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
         return self._replacement.augment_item(item, seeds.derive(seed, 1)) if uniform < self.replace else item
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from vaeaug.models.classifiers import hardest
 from vaeaug.models.training import device_of
 from vaeaug.plugins.torch import batches, ranges
 from vaeaug.plugins.torch.selection import replace_some, replaced_indices
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 # Chosen on development seeds with 20 images per class: benchmarks/recipe/q01_recipe.py and q18_hardest.py.
 HARDEST_OF = 4
@@ -59,6 +59,7 @@ class Replacement:
         if self.add is not None:
             checks.check_number("add", self.add, 1, whole=True)
 
+    @modes.in_plain_modes
     def __call__(self, batch: Any, fraction: float, seed: int) -> Any:
         """Returns the batch with synthetic samples; an unchanged batch is the same object.
 
@@ -74,6 +75,7 @@ class Replacement:
             return self._replace(batch, images, y, fraction, seed)
         return self._append(batch, images, y, self.add, seed) if len(y) else batch
 
+    @modes.in_plain_modes
     def augment_item(self, item: Any, seed: int) -> Any:
         """Returns a single item of a dataset with a synthetic sample in place of its sample."""
         image = batches.find_images(item, self._event_shape, self.images_getter, is_item=True)
@@ -82,6 +84,7 @@ class Replacement:
         sample = self.synthesize(_as_tensor(image)[None], y, seed)[0]
         return batches.replace_leaf(item, image, batches.as_type_of(sample, image))
 
+    @modes.in_plain_modes
     def split_batch(self, batch: Any) -> tuple[Any, Tensor]:
         """Returns the samples `(B, *event)` of a batch, as they are in it, and their labels `(B,)`."""
         y = self._check_labels(batches.find_labels(batch, self.labels_getter))
@@ -91,6 +94,7 @@ class Replacement:
             checks.refuse(f"one label for each of {len(images)} samples", f"{len(y)} labels", remedy)
         return images, y
 
+    @modes.in_plain_modes
     def synthesize(self, x: Tensor, y: Tensor, seed: int, per_sample: int = 1) -> Tensor:
         """Returns synthetic samples, `(per_sample * B, *event)`, in the range, dtype and device of their parents.
 
@@ -105,7 +109,10 @@ class Replacement:
         check_worker(self.augmenter)
         n, n_candidates = per_sample * len(x), self._n_candidates
         samples = self.augmenter.generate(n_candidates * n, self._denormalize(x), y, seed).x
-        samples = (samples if self._range is None else self._range.normalize(samples)).to(x)
+        if self._range is not None:
+            samples = self._range.normalize(samples).to(x)
+            checks.check_finite("the normalized synthetic samples", samples)
+        samples = samples.to(x)
         if self.network is None:
             return samples
         return hardest(samples.unflatten(0, (n_candidates, n)), y.repeat(per_sample), self.network)
