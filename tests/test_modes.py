@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from quick_bench import QUICK
-from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -33,10 +33,11 @@ from vaeaug.data import as_samples, load, split, subset
 from vaeaug.data.policies import Elastic, RandAugment, RandomErasing
 from vaeaug.export import shards
 from vaeaug.perturb import Prior
-from vaeaug.runtime import modes
+from vaeaug.runtime import modes, seeds
 from vaeaug.runtime.errors import InputError
 
 FEW = {"steps": 3, "progress": False}
+BENCH = {"per_class": 4, "seeds": 1, "settings": QUICK, "progress": False}
 
 
 @contextmanager
@@ -108,6 +109,10 @@ def over_sampled(augmenter, digits, folder):
     return [sampler.fit_resample(x, y)[0]]
 
 
+with seeds.forked(0):
+    JUDGE = network((1, 8, 8), 10)
+
+
 def load_few_rows():
     wine = subset(load("wine"), (12, 8, 12))
     return wine.x.numpy(), wine.y.numpy()
@@ -120,17 +125,13 @@ def written(augmenter, digits, folder):
 
 def teachers(augmenter, digits, folder):
     network_of = lambda event_shape, classes: network(event_shape, classes)  # noqa: E731
-    crossed = CrossFitted.fit(digits, ("logistic", network_of), folds=2, steps=3)
+    crossed = CrossFitted.fit(digits, ("logistic", network_of), folds=2, steps=3, threshold=0.0)
     x, y, parent, _ = augmenter.using(filter=crossed).generate(40, seed=0)
     return [x, crossed.soft(x, y, digits.x[parent])]
 
 
 def confident(augmenter, digits, folder):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        with torch.inference_mode(False), default_dtype(torch.float32), torch.device("cpu"):
-            judge = network((1, 8, 8), 10)
-    return augmenter.using(filter=Confident(judge, 0.1)).generate(40, seed=0)
+    return augmenter.using(filter=Confident(JUDGE, 0.0)).generate(40, seed=0)
 
 
 # A function of a fitted augmenter, its samples and a folder -> what must not depend on the mode.
@@ -140,12 +141,14 @@ DOORS = {
     "fit PCA": lambda a, d, f: fitted(d, vae=PCA(4)),
     "fit Identity": lambda a, d, f: fitted(d, vae=Identity()),
     "fit arrays": lambda a, d, f: Augmenter().fit(d.x.numpy(), d.y.numpy(), **FEW).generate(20, seed=0),
-    "fit a loader": lambda a, d, f: Augmenter()
-    .fit(DataLoader(TensorDataset(d.x, d.y), 16, shuffle=True), bank_size=100, **FEW)
-    .generate(20, seed=0),
-    "fit unlabelled": lambda a, d, f: Augmenter()
-    .fit(d[:100], unlabelled=d.x[100:], teacher="logistic", **FEW)
-    .generate(20, seed=0),
+    "fit a loader": lambda a, d, f: (
+        Augmenter()
+        .fit(DataLoader(TensorDataset(d.x, d.y), 16, shuffle=True), bank_size=100, **FEW)
+        .generate(20, seed=0)
+    ),
+    "fit unlabelled": lambda a, d, f: (
+        Augmenter().fit(d[::2], unlabelled=d.x[1::2], teacher="logistic", **FEW).generate(20, seed=0)
+    ),
     "fit_vae": lambda a, d, f: tensors_of(fit_vae(d, **FEW)),
     "fit_vae in bf16": lambda a, d, f: tensors_of(fit_vae(d, precision="bf16", **FEW)),
     "checkpoint": lambda a, d, f: tensors_of(fit_vae(d, checkpoint=f / "checkpoint", **FEW)),
@@ -169,13 +172,13 @@ DOORS = {
     "SyntheticDataset": lambda a, d, f: [SyntheticDataset(a, 10)[7][0]],
     "VAEAugment": lambda a, d, f: VAEAugment(a)(d.x[:8], d.y[:8]),
     "AugmentedClassifier": lambda a, d, f: [
-        AugmentedClassifier(LogisticRegression(), steps=3, random_state=0)
+        AugmentedClassifier(GaussianNB(), steps=3, random_state=0)
         .fit(*load_few_rows())
         .predict_proba(load_few_rows()[0])
     ],
     "VAEOverSampler": over_sampled,
     "compare": lambda a, d, f: [
-        np.array([r.accuracy, r.log_loss]) for r in compare(d, methods=["classical + synthetic"], **QUICK)
+        np.array([r.accuracy, r.log_loss]) for r in compare(d, methods=["classical + synthetic"], **BENCH)
     ],
     "load, split and subset": lambda a, d, f: [split(subset(load("digits"), 5))[0].x],
     "arrays": lambda a, d, f: [as_samples((d.x.double().numpy(), d.y.tolist())).x],
@@ -240,7 +243,7 @@ def test_a_loader_leaves_the_users_modes_between_batches(digits, augmenter):
 
 def test_results_of_compare_leave_the_users_modes(digits):
     with default_dtype(torch.float64), torch.inference_mode():
-        for _ in compare(digits, methods=["none"], **QUICK):
+        for _ in compare(digits, methods=["none"], **BENCH):
             assert torch.get_default_dtype() == torch.float64
             assert torch.is_inference_mode_enabled()
 

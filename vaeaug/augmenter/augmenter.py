@@ -298,7 +298,7 @@ class Augmenter:
         """Checks that `fit` has been called, and follows what was done to the VAE since: moved, or compiled."""
         self.check_fitted()
         self.vae_ = unwrapped(self.vae_)
-        device = device_of(self.vae_)
+        device = Codec(self.vae_).device
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)
             self._residuals = ResidualCache(Codec(self.vae_), self.bank_)

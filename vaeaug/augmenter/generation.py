@@ -92,13 +92,13 @@ class Synthesizer(NamedTuple):
             ]
             return Generated.concatenate(batches, x)
         # Draw all codes first: alternating with the decoder would evict it from the CPU's cache.
-        codes = [self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)]
+        codes = concatenate([self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)])
         parent, index, mean, y = (
             concatenate(column)[:n]
             for column in zip(*((s.parent, s.start_index, s.q.mean, s.y) for s in starts), strict=True)
         )
-        x = self._decode(parents, index, mean, concatenate(codes)[:n], y, out)
-        return Generated(x.cpu(), y, parent, parents.confidence[index])
+        x = self._to_cpu(self._decode(parents, index, mean, codes[:n], y, out), codes)
+        return Generated(x, y, parent, parents.confidence[index])
 
     def _start(self, parents: Parents, chunk: int) -> _ChunkStart:
         parent = parents.order(chunk)
@@ -120,6 +120,7 @@ class Synthesizer(NamedTuple):
             on_device = pending.to(parents.mean.device)
             z = self._draw_codes(start, seed, chunk, attempt)[on_device]
             x = self._decode(parents, index[pending], start.q.mean[on_device], z, y[pending])
+            x_on_cpu = self._to_cpu(x, z)
             result = self.filter.for_parents(parents.x[index[pending]])(x, y[pending])
             if not is_finite(result.confidence):
                 got = f"NaN or infinity for {int((~result.confidence.isfinite()).sum())} of {len(pending)} samples"
@@ -127,7 +128,7 @@ class Synthesizer(NamedTuple):
                 checks.refuse(f"finite confidence from {type(self.filter).__name__}", got, remedy)
             accepted = result.accepted.cpu()
             self.acceptance.add(y[pending], accepted)
-            out[pending[accepted]] = x.cpu()[accepted]
+            out[pending[accepted]] = x_on_cpu[accepted]
             confidence[pending[accepted]] = result.confidence.cpu()[accepted]
             pending = pending[~accepted]
             if not len(pending):
@@ -142,10 +143,24 @@ class Synthesizer(NamedTuple):
         if not isinstance(z, Tensor) or z.shape != expected.shape:
             shape = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
             checks.refuse(f"codes of shape {tuple(expected.shape)} from {name}", shape, "return one code per sample")
+        if z.device.type == "cpu":
+            self._check_codes(z)
+        return z.to(expected)
+
+    def _check_codes(self, z: Tensor) -> None:
         if not is_finite(z):
             got = f"NaN or infinity at scale {self.perturb.scale:g}"
-            checks.refuse(f"finite codes from {name}", got, "choose a smaller scale")
-        return z.to(expected)
+            checks.refuse(f"finite codes from {type(self.perturb).__name__}", got, "choose a smaller scale")
+
+    def _to_cpu(self, x: Tensor, z: Tensor) -> Tensor:
+        """Returns samples on the CPU, where those of an accelerator are checked, with the codes that they come from."""
+        if x.device.type == "cpu" and z.device.type == "cpu":
+            return x
+        x = x.cpu()
+        if not is_finite(x):
+            self._check_codes(z)
+            self.codec.check_decoded(x)
+        return x
 
     def _decode(
         self, parents: Parents, index: Tensor, z: Tensor, perturbed: Tensor, y: Tensor, out: Tensor | None = None

@@ -5,6 +5,7 @@ Samples and codes are float32 before and after. What a VAE returns is checked he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import repeat
@@ -47,7 +48,7 @@ class Codec(NamedTuple):
         Raises:
             InputError: If the VAE's own `encode` returns anything else, or NaN or infinity.
         """
-        device, size = self._device(), len(x)
+        device, size = self.device, len(x)
         with self.inference_mode(device):
             inputs = x.to(device, self._input_dtype)
             q = self.vae.encode(*self._pad_to_multiple(inputs, *self._labels_for(y, device)))
@@ -107,9 +108,23 @@ class Codec(NamedTuple):
                 got = f"shape {tuple(decoded.shape)}" if isinstance(decoded, Tensor) else type(decoded).__name__
                 expected = f"decode to return a tensor of {len(block[0])} samples"
                 checks.refuse(expected, got, "wrap it with vaeaug.models.adapters")
-            samples = decoded[: stop - start].float()
-            check_finite_output("the VAE's decode", samples, self.vae)
-            yield slice(start, stop), samples
+            yield slice(start, stop), self._checked(decoded[: stop - start].float())
+
+    def check_decoded(self, x: Tensor) -> None:
+        """Checks decoded samples, or what was computed from them, on the CPU.
+
+        Raises:
+            InputError: If any value is NaN or infinite.
+        """
+        check_finite_output("the VAE's decode", x, self.vae)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        """Returns decoded samples, checked; on an accelerator infinity becomes NaN, which passes every later step."""
+        if x.device.type != "cpu":
+            # Reading a value here would wait for the device. Whoever copies the samples to the CPU checks them there.
+            return x.nan_to_num(math.nan, math.nan, math.nan)
+        self.check_decoded(x)
+        return x
 
     @property
     def conditional(self) -> bool:
@@ -129,7 +144,9 @@ class Codec(NamedTuple):
         """The dtype of what the VAE is passed: that of its weights, unless it converts by itself."""
         return torch.float32 if isinstance(self.vae, VAE | LinearSpace | Adapted) else dtype_of(self.vae)
 
-    def _device(self) -> torch.device:
+    @property
+    def device(self) -> torch.device:
+        """The device of the VAE."""
         device = device_of(self.vae)
         if device.type == "meta":
             checks.refuse("a VAE with weights", "one on the device 'meta', which has none", "load or move its weights")

@@ -72,7 +72,7 @@ def autocast(precision: str, device: torch.device) -> Any:
     checks.check_choice("precision", precision, PRECISIONS)
     if precision == "auto":
         precision = "bf16" if _has_bf16(device) else "fp32"
-    # Without torch's cache of converted weights: inside a user's autocast it outlives a step, and the weights in it are stale.
+    # Without torch's cache of converted weights: inside a user's autocast it outlives a step, and its weights are stale.
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False) if precision == "bf16" else nullcontext()
 
 

@@ -75,16 +75,18 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         index = operator.index(index)
         if not -self.length <= index < self.length:
             raise IndexError(f"expected an index below {self.length}, got {index}")
-        chunk_index, offset = divmod(index % self.length, CHUNK)
-        samples, labels = self._chunk(chunk_index)
-        # A copy: the chunk is read again, and pickling a view for another process would send all of the chunk.
-        x, y = samples[offset].clone(), int(labels[offset])
+        x, y = self._sample(*divmod(index % self.length, CHUNK))
         return self.transform(x) if self.transform else x, self.target_transform(y) if self.target_transform else y
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_chunks": {}}
 
     @modes.in_plain_modes
+    def _sample(self, chunk_index: int, offset: int) -> tuple[Tensor, int]:
+        samples, labels = self._chunk(chunk_index)
+        # A copy: the chunk is read again, and pickling a view for another process would send all of the chunk.
+        return samples[offset].clone(), int(labels[offset])
+
     def _chunk(self, index: int) -> tuple[Tensor, Tensor]:
         chunk = self._chunks.pop(index, None)
         if chunk is None:
