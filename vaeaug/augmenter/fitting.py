@@ -31,7 +31,7 @@ def check_settings(vae: Any, perturb: Any, filter: Any) -> None:
         checks.refuse("a filter or None", repr(filter), "for example vaeaug.Confident(classifier, 0.3)")
     vae = unwrapped(vae)
     if vae is not None and not (hasattr(vae, "encode") and hasattr(vae, "decode")):
-        checks.refuse("a VAE with encode and decode", type(vae).__name__, "see docs/own-vae.md")
+        checks.refuse("a VAE with encode and decode", type(vae).__name__, "wrap it: docs/own-vae.md")
 
 
 def number_labels(samples: Samples, filter: Filter | None, training: Mapping[str, Any]) -> Samples:

@@ -179,8 +179,10 @@ def from_diffusers(
     autoencoder = unwrapped(autoencoder)
     config: Any = getattr(autoencoder, "config", None)
     has_config = all(hasattr(config, name) for name in ("block_out_channels", "latent_channels", "scaling_factor"))
-    # AutoencoderTiny has no posterior, VQModel quantises its latents.
-    if not has_config or not hasattr(autoencoder, "quant_conv") or hasattr(autoencoder, "quantize"):
+    # AutoencoderTiny has no posterior, VQModel quantises its latents, and those of videos have convolutions of their own.
+    has_posterior = hasattr(autoencoder, "post_quant_conv") and not hasattr(autoencoder, "quantize")
+    of_images = isinstance(getattr(getattr(autoencoder, "encoder", None), "conv_in", None), nn.Conv2d)
+    if not (has_config and has_posterior and of_images):
         _refuse_autoencoder(autoencoder)
     if len(event_shape) != 3:
         checks.refuse("an event_shape (C, H, W)", tuple(event_shape), "AutoencoderKL is for images")
