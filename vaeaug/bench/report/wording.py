@@ -18,6 +18,7 @@ from vaeaug.bench.analysis.comparisons import (
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
 from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.results import Result
+from vaeaug.runtime import markup
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
 OUTCOME_COUNTS = {
@@ -119,7 +120,8 @@ def table(results: Sequence[Result], metric: str | None = None, methods: Sequenc
     metrics = {s.metric for s in lines}
     has_extra_columns = metrics != {"accuracy"} and metric is None
     title = METRICS[metrics.pop()] if len(metrics) == 1 else "accuracy (balanced if imbalanced)"
-    versus = [name for baseline in baselines for name in (f"vs. {baseline.removeprefix('the ')}", "outcome")]
+    against = [markup.cell(baseline.removeprefix("the ")) for baseline in baselines]
+    versus = [name for baseline in against for name in (f"vs. {baseline}", "outcome")]
     titles = ["per class" if name == "regime" else name for name in varying]
     extra_titles = ["macro-F1", "MCC"] if has_extra_columns else []
     header = [*titles, "classifier", "method", f"{title} %", *versus, *extra_titles, "seconds"]
@@ -127,7 +129,7 @@ def table(results: Sequence[Result], metric: str | None = None, methods: Sequenc
     for s in lines:
         differences = [field for baseline in baselines for field in _fields(compared.get(baseline, {}).get(_key(s)))]
         extra = [f"{s.macro_f1:.1f}", f"{s.mcc:.2f}"] if has_extra_columns else []
-        case = [*(getattr(s, name) for name in varying), s.classifier, s.method]
+        case = [markup.cell(name) for name in (*(getattr(s, name) for name in varying), s.classifier, s.method)]
         fields.append([*case, mean_and_interval(s), *differences, *extra, f"{s.seconds:.0f}"])
     return markdown_table([header, *fields])
 
