@@ -7,8 +7,9 @@ from torch import nn
 
 from vaeaug import VAE, Augmenter, InputError, fit_vae
 from vaeaug.models.adapters import from_functions
+from vaeaug.models.training import train
 from vaeaug.models.wrappers import state_dict, unwrapped
-from vaeaug.runtime import files, seeds
+from vaeaug.runtime import seeds
 
 FEW = {"steps": 3, "progress": False}
 # torch.compile compiles only when `forward` is called, and a VAE has none: nothing is compiled in these tests.
@@ -100,13 +101,26 @@ def test_tied_weights(digits, tmp_path):
     assert torch.equal(restored.generate(20, seed=0).x, augmenter.generate(20, seed=0).x)
 
 
-def test_tied_weights_resume(digits, tmp_path):
-    whole = fit_vae(digits, architecture=Tied(), steps=6, progress=False)
-    checkpoint = tmp_path / "checkpoint"
-    settings = {"architecture": Tied(), "steps": 6, "progress": False, "checkpoint": checkpoint}
-    fit_vae(digits, **settings)
-    assert "module.decoder.1.weight" in files.load_tensors(checkpoint, "checkpoint")[0]
-    resumed = fit_vae(digits, **settings)
-    assert all(
-        torch.equal(a, b) for a, b in zip(resumed.state_dict().values(), whole.state_dict().values(), strict=True)
-    )
+def test_tied_weights_resume(tmp_path):
+    def trained(stop_at=None):
+        with seeds.forked(0):
+            encoder, _, decoder = Tied(8).build((4,), 8)
+        both = nn.ModuleList([encoder, decoder])
+
+        def loss(step):
+            if step == stop_at:
+                raise KeyboardInterrupt
+            return both[1](both[0](torch.full((2, 4), float(step)))).square().mean()
+
+        settings = {"checkpoint": tmp_path / "checkpoint", "every": 2} if stop_at or resumed else {}
+        train(both, loss, steps=6, lr=1e-2, progress=False, precision="fp32", **settings)
+        return both
+
+    resumed = False
+    whole = trained()
+    with pytest.raises(KeyboardInterrupt):
+        trained(stop_at=5)
+    resumed = True
+    again = trained()
+    assert again[0][2].weight is again[1][1].weight
+    assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), whole.state_dict().values(), strict=True))
