@@ -1,8 +1,12 @@
-"""A perturbation and a VAE of a user's own, for tests of what is saved."""
+"""A perturbation, a VAE and an architecture of a user's own, for tests of what is saved."""
 
+import math
 from dataclasses import dataclass
 
+from torch import nn
+
 from vaeaug.models.adapters import from_functions
+from vaeaug.models.networks import Architecture
 from vaeaug.perturb import Perturbation
 
 
@@ -22,3 +26,16 @@ def linear(x):
 
 def own_vae():
     return from_functions(linear, lambda z: z.repeat(1, 16).view(-1, 1, 8, 8))
+
+
+@dataclass(frozen=True)
+class Tied(Architecture):
+    """An encoder and a decoder that share a layer, and with it its weights."""
+
+    width: int = 16
+
+    def build(self, event_shape, decoder_inputs):
+        size, shared = math.prod(event_shape), nn.Linear(self.width, self.width)
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(size, self.width), shared)
+        ends = nn.Linear(decoder_inputs, self.width), nn.Linear(self.width, size)
+        return encoder, self.width, nn.Sequential(ends[0], shared, ends[1], nn.Unflatten(1, tuple(event_shape)))

@@ -12,6 +12,7 @@ from torch import nn
 from vaeaug import Augmenter, Extrapolate, InputError, Posterior
 from vaeaug.models.adapters import from_diffusers, from_functions, from_pythae
 from vaeaug.models.training import device_of
+from vaeaug.runtime import seeds
 
 
 class Linear(nn.Module):
@@ -229,3 +230,69 @@ def test_autoencoders_are_checked(autoencoder):
         from_diffusers(autoencoder, (1, 9, 8))
     with pytest.raises(InputError, match=r"a value_range \(low, high\), got \(1, 0\)"):
         from_diffusers(autoencoder, (1, 8, 8), value_range=(1, 0))
+
+
+def test_autoencoders_without_a_posterior_are_refused():
+    """AutoencoderTiny, VQModel and those of videos look like an AutoencoderKL, and are none."""
+    diffusers = pytest.importorskip("diffusers", reason="needs the extra diffusers")
+    tiny = diffusers.AutoencoderTiny(
+        in_channels=1,
+        out_channels=1,
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+    )
+    quantised = diffusers.VQModel(
+        in_channels=1, out_channels=1, block_out_channels=(8,), norm_num_groups=4, num_vq_embeddings=8
+    )
+    of_videos = diffusers.AutoencoderKLTemporalDecoder(
+        in_channels=1, out_channels=1, down_block_types=("DownEncoderBlock2D",), block_out_channels=(32,)
+    )
+    for model in (tiny, quantised, of_videos):
+        name = type(model).__name__
+        with pytest.raises(
+            InputError, match=f"expected an AutoencoderKL of diffusers, got {name}; for others use from_"
+        ):
+            from_diffusers(model, (1, 8, 8))
+    for model in (tiny, quantised):
+        with pytest.raises(InputError, match=r"encode to return an Independent\(Normal\) .* wrap it with"):
+            Augmenter(model).fit("digits")
+
+
+def test_a_posterior_of_no_width(digits):
+    """What the message about AutoencoderTiny says works: codes without a posterior, and a fixed logvar."""
+    with seeds.forked(0):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 8))
+    encode, decode = lambda x: (net(x), torch.full((len(x), 8), -60.0)), lambda z: z @ net[1].weight
+    augmenter = Augmenter(from_functions(encode, decode, module=net, event_shape=(1, 8, 8))).fit(digits)
+    assert augmenter.generate(9, seed=0).x.isfinite().all()
+    assert torch.allclose(augmenter.using(perturb=Posterior()).generate(12, near=digits.x[:12]).x, digits.x[:12])
+
+
+def test_an_autoencoder_that_overflows_in_half_precision(autoencoder, digits):
+    own = copy.deepcopy(autoencoder)
+    with torch.no_grad():
+        own.decoder.mid_block.resnets[0].conv1.weight.mul_(1e6)
+    assert Augmenter(from_diffusers(own, (1, 8, 8))).fit(digits).generate(8, seed=0).x.isfinite().all()
+    message = (
+        r"finite numbers from the VAE's decode, got NaN or infinity in \d+ of 16 samples in float16; .*\.float\(\)"
+    )
+    with pytest.raises(InputError, match=message):
+        Augmenter(from_diffusers(own.half(), (1, 8, 8))).fit(digits)
+
+
+def test_wide_ranges_in_half_precision(autoencoder, digits):
+    own = from_diffusers(copy.deepcopy(autoencoder).half(), (1, 8, 8), value_range=(0, 65535))
+    assert own.encode(digits.x * 65535).mean.isfinite().all()
+    with pytest.raises(InputError, match=r"a value_range \(low, high\), got \(0, inf\)"):
+        from_diffusers(autoencoder, (1, 8, 8), value_range=(0, float("inf")))
+    with pytest.raises(InputError, match=r"an event_shape \(C, H, W\), got \(8, 8\)"):
+        from_diffusers(autoencoder, (8, 8))
+
+
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_wrapped_models_of_other_libraries(wrap, autoencoder, pythae_model, digits):
+    for model, adapt in ((autoencoder, lambda m: from_diffusers(m, (1, 8, 8))), (pythae_model, from_pythae)):
+        model.eval()
+        assert torch.equal(adapt(wrap(model)).encode(digits.x[:5]).mean, adapt(model).encode(digits.x[:5]).mean)

@@ -94,6 +94,9 @@ def test_push_is_private_and_complete(shared, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
     assert shared.save_pretrained(tmp_path / "saved", push_to_hub=True, repo_id="me/digits") == "url"
     assert (calls["private"], calls["repo"]) == (True, "me/digits")
+    for private, expected in {None: True, True: True, False: False}.items():
+        shared.push_to_hub("me/digits", private=private)
+        assert calls["private"] is expected
     assert same(shared, calls["augmenter"])
 
 

@@ -37,10 +37,11 @@ from vaeaug.models.fitting import fit_vae
 from vaeaug.models.spaces import LinearSpace
 from vaeaug.models.training import device_of
 from vaeaug.models.vae import VAE
+from vaeaug.models.wrappers import unwrapped
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
 from vaeaug.perturb.value_range import check_range_of
-from vaeaug.runtime import checks, limits
+from vaeaug.runtime import checks, limits, modes
 
 CHUNKS_TOGETHER = 32  # chunks whose codes are drawn before the decoder runs
 
@@ -87,6 +88,7 @@ class Augmenter:
         return f"Augmenter({vae}perturb={self.perturb!r}, filter={self.filter!r}, residual={self.residual})"
 
     @checks.renamed(bank="bank_size")
+    @modes.in_plain_modes
     def fit(
         self,
         data: Any,
@@ -135,7 +137,7 @@ class Augmenter:
         if bank_size is None:
             scaling = Scaling.fit(data.x, samples.columns)
         training = {"scaling": scaling, **training}
-        vae = self.vae
+        vae = unwrapped(self.vae)
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)
         elif isinstance(vae, VAE):
@@ -149,6 +151,7 @@ class Augmenter:
             self._set_fitted(vae, replace(self.bank_, pseudo_labelled=pseudo_labelled))
         return self
 
+    @modes.in_plain_modes
     def generate(
         self,
         n: int,
@@ -169,7 +172,8 @@ class Augmenter:
             seed: The same seed gives the same samples; by default a random one.
 
         Raises:
-            InputError: If n is not 1 or more, or `near` and `labels` do not match the data seen at fit.
+            InputError: If n is not 1 or more, if `near` and `labels` do not match the data seen at fit, or if the VAE, the
+                perturbation or the filter gives NaN or infinity.
             NotFittedError: Before `fit`.
         """
         self._prepare()
@@ -191,6 +195,7 @@ class Augmenter:
         return generated if near is None else match_input(generated, near, self.bank_.scaling.is_unit)
 
     @checks.renamed(keep="filter")
+    @modes.in_plain_modes
     def using(self, **settings: Any) -> Augmenter:
         """Returns an augmenter of the same class that shares the VAE and the bank, with other settings.
 
@@ -210,6 +215,7 @@ class Augmenter:
             augmenter._acceptance = AcceptanceCounts(self.bank_.samples.names)
         return augmenter
 
+    @modes.in_plain_modes
     def subset(self, index: Tensor) -> Augmenter:
         """Returns an augmenter that shares the VAE, with only the samples at `index` in its bank, none pseudo-labelled.
 
@@ -225,6 +231,7 @@ class Augmenter:
         """Returns samples `index * 256` to `(index + 1) * 256` of those that `generate` returns for this seed."""
         return self.chunks(seed, labels=labels)(index)
 
+    @modes.in_plain_modes
     def chunks(self, seed: int, near: Any = None, labels: Any = None) -> Callable[[int], Generated]:
         """Returns a function from the index of a chunk to its 256 samples, as float32 in the range of the data.
 
@@ -236,15 +243,17 @@ class Augmenter:
         near = None if near is None else as_samples_like(near, self.bank_)
         size = 0 if near is None else len(near)
         parents, synthesizer = self._parents(size, near, labels, seed), self._synthesizer
-        return lambda index: synthesizer.generate(parents, index, seed, CHUNK)
+        return modes.in_plain_modes(lambda index: synthesizer.generate(parents, index, seed, CHUNK))
 
+    @modes.in_plain_modes
     def save(self, folder: str | Path) -> None:
         """Writes the fitted augmenter to a folder, atomically; see `vaeaug.augmenter.saving`."""
-        self.check_fitted()
+        self._prepare()
         saving.save(folder, saving.AugmenterState(self.vae_, self.bank_, self.perturb, self.filter, self.residual))
 
     @classmethod
     @checks.renamed(keep="filter")
+    @modes.in_plain_modes
     def load(
         cls, folder: str | Path, *, vae: Any = None, perturb: Perturbation | None = None, filter: Filter | None = None
     ) -> Augmenter:
@@ -259,7 +268,7 @@ class Augmenter:
         Raises:
             InputError: If the folder cannot be used, or something that is not saved has to be passed.
         """
-        state = saving.load(folder, vae=vae, perturb=perturb, filter=filter)
+        state = saving.load(folder, vae=unwrapped(vae), perturb=perturb, filter=filter)
         augmenter = cls(vae, perturb=state.perturb, filter=filter, residual=state.residual)
         check_settings(augmenter.vae, augmenter.perturb, augmenter.filter)
         augmenter._set_fitted(state.vae, state.bank.to(device_of(state.vae)))
@@ -290,9 +299,10 @@ class Augmenter:
         self._residuals = ResidualCache(Codec(self.vae_), bank)
 
     def _prepare(self) -> None:
-        """Checks that `fit` has been called, and moves the bank if the VAE has been moved since."""
+        """Checks that `fit` has been called, and follows what was done to the VAE since: moved, or compiled."""
         self.check_fitted()
-        device = device_of(self.vae_)
+        self.vae_ = unwrapped(self.vae_)
+        device = Codec(self.vae_).device
         if device != self.bank_.mean.device:
             self.bank_ = self.bank_.to(device)
             self._residuals = ResidualCache(Codec(self.vae_), self.bank_)

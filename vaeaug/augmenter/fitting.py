@@ -10,8 +10,9 @@ from torch import Tensor
 from vaeaug.augmenter.unlabelled import as_unlabelled
 from vaeaug.data.samples import Samples, Scaling, without_gaps
 from vaeaug.filters.base import Filter
-from vaeaug.models.codec import Codec
+from vaeaug.models.codec import PAD_TO, Codec
 from vaeaug.models.vae import VAE
+from vaeaug.models.wrappers import unwrapped
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import PERTURBATIONS, Perturbation
 from vaeaug.perturb.value_range import ValueRange
@@ -29,8 +30,9 @@ def check_settings(vae: Any, perturb: Any, filter: Any) -> None:
         checks.refuse(f"a perturbation ({names})", repr(perturb), "for example vaeaug.Extrapolate(0.5)")
     if filter is not None and not isinstance(filter, Filter):
         checks.refuse("a filter or None", repr(filter), "for example vaeaug.Confident(classifier, 0.3)")
+    vae = unwrapped(vae)
     if vae is not None and not (hasattr(vae, "encode") and hasattr(vae, "decode")):
-        checks.refuse("a VAE with encode and decode", type(vae).__name__, "see docs/own-vae.md")
+        checks.refuse("a VAE with encode and decode", type(vae).__name__, "wrap it: docs/own-vae.md")
 
 
 def number_labels(samples: Samples, filter: Filter | None, training: Mapping[str, Any]) -> Samples:
@@ -85,5 +87,7 @@ def encode_bank(vae: Any, samples: Samples, scaling: Scaling) -> Bank:
         checks.check_event_shape("samples", samples.x, vae.event_shape)
     codec = Codec(vae)
     mean, stddev = codec.codes(samples.x, samples.y)
-    checks.check_event_shape("decode(z)", codec.decode(mean[:1], samples.y[:1]), samples.event_shape)
+    # A VAE that gives NaN is refused now, and not when it is used.
+    first = codec.decode(mean[:PAD_TO], samples.y[:PAD_TO])
+    checks.check_event_shape("decode(z)", first, samples.event_shape)
     return Bank(samples, mean, stddev, scaling)

@@ -13,9 +13,10 @@ from vaeaug.augmenter.parents import Parents
 from vaeaug.augmenter.streams import Stream
 from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import CHUNK, Codec, concatenate
+from vaeaug.models.precision import is_finite
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.schemes import Perturbation
-from vaeaug.runtime import seeds
+from vaeaug.runtime import checks, seeds
 
 TRIES = 4  # draws of a sample that the filter rejects; after the last one it is replaced by its parent
 
@@ -92,13 +93,13 @@ class Synthesizer(NamedTuple):
             ]
             return Generated.concatenate(batches, x)
         # Draw all codes first: alternating with the decoder would evict it from the CPU's cache.
-        codes = [self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)]
+        codes = concatenate([self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)])
         parent, index, mean, y = (
             concatenate(column)[:n]
             for column in zip(*((s.parent, s.start_index, s.q.mean, s.y) for s in starts), strict=True)
         )
-        x = self._decode(parents, index, mean, concatenate(codes)[:n], y, out)
-        return Generated(x.cpu(), y, parent, parents.confidence[index])
+        x = self._to_cpu(self._decode(parents, index, mean, codes[:n], y, out), codes)
+        return Generated(x, y, parent, parents.confidence[index])
 
     def _start(self, parents: Parents, chunk: int) -> _ChunkStart:
         parent = parents.order(chunk)
@@ -120,10 +121,15 @@ class Synthesizer(NamedTuple):
             on_device = pending.to(parents.mean.device)
             z = self._draw_codes(start, seed, chunk, attempt)[on_device]
             x = self._decode(parents, index[pending], start.q.mean[on_device], z, y[pending])
+            x_on_cpu = self._to_cpu(x, z)
             result = self.filter.for_parents(parents.x[index[pending]])(x, y[pending])
+            if not is_finite(result.confidence):
+                got = f"NaN or infinity for {int((~result.confidence.isfinite()).sum())} of {len(pending)} samples"
+                remedy = "look for NaN in the weights of its classifier"
+                checks.refuse(f"finite confidence from {type(self.filter).__name__}", got, remedy)
             accepted = result.accepted.cpu()
             self.acceptance.add(y[pending], accepted)
-            out[pending[accepted]] = x.cpu()[accepted]
+            out[pending[accepted]] = x_on_cpu[accepted]
             confidence[pending[accepted]] = result.confidence.cpu()[accepted]
             pending = pending[~accepted]
             if not len(pending):
@@ -133,7 +139,29 @@ class Synthesizer(NamedTuple):
     def _draw_codes(self, start: _ChunkStart, seed: int, chunk: int, attempt: int = 0) -> Tensor:
         """Returns a code for each sample of a chunk, `(CHUNK, L)`."""
         generator = seeds.generator(seed, Stream.CODES, chunk, attempt)
-        return self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, generator)
+        z = self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, generator)
+        expected, name = start.q.mean, type(self.perturb).__name__
+        if not isinstance(z, Tensor) or z.shape != expected.shape:
+            shape = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
+            checks.refuse(f"codes of shape {tuple(expected.shape)} from {name}", shape, "return one code per sample")
+        if z.device.type == "cpu":
+            self._check_codes(z)
+        return z.to(expected)
+
+    def _check_codes(self, z: Tensor) -> None:
+        if not is_finite(z):
+            got = f"NaN or infinity at scale {self.perturb.scale:g}"
+            checks.refuse(f"finite codes from {type(self.perturb).__name__}", got, "choose a smaller scale")
+
+    def _to_cpu(self, x: Tensor, z: Tensor) -> Tensor:
+        """Returns samples on the CPU, where those of an accelerator are checked, with the codes that they come from."""
+        if x.device.type == "cpu" and z.device.type == "cpu":
+            return x
+        x = x.cpu()
+        if not is_finite(x):
+            self._check_codes(z)
+            self.codec.check_decoded(x)
+        return x
 
     def _decode(
         self, parents: Parents, index: Tensor, z: Tensor, perturbed: Tensor, y: Tensor, out: Tensor | None = None
@@ -190,10 +218,25 @@ def match_input(generated: Generated, near: Tensor, is_unit: bool) -> Generated:
         generated: Synthetic samples in the range of the bank.
         near: The user's samples.
         is_unit: Whether the bank holds images in 0..1.
+
+    Raises:
+        InputError: If the dtype of `near` cannot hold the samples.
     """
     x = generated.x
     if near.dtype == torch.uint8 and is_unit:
         x = x * 255
     if not near.dtype.is_floating_point:
         x = x.round()
+    _check_fits(x, near.dtype)
     return Generated(x.to(near), *(column.to(near.device) for column in generated[1:]))
+
+
+def _check_fits(x: Tensor, dtype: torch.dtype) -> None:
+    """Refuses samples that this dtype cannot hold: they would overflow, or wrap around."""
+    if dtype in (torch.float32, torch.float64, torch.bool):
+        return
+    limits = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
+    low, high = (float(end) for end in x.aminmax())
+    if not limits.min <= low <= high <= limits.max:
+        name = str(dtype).removeprefix("torch.")
+        checks.refuse(f"near of a type that holds {low:g} to {high:g}", name, "pass near.float()")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vaeaug.runtime import markup
+
 TEMPLATE = """---
 library_name: vaeaug
 tags:
@@ -29,8 +31,8 @@ x, y, parent, confidence = augmenter.generate(64, seed=0)
 | --- | --- |
 | shape of a sample | {event_shape} |
 | latent dimension | {latent_dim} |
-| VAE, or space without one | `{vae}` |
-| perturbation | `{perturb}` |
+| VAE, or space without one | {vae} |
+| perturbation | {perturb} |
 | decoding | {decoding} |
 | written by | vaeaug {library} |
 
@@ -64,24 +66,19 @@ def model_card(config: dict[str, Any]) -> str:
         "filter": settings["filter"],
     }
     not_saved = {argument: kind for argument, kind in not_saved.items() if kind}
-    listed = "".join(f"- `{argument}`: a `{kind}`\n" for argument, kind in not_saved.items())
+    listed = "".join(f"- `{argument}`: a {markup.code(kind)}\n" for argument, kind in not_saved.items())
     field_list = "..." if fields is None else ", ".join(f"{name}={value!r}" for name, value in fields.items())
     return TEMPLATE.format(
         tag="- variational-autoencoder\n" if settings.get("space") is None else "",
         space=SPACES[settings.get("space")],
         count=sum(data["counts"]),
-        counts="\n".join(f"| {_escape(name)} | {count} |" for name, count in classes),
+        counts="\n".join(f"| {markup.text(name)} | {count} |" for name, count in classes),
         event_shape=" x ".join(map(str, data["event_shape"])),
         latent_dim=data["latent_dim"],
-        vae=settings["vae"] or f"vaeaug.{settings.get('space') or 'VAE'}",
-        perturb=f"{perturb}({field_list})",
+        vae=markup.code(settings["vae"] or f"vaeaug.{settings.get('space') or 'VAE'}"),
+        perturb=markup.code(f"{perturb}({field_list})"),
         decoding="the decoded change, added to the real sample" if settings["residual"] else "the plain decoded code",
         library=config["library"],
         arguments="".join(f", {argument}={argument}" for argument in not_saved),
         not_saved=f"\nNot in this folder, pass them to `load`:\n\n{listed}" if listed else "",
     )
-
-
-def _escape(text: str) -> str:
-    """Returns text that fits into a cell of a Markdown table."""
-    return " ".join(text.replace("|", r"\|").split())

@@ -181,6 +181,15 @@ def round_robin(size: int) -> Callable[[int], Tensor]:
     return lambda chunk: torch.arange(chunk * CHUNK, (chunk + 1) * CHUNK) % size
 
 
+def _earlier_occurrences(labels: Tensor) -> Tensor:
+    """Returns how often each label occurs before, `(N,)`, without a table of labels by classes."""
+    in_order, order = labels.sort(stable=True)
+    positions = torch.arange(len(labels))
+    # In this order, equal labels follow each other; the first of them has none before it.
+    first = torch.searchsorted(in_order, in_order)
+    return torch.empty_like(order).index_copy(0, order, positions - first)
+
+
 def _order_by_labels(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tensor]:
     """Returns the order, as in `Parents`, in which the labels take turns, and the samples of each class as well."""
     labels = label_list(labels, 1)
@@ -189,8 +198,7 @@ def _order_by_labels(bank: Bank, labels: Any, seed: int) -> Callable[[int], Tens
     num_classes = len(bank.samples.names)
     labels = checks.check_labels(labels, names=bank.samples.names).cpu()
     # In one round over the labels, each class may occur several times: every time with its next sample.
-    counts = torch.nn.functional.one_hot(labels, num_classes).cumsum(0)
-    per_round, earlier_in_round = counts[-1][labels], counts.gather(1, labels[:, None])[:, 0] - 1
+    per_round, earlier_in_round = torch.bincount(labels, minlength=num_classes)[labels], _earlier_occurrences(labels)
     shift = torch.randint(2**31, (num_classes,), generator=seeds.generator(seed, Stream.PARENTS))[labels]
 
     def order(chunk: int) -> Tensor:

@@ -135,14 +135,14 @@ class SampleResiduals(NamedTuple):
         return out
 
 
-def weights_version(vae: Any) -> int | None:
-    """Returns a number that changes when the weights of a `VAE` change in place; None if that cannot be known.
+def weights_version(vae: Any) -> tuple[int, torch.dtype] | None:
+    """Returns what changes when the weights of a `VAE` change in place, or their dtype; None if that cannot be known.
 
-    It is the sum of the counters by which autograd notices changes of a tensor.
+    It has the sum of the counters by which autograd notices changes of a tensor.
     """
     if not isinstance(vae, VAE):
         return None
     # This is done for every batch, and takes 18 us; with `vae.parameters()`, which looks for duplicates, 25 us.
     weights = (weight for module in vae.modules() for weight in module._parameters.values() if weight is not None)
     versions = [weight._version for weight in weights if not weight.is_inference()]
-    return sum(versions) if versions else None
+    return (sum(versions), vae.head.weight.dtype) if versions else None

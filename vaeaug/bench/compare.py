@@ -27,12 +27,13 @@ from vaeaug.bench.settings import Settings
 from vaeaug.bench.stages.method import Method
 from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
-from vaeaug.runtime import checks, files, signals
+from vaeaug.runtime import checks, files, modes, signals
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import check_picklable, map_in_processes
 
 
 @renamed(classifier="classifiers", arm="methods", rows="results", keep="save_augmenter_to", jobs="n_jobs")
+@modes.in_plain_modes
 def compare(
     data: Any,
     y: Any = None,
@@ -159,6 +160,7 @@ def _run_all(
             yield result
 
 
+@modes.plain_steps
 def _run_seed(plan: _Plan, existing: dict[tuple[str, ...], Result], first_seed: int, seed: int) -> Iterator[Result]:
     subset = regimes.draw_subset(plan.train_data, plan.per_class, seed)
     seed_run = SeedRun(subset, seed, plan.settings, plan.train_data)

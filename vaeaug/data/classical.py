@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 Augmentation = Callable[[Tensor, int], Tensor]  # samples `(B, *event)` and a seed -> augmented samples
 
@@ -51,6 +51,7 @@ class Classical:
         for name, high in {"shift": 1, "rotate": 180, "zoom": 0.9, "cutout": 1, "jitter": math.inf}.items():
             checks.check_number(name, getattr(self, name), 0, high)
 
+    @modes.in_plain_modes
     def on(self, x: Tensor) -> Augmentation:
         """Returns a function from a batch and a seed to the augmented batch.
 
@@ -59,14 +60,16 @@ class Classical:
         """
         if x.ndim == 2:
             stddev = self.jitter * x.std(0, correction=0)
-            return lambda batch, seed: batch + stddev * torch.randn(batch.shape, generator=seeds.generator(seed))
+            return modes.in_plain_modes(
+                lambda batch, seed: batch + stddev * torch.randn(batch.shape, generator=seeds.generator(seed))
+            )
         low = x.min()
 
         def augment(batch: Tensor, seed: int) -> Tensor:
             generator = seeds.generator(seed)
             return low + self._cutout(self._affine(batch - low, generator), generator)
 
-        return augment
+        return modes.in_plain_modes(augment)
 
     def _affine(self, x: Tensor, generator: torch.Generator) -> Tensor:
         height, width = x.shape[2:]

@@ -19,7 +19,7 @@ from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches, with_names_inside
 from vaeaug.data.row_numbers import warn_of_row_numbers
 from vaeaug.data.samples import Samples, from_arrays
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, modes
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
 CACHE = Path.home() / ".cache" / "vaeaug"
@@ -27,6 +27,7 @@ EMPTY_DATASET = ("at least one sample", "an empty dataset", "pass a dataset that
 NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
 
 
+@modes.in_plain_modes
 def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int = 0) -> Samples:
     """Converts labelled data to `Samples`.
 
@@ -85,6 +86,7 @@ def _labels_in(y: Any) -> list[Any]:
 
 
 @checks.renamed(label="label_column")
+@modes.in_plain_modes
 def load(
     source: str | Path,
     *,
@@ -157,6 +159,7 @@ def _fashion_mnist(train: bool) -> Samples:
     return replace(from_arrays(dataset.data[:, None], dataset.targets, dataset.classes), dtype="")
 
 
+@modes.in_plain_modes
 def read_maybe_labelled(
     path: str | Path, event_shape: Sequence[int], label_column: str | None = None, columns: Sequence[str] = ()
 ) -> tuple[Samples, bool]:

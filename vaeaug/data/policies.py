@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vaeaug.data.classical import Augmentation
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 BINS = 31  # magnitudes, as in torchvision and the papers
 SIGNED = ("shear x", "shear y", "translate x", "translate y", "rotate", "brightness", "color", "contrast", "sharpness")
@@ -45,6 +45,7 @@ class RandAugment:
         checks.check_number("num_ops", self.num_ops, 1, whole=True)
         checks.check_number("magnitude", self.magnitude, 0, BINS - 1, whole=True)
 
+    @modes.in_plain_modes
     def on(self, x: Tensor) -> Augmentation:
         """Returns the augmentation for images in the range of `x`, `(N, C, H, W)`."""
         height, width = _image_size(x)
@@ -68,6 +69,7 @@ class TrivialAugmentWide:
     The operations and their ranges are torchvision's `v2.TrivialAugmentWide`.
     """
 
+    @modes.in_plain_modes
     def on(self, x: Tensor) -> Augmentation:
         """Returns the augmentation for images in the range of `x`, `(N, C, H, W)`."""
         _image_size(x)
@@ -99,7 +101,11 @@ class RandomErasing:
 
     def __post_init__(self) -> None:
         checks.check_number("p", self.p, 0, 1)
+        for name, high in {"scale": 1.0, "ratio": float("inf")}.items():
+            for value in getattr(self, name):
+                checks.check_number(name, value, 0, high, above=True)
 
+    @modes.in_plain_modes
     def on(self, x: Tensor) -> Augmentation:
         """Returns the augmentation for images in the range of `x`, `(N, C, H, W)`."""
         height, width = _image_size(x)
@@ -121,7 +127,7 @@ class RandomErasing:
             erased = inside[0][:, None, :, None] & inside[1][:, None, None, :] & (u[4] < self.p)[:, None, None, None]
             return torch.where(erased, low.to(batch), batch)
 
-        return augment
+        return modes.in_plain_modes(augment)
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ class Elastic:
         checks.check_number("alpha", self.alpha, 0)
         checks.check_number("sigma", self.sigma, 0, above=True)
 
+    @modes.in_plain_modes
     def on(self, x: Tensor) -> Augmentation:
         """Returns the augmentation for images in the range of `x`, `(N, C, H, W)`."""
         height, width = _image_size(x)
@@ -162,7 +169,7 @@ class Elastic:
             grid = functional.affine_grid(identity.expand(len(batch), -1, -1), list(batch.shape), align_corners=False)
             return low + functional.grid_sample(batch - low, grid + displacement, align_corners=False)
 
-        return augment
+        return modes.in_plain_modes(augment)
 
 
 def _image_size(x: Tensor) -> tuple[int, int]:
@@ -175,7 +182,9 @@ def _in_unit_range(x: Tensor, augment: Callable[[Tensor, torch.Generator], Tenso
     """Returns an augmentation of images in 0..1 for images in the range of `x`."""
     low, high = x.min(), x.max()
     gain = high - low if high > low else torch.ones(())
-    return lambda batch, seed: low + gain * augment(((batch - low) / gain).clamp(0, 1), seeds.generator(seed))
+    return modes.in_plain_modes(
+        lambda batch, seed: low + gain * augment(((batch - low) / gain).clamp(0, 1), seeds.generator(seed))
+    )
 
 
 def _magnitudes(shear: float, right: float, down: float, angle: float, factor: float, bits: int) -> Magnitudes:

@@ -14,7 +14,7 @@ from vaeaug.data.images import SMALLEST_SIDE
 from vaeaug.data.outliers import warn_of_rounding
 from vaeaug.data.scaling import Scaling
 from vaeaug.data.tensors import as_tensor, unit_float
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, modes
 
 __all__ = [
     "SMALLEST_SIDE",
@@ -97,6 +97,7 @@ class Samples:
         return torch.bincount(self.y, minlength=len(self.names)).tolist()
 
 
+@modes.in_plain_modes
 def from_arrays(
     x: Any, y: Any, names: Sequence[str] = (), *, columns: Sequence[str] = (), partial: bool = False
 ) -> Samples:

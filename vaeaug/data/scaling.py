@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vaeaug.data.outliers import warn_of_far_values
+from vaeaug.runtime import checks
 
 CONSTANT = 1e-6  # float32 cannot tell whether a smaller relative standard deviation is one
 SMALLEST_GAIN = 1e-30
@@ -24,12 +26,21 @@ class Scaling:
     Arguments:
         offset, gain: One number, or one per feature.
         low, high: The range of the data: one number each, or one per feature.
+
+    Raises:
+        InputError: If a number is NaN or infinite, or a gain is not above 0.
     """
 
     offset: tuple[float, ...] = (0.0,)
     gain: tuple[float, ...] = (1.0,)
     low: tuple[float, ...] = (0.0,)
     high: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        for name, values in vars(self).items():
+            if not all(map(math.isfinite, values)) or (name == "gain" and min(values, default=0) <= 0):
+                wanted = "finite numbers above 0" if name == "gain" else "finite numbers"
+                checks.refuse(f"{wanted} as {name} of a Scaling", values[:5], "fit it to data: Scaling.fit(x)")
 
     @property
     def is_unit(self) -> bool:

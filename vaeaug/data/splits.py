@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from vaeaug.data.samples import Samples
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.seeds import Stream
 
 
+@modes.in_plain_modes
 def split(samples: Samples, test: float = 0.5, seed: int = 0) -> tuple[Samples, Samples]:
     """Splits into a training and a test set, stratified by class.
 
@@ -33,6 +34,7 @@ def split(samples: Samples, test: float = 0.5, seed: int = 0) -> tuple[Samples, 
     return samples[~in_test], samples[in_test]
 
 
+@modes.in_plain_modes
 def subset(samples: Samples, per_class: int | Sequence[int], seed: int = 0) -> Samples:
     """Draws a small or imbalanced training set: the regimes of the benchmark.
 

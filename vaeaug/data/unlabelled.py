@@ -16,11 +16,12 @@ from vaeaug.data.images import is_pil_image
 from vaeaug.data.loaders import SampleList, items_of, read_batches
 from vaeaug.data.loading import NAMES, load, read_maybe_labelled
 from vaeaug.data.samples import Samples, from_arrays
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, modes
 
 LEAVE_OUT = "pass fewer of them"
 
 
+@modes.in_plain_modes
 def read_unlabelled(data: Any, like: Samples, seed: int = 0) -> Tensor:
     """Returns unlabelled samples `(M, *event)`, float32. All of them are read, and labels that come with them are ignored.
 

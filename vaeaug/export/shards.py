@@ -23,8 +23,9 @@ from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
 from vaeaug.augmenter.parents import as_samples_like
 from vaeaug.export import formats, recognition, shard_manifest, tar
+from vaeaug.models import wrappers
 from vaeaug.models.codec import CHUNK
-from vaeaug.runtime import checks, files
+from vaeaug.runtime import checks, files, modes
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 LARGEST_COUNT = 1_000_000  # shards of one output
@@ -49,6 +50,7 @@ class _Shard(NamedTuple):
     stop: int
 
 
+@modes.in_plain_modes
 def write(
     augmenter: Augmenter,
     folder: str | Path,
@@ -159,13 +161,14 @@ def fingerprint(augmenter: Augmenter) -> str:
         bank.scaling,
     )
     sha256.update(repr(settings).encode())
-    state = augmenter.vae_.state_dict() if isinstance(augmenter.vae_, torch.nn.Module) else {}
+    state = wrappers.state_dict(augmenter.vae_) if isinstance(augmenter.vae_, torch.nn.Module) else {}
     tensors = {"x": bank.samples.x, "y": bank.samples.y, "mean": bank.mean, "stddev": bank.stddev}
     pseudo = bank.pseudo_labelled
     tensors |= {} if pseudo is None else {f"pseudo_labelled.{k}": v for k, v in vars(pseudo).items() if k[0] != "_"}
     for name, value in sorted({**{f"vae.{k}": v for k, v in state.items()}, **tensors}.items()):
         sha256.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        sha256.update(value.detach().cpu().contiguous().numpy().tobytes())
+        # As bytes, because numpy has no bfloat16.
+        sha256.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return sha256.hexdigest()
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vaeaug.filters.base import Filter, FilterResult
-from vaeaug.models.training import device_of, evaluating
-from vaeaug.runtime import checks
+from vaeaug.models.precision import check_finite_output
+from vaeaug.models.training import device_of, dtype_of, evaluating
+from vaeaug.runtime import checks, modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Confident(Filter):
         checks.check_number("threshold", self.threshold, 0, 1)
         check_gives_probabilities(self.classifier)
 
+    @modes.in_plain_modes
     def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         p = probabilities(self.classifier, x)
         if y.max() >= p.shape[1]:
@@ -53,10 +55,26 @@ def check_gives_probabilities(classifier: Any) -> None:
 
 
 def probabilities(classifier: Any, x: Tensor) -> Tensor:
-    """Returns p(y|x), `(B, K)`, of any classifier that `Confident` takes."""
+    """Returns p(y|x), `(B, K)`, of any classifier that `Confident` takes.
+
+    Raises:
+        InputError: If the classifier gives anything else, or NaN.
+    """
+    p = _probabilities(classifier, x)
+    if p.ndim != 2 or len(p) != len(x):
+        name = type(classifier).__name__
+        checks.refuse(f"{len(x)} rows of probabilities from {name}", tuple(p.shape), "return an array (B, K)")
+    check_finite_output(f"the classifier {type(classifier).__name__}", p, classifier)
+    return p
+
+
+def _probabilities(classifier: Any, x: Tensor) -> Tensor:
     if isinstance(classifier, nn.Module):
         with evaluating(classifier):
-            return classifier(x.to(device_of(classifier))).float().softmax(1)
+            logits = classifier(x.to(device_of(classifier), dtype_of(classifier)))
+        if not isinstance(logits, Tensor):
+            checks.refuse("logits from the classifier", type(logits).__name__, "pass a network that returns them alone")
+        return logits.float().softmax(1)
     if hasattr(classifier, "predict_proba"):
         known_classes = torch.as_tensor(classifier.predict_proba(x.flatten(1).cpu().numpy())).float()
         # An estimator returns columns for the classes it was fitted to; the other classes get zeros.

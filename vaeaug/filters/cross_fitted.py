@@ -23,9 +23,9 @@ from vaeaug.data.lookup import SampleIndex
 from vaeaug.data.samples import Samples
 from vaeaug.filters.base import Filter, FilterResult, Teacher
 from vaeaug.filters.confident import check_gives_probabilities, probabilities
-from vaeaug.filters.teacher_training import TeacherSettings, fit_teacher
+from vaeaug.filters.teacher_training import TeacherSettings, check_settings, fit_teacher
 from vaeaug.models import classifiers
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.parallel import one_thread
 
 CHUNK = 256  # samples per call of a teacher
@@ -78,6 +78,7 @@ class CrossFitted(Teacher):
         checks.check_number("weight", self.weight, 0, 1)
 
     @classmethod
+    @modes.in_plain_modes
     def fit(
         cls,
         data: Any,
@@ -122,6 +123,7 @@ class CrossFitted(Teacher):
         for kind in kinds:
             _check_kind(kind, samples)
         settings, index = TeacherSettings(**training), SampleIndex(samples.x)
+        check_settings(settings)
         trained_on = torch.cat(
             [_train_masks(samples, index, folds, seeds.derive(seed, Stream.FOLDS, repeat)) for repeat in range(repeats)]
         )
@@ -142,12 +144,14 @@ class CrossFitted(Teacher):
             checks.check_choice("a setting", name, ("threshold", "weight"))
         return replace(self, **settings)  # type: ignore[arg-type]
 
+    @modes.in_plain_modes
     def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         return self._judge(x, y, None)
 
     def for_parents(self, parents: Tensor) -> Filter:
         return _ForParents(self, parents)
 
+    @modes.in_plain_modes
     def probabilities(self, x: Tensor, parents: Tensor | None = None) -> Tensor:
         """Returns p(y|x), `(B, K)`, the mean over the teachers that were not trained on the parents.
 
@@ -166,6 +170,7 @@ class CrossFitted(Teacher):
                     total[index, : p.shape[1]] += p / len(members)
         return (total / eligible.sum(0)[:, None]).to(x.device)
 
+    @modes.in_plain_modes
     def soft(self, x: Tensor, y: Tensor, parents: Tensor | None = None) -> Tensor:
         one_hot = nn.functional.one_hot(y.to(x.device), self.num_classes).float()
         return one_hot.lerp(self.probabilities(x, parents), self.weight)
@@ -189,6 +194,7 @@ class _ForParents(Filter):
     teachers: CrossFitted
     parents: Tensor
 
+    @modes.in_plain_modes
     def __call__(self, x: Tensor, y: Tensor) -> FilterResult:
         return self.teachers._judge(x, y, self.parents)
 

@@ -14,7 +14,7 @@ from vaeaug.data.policies import RandAugment
 from vaeaug.data.samples import Samples
 from vaeaug.models import classifiers
 from vaeaug.models.training import ShuffledIndices, train
-from vaeaug.runtime import seeds
+from vaeaug.runtime import checks, seeds
 
 
 class Stream(IntEnum):
@@ -59,6 +59,19 @@ class TeacherSettings(NamedTuple):
     copies: int = 10
 
 
+def check_settings(settings: TeacherSettings) -> None:
+    """Checks the numbers among the settings.
+
+    Raises:
+        InputError: If one is out of its range.
+    """
+    for name in ("steps", "batch_size", "copies"):
+        checks.check_number(name, getattr(settings, name), 1, whole=True)
+    checks.check_number("lr", settings.lr, 0, above=True)
+    checks.check_number("weight_decay", settings.weight_decay, 0)
+    checks.check_number("smoothing", settings.smoothing, 0, 1)
+
+
 def fit_teacher(kind: Any, samples: Samples, mask: Tensor, settings: TeacherSettings, seed: int) -> Any:
     """Trains one teacher.
 
@@ -99,14 +112,14 @@ def _fit_network(create: Callable[..., nn.Module], samples: Samples, settings: T
     network = network.to(memory_format=torch.channels_last)
     augment = None if settings.classical is None else settings.classical.on(samples.x)
     order = ShuffledIndices(len(samples), settings.batch_size, seeds.derive(seed, Stream.ORDER))
-    targets = nn.functional.one_hot(samples.y, num_classes).float()
 
     def loss(step: int) -> Tensor:
         index = order(step)
         x = samples.x[index]
         if augment is not None:
             x = augment(x, seeds.derive(seed, Stream.AUGMENTATION, step))
-        return nn.functional.cross_entropy(network(x).float(), targets[index], label_smoothing=settings.smoothing)
+        targets = nn.functional.one_hot(samples.y[index], num_classes).float()
+        return nn.functional.cross_entropy(network(x).float(), targets, label_smoothing=settings.smoothing)
 
     train(network, loss, steps=settings.steps, lr=settings.lr, weight_decay=settings.weight_decay, progress=False)
     return network.eval()

@@ -1,19 +1,22 @@
 """VAEs of other libraries behind the two methods that an augmenter calls: `encode(x) -> q(z|x)` and `decode(z)`.
 
 Models are recognised by duck typing, so no other library is imported here, and wrapped unchanged: they are neither moved, nor
-switched to another mode, nor frozen.
+switched to another mode, nor frozen, nor converted to another precision. Samples and codes are converted to theirs, and back.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
+from vaeaug.models.training import dtype_of
+from vaeaug.models.wrappers import unwrapped
 from vaeaug.runtime import checks
 
 # Models of pythae whose decoder does not take a sample of the encoder's Gaussian.
@@ -21,7 +24,13 @@ NOT_GAUSSIAN = ("PoincareVAE", "VAE_IAF", "VAE_LinNF")
 
 
 class Adapted(nn.Module):
-    """A VAE made of two functions; see `from_functions`."""
+    """A VAE made of two functions; see `from_functions`.
+
+    Arguments:
+        encode, decode, event_shape, num_classes: As in `from_functions`.
+        modules: The networks that the functions use.
+        dtype: The dtype of what both functions are passed; by default that of their networks.
+    """
 
     def __init__(
         self,
@@ -30,11 +39,13 @@ class Adapted(nn.Module):
         modules: Sequence[nn.Module],
         event_shape: Sequence[int] | None,
         num_classes: int | None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.encode_function, self.decode_function = encode, decode
         self.wrapped = nn.ModuleList(modules)
         self.event_shape, self.num_classes = event_shape and tuple(event_shape), num_classes
+        self.dtype = dtype
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
         """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
@@ -48,6 +59,7 @@ class Adapted(nn.Module):
         """
         if self.event_shape is not None:
             checks.check_event_shape("samples", x, self.event_shape)
+        x = x.to(self._dtype_for(self.encode_function))
         mu, log_variance = _mu_and_logvar(self.encode_function(x, *self._labels(y)), len(x))
         stddev = (0.5 * log_variance.float()).exp()
         return Independent(Normal(mu.float(), stddev, validate_args=False), 1, validate_args=False)
@@ -58,9 +70,24 @@ class Adapted(nn.Module):
         Arguments:
             z: Latent codes, `(B, L)`.
             y: Labels, `(B,)`; ignored unless the VAE is conditional.
+
+        Raises:
+            InputError: If the function does not return as many samples, of `event_shape`.
         """
-        x = self.decode_function(z, *self._labels(y)).float()
-        return x if self.event_shape is None else x.reshape(-1, *self.event_shape)
+        x = self.decode_function(z.to(self._dtype_for(self.decode_function)), *self._labels(y))
+        if not isinstance(x, Tensor):
+            checks.refuse("decode to return a tensor", type(x).__name__, "return the samples alone")
+        if self.event_shape is None:
+            return x.float()
+        if x.numel() != len(z) * math.prod(self.event_shape):
+            expected = f"decode to return {len(z)} samples of shape {self.event_shape}"
+            checks.refuse(expected, f"shape {tuple(x.shape)}", "pass the event_shape that the VAE was trained with")
+        return x.float().reshape(-1, *self.event_shape)
+
+    def _dtype_for(self, function: Callable[..., Any]) -> torch.dtype:
+        """Returns the dtype of the network that a function belongs to, else of the first one."""
+        owner = _owner(function)
+        return self.dtype or dtype_of(self if owner is None else owner)
 
     def _labels(self, y: Tensor | None) -> tuple[Tensor, ...]:
         return () if self.num_classes is None or y is None else (y,)
@@ -97,8 +124,14 @@ def from_functions(
     for name, function in {"encode": encode, "decode": decode}.items():
         if not callable(function):
             checks.refuse(f"a function {name}", repr(function), "pass two functions, x -> (mu, logvar) and z -> x")
-    owners = {module, *(f if isinstance(f, nn.Module) else getattr(f, "__self__", None) for f in (encode, decode))}
+    owners = dict.fromkeys([module, _owner(encode), _owner(decode)])  # a dict, unlike a set, keeps their order
     return Adapted(encode, decode, [m for m in owners if isinstance(m, nn.Module)], event_shape, num_classes)
+
+
+def _owner(function: Any) -> nn.Module | None:
+    """Returns the network that a function is, or is a method of."""
+    owner = function if isinstance(function, nn.Module) else getattr(function, "__self__", None)
+    return owner if isinstance(owner, nn.Module) else None
 
 
 def from_pythae(model: nn.Module) -> Adapted:
@@ -114,6 +147,7 @@ def from_pythae(model: nn.Module) -> Adapted:
     Raises:
         InputError: If it is not a model of pythae, or if its encoder is not Gaussian.
     """
+    model = unwrapped(model)
     name = getattr(model, "model_name", None)
     if name is None or not (hasattr(model, "encoder") and hasattr(model, "decoder")):
         checks.refuse("a model of pythae", type(model).__name__, "for other models use from_functions")
@@ -142,9 +176,16 @@ def from_diffusers(
     Raises:
         InputError: If it is not an AutoencoderKL, or if the images do not fit it.
     """
+    autoencoder = unwrapped(autoencoder)
     config: Any = getattr(autoencoder, "config", None)
-    if not all(hasattr(config, name) for name in ("block_out_channels", "latent_channels", "scaling_factor")):
-        checks.refuse("an AutoencoderKL of diffusers", type(autoencoder).__name__, "for others use from_functions")
+    has_config = all(hasattr(config, name) for name in ("block_out_channels", "latent_channels", "scaling_factor"))
+    # AutoencoderTiny has no posterior, VQModel quantises its latents, and those of videos have convolutions of their own.
+    has_posterior = hasattr(autoencoder, "post_quant_conv") and not hasattr(autoencoder, "quantize")
+    of_images = isinstance(getattr(getattr(autoencoder, "encoder", None), "conv_in", None), nn.Conv2d)
+    if not (has_config and has_posterior and of_images):
+        _refuse_autoencoder(autoencoder)
+    if len(event_shape) != 3:
+        checks.refuse("an event_shape (C, H, W)", tuple(event_shape), "AutoencoderKL is for images")
     channels, height, width = event_shape
     if channels != config.in_channels:
         remedy = "convert the images, e.g. with torchvision.transforms.v2.RGB or Grayscale"
@@ -153,12 +194,13 @@ def from_diffusers(
     if height % step or width % step:
         remedy = "resize the images, e.g. with torchvision.transforms.v2.Resize"
         checks.refuse(f"images whose sides are multiples of {step}", f"{height}x{width}", remedy)
-    if not value_range[0] < value_range[1]:
+    if not all(map(math.isfinite, value_range)) or not value_range[0] < value_range[1]:
         checks.refuse("a value_range (low, high)", value_range, "pass value_range=(0.0, 1.0) for images in 0..1")
     shape = (config.latent_channels, height // step, width // step)
     encode = partial(_diffusers_encode, autoencoder, value_range)
     decode = partial(_diffusers_decode, autoencoder, value_range, shape)
-    return from_functions(encode, decode, module=autoencoder, event_shape=event_shape)
+    # They convert by themselves, after the scaling: half precision has no value_range of 16 bits.
+    return Adapted(encode, decode, [autoencoder], event_shape, None, torch.float32)
 
 
 def _mu_and_logvar(output: Any, size: int) -> tuple[Tensor, Tensor]:
@@ -185,7 +227,10 @@ def _pythae_decode(model: Any, z: Tensor) -> Tensor:
 
 def _diffusers_encode(autoencoder: Any, value_range: tuple[float, float], x: Tensor) -> tuple[Tensor, Tensor]:
     low, high = value_range
-    q = autoencoder.encode((2 * (x - low) / (high - low) - 1).to(autoencoder.dtype)).latent_dist
+    output = autoencoder.encode((2 * (x - low) / (high - low) - 1).to(autoencoder.dtype))
+    q = getattr(output, "latent_dist", None)
+    if q is None:
+        _refuse_autoencoder(autoencoder)
     offset, gain = _latent_scaling(autoencoder, x.device)
     mu = (q.mean.float() - offset) / gain
     return mu.flatten(1), (q.logvar.float() - 2 * gain.log()).expand_as(mu).flatten(1)
@@ -196,6 +241,11 @@ def _diffusers_decode(autoencoder: Any, value_range: tuple[float, float], shape:
     offset, gain = _latent_scaling(autoencoder, z.device)
     x = autoencoder.decode((offset + gain * z.unflatten(1, shape)).to(autoencoder.dtype)).sample
     return low + (high - low) * (x.float() + 1) / 2
+
+
+def _refuse_autoencoder(autoencoder: Any) -> NoReturn:
+    remedy = "for others use from_functions, with a fixed logvar if there is no posterior"
+    checks.refuse("an AutoencoderKL of diffusers", type(autoencoder).__name__, remedy)
 
 
 def _latent_scaling(autoencoder: Any, device: torch.device) -> tuple[Tensor, Tensor]:

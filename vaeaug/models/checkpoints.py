@@ -27,12 +27,22 @@ def save(module: nn.Module, optimizer: torch.optim.Optimizer, path: str | Path, 
     Raises:
         Diverged: If the weights are not finite: such a state is no checkpoint, and the earlier one stays.
     """
-    if not all(torch.isfinite(weight).all() for weight in module.parameters()):
-        raise Diverged(f"expected finite weights, got NaN or infinity at step {step}; try a lower learning rate")
+    check_weights(module, step)
     tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
     files.save_tensors(path, tensors, "checkpoint", {"step": step, "fingerprint": fingerprint})
+
+
+def check_weights(module: nn.Module, step: int) -> None:
+    """Checks that a step left finite weights, and buffers without NaN: a mask may well be infinite.
+
+    Raises:
+        Diverged: If it did not.
+    """
+    finite = all(torch.isfinite(weight).all() for weight in module.parameters())
+    if not finite or any(buffer.isnan().any() for buffer in module.buffers() if buffer.is_floating_point()):
+        raise Diverged(f"expected finite weights, got NaN or infinity at step {step}; try a lower learning rate")
 
 
 @dataclass(frozen=True)
@@ -109,4 +119,6 @@ def _optimizer_state(
         if shapes != {"step": (), **moments}:
             got = f"state of the shapes {shapes} for weight {i} in '{path}'"
             checks.refuse("the step and the two moments of every weight", got, START_AGAIN)
+        if (entries["exp_avg_sq"] < 0).any() or entries["step"] < 0:
+            checks.refuse("moments that training can have", f"a negative one of weight {i} in '{path}'", START_AGAIN)
     return state

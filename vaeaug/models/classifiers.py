@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeaug.models.estimators import ESTIMATORS, WITHOUT_SAMPLE_WEIGHT, is_pipeline
-from vaeaug.models.training import device_of, evaluating
+from vaeaug.models.training import device_of, dtype_of, evaluating
 from vaeaug.runtime import checks, seeds
 
 
@@ -261,13 +261,13 @@ def hardest_index(candidates: Tensor, y: Tensor, network: nn.Module) -> Tensor:
     Raises:
         InputError: If the network does not return logits of every class.
     """
-    device = device_of(network)
+    device, dtype = device_of(network), dtype_of(network)
     soft_labels = y if y.ndim == 3 else None
     losses = []
     with evaluating(network):
         for k, x in enumerate(candidates):
             targets = y if soft_labels is None else soft_labels[k]
-            logits = network(x.to(device))
+            logits = network(x.to(device, dtype))
             _check_logits_shape(logits, targets)
             losses.append(nn.functional.cross_entropy(logits.float(), targets.to(logits.device), reduction="none"))
     return torch.stack(losses).argmax(0)

@@ -19,9 +19,10 @@ from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memory
 from vaeaug.models.networks import Architecture
-from vaeaug.models.training import ShuffledIndices, device_of, train
+from vaeaug.models.training import ShuffledIndices, device_of, dtype_of, train
 from vaeaug.models.vae import VAE
-from vaeaug.runtime import checks, limits, seeds
+from vaeaug.models.wrappers import unwrapped
+from vaeaug.runtime import checks, limits, modes, seeds
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 
 NOISE_BLOCK = 64  # samples of a batch whose noise is drawn together
@@ -62,6 +63,7 @@ class FitSettings(NamedTuple):
     noise="input_noise",
     warmup="beta_warmup",
 )
+@modes.in_plain_modes
 def fit_vae(
     data: Any,
     y: Any = None,
@@ -133,6 +135,9 @@ def fit_vae(
     checks.check_number("input_noise", input_noise, 0)
     checks.check_number("beta_warmup", beta_warmup, 0, 1)
     checks.check_number("batch_size", batch_size, world.size, whole=True)
+    checks.check_number("weight_decay", weight_decay, 0)
+    vae = unwrapped(vae)
+    _check_trainable(vae, torch.device(device))
     samples = _samples_in_memory(data, y, seed, has_scaling=vae is not None or scaling is not None)
     if vae is None:
         with seeds.drawing_from(seed, Stream.WEIGHTS):
@@ -219,6 +224,25 @@ def _batches(data: Any, samples: Samples, vae: VAE, settings: FitSettings, world
         return batches_from_loader(data, settings.seed, partial(_check_samples, vae=vae), world)
     order = ShuffledIndices(len(samples), settings.batch_size, seeds.derive(settings.seed, Stream.ORDER))
     return batches_from_memory(samples, order, world)
+
+
+def _check_trainable(vae: VAE | None, device: torch.device) -> None:
+    """Refuses a VAE whose weights cannot be trained."""
+    device = device if vae is None else device_of(vae)
+    if device.type == "meta":
+        checks.refuse("a device that computes", "'meta'", "pass device='cpu' or 'cuda'")
+    if vae is None:
+        return
+    if not isinstance(vae, VAE):
+        checks.refuse("a VAE of vaeaug to train", type(vae).__name__, "train your own, then Augmenter(vae).fit(data)")
+    dtype = dtype_of(vae)
+    if dtype.itemsize < 4:
+        name, remedy = str(dtype).removeprefix("torch."), "call vae.float(); precision='bf16' computes in bfloat16"
+        checks.refuse("float32 weights to train", name, remedy)
+    if any(weight.is_inference() for weight in vae.parameters()):
+        checks.refuse("weights to train", "some made in inference mode", "create or load the VAE outside of it")
+    if not any(weight.requires_grad for weight in vae.parameters()):
+        checks.refuse("weights to train", "frozen ones alone", "call vae.requires_grad_(True)")
 
 
 def _check_samples(samples: Samples, vae: VAE) -> None:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from vaeaug.data.samples import Scaling
-from vaeaug.runtime import checks, files, schema
+from vaeaug.models.precision import Float32Buffers
+from vaeaug.runtime import checks, files, modes, schema
 
 
-class LinearSpace(nn.Module):
+class LinearSpace(Float32Buffers):
     """Abstract: latent codes that are a linear function of the scaled samples. `fit` returns a fitted copy.
 
     Images are scaled to 0..1 as a whole, tabular data to mean 0 and standard deviation 1 feature by feature.
@@ -40,7 +41,7 @@ class LinearSpace(nn.Module):
             x: Samples in the data's own range, `(B, *event)`.
             y: Ignored.
         """
-        z = self._to_codes(((x - self.offset) / self.gain).flatten(1))
+        z = self._to_codes(((x.float() - self.offset) / self.gain).flatten(1))
         return Independent(Normal(z, self._stddev().expand_as(z), validate_args=False), 1, validate_args=False)
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -54,7 +55,7 @@ class LinearSpace(nn.Module):
             checks.refuse(
                 f"a fitted {type(self).__name__}", "one before fit", "call fit(x), or Augmenter(vae=...).fit(data)"
             )
-        return self.offset + self.gain * self._to_samples(z).unflatten(1, self.event_shape)
+        return self.offset + self.gain * self._to_samples(z.float()).unflatten(1, self.event_shape)
 
     def save(self, path: str | Path) -> None:
         """Writes a fitted space to one safetensors file; either the whole file is written or none."""
@@ -62,6 +63,7 @@ class LinearSpace(nn.Module):
         files.save_tensors(path, self.state_dict(), "space", config)
 
     @staticmethod
+    @modes.in_plain_modes
     def load(path: str | Path) -> LinearSpace:
         """Reads what `save` wrote. Nothing in the file is executed.
 
@@ -78,9 +80,11 @@ class LinearSpace(nn.Module):
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         if not space._fits(shapes, math.prod(config.event_shape), config.event_shape):
             checks.refuse(f"tensors that fit {config.type} in '{path}'", shapes, remedy)
+        if (tensors["gain"] <= 0).any() or (tensors.get("noise", tensors["gain"]) < 0).any():
+            checks.refuse(f"a positive gain in '{path}'", "one of zero or less, or a negative noise", remedy)
         space.event_shape = config.event_shape
         for name, tensor in tensors.items():
-            space.register_buffer(name, tensor)
+            space.register_buffer(name, tensor.float())
         return space
 
     def _fits(self, shapes: dict[str, tuple[int, ...]], features: int, event_shape: tuple[int, ...]) -> bool:
@@ -98,7 +102,7 @@ class LinearSpace(nn.Module):
         return z
 
     def _stddev(self) -> Tensor:
-        return torch.zeros((), device=self.offset.device)
+        return torch.zeros((), device=self.offset.device, dtype=torch.float32)
 
     def _set_scaling(self, x: Tensor) -> Tensor:
         """Sets the scaling to that of samples, and returns them scaled and flat, `(N, D)`."""
@@ -121,6 +125,7 @@ class Identity(LinearSpace):
         torch.Size([3, 64])
     """
 
+    @modes.in_plain_modes
     def fit(self, x: Tensor) -> Identity:
         space = Identity()
         space._set_scaling(x)
@@ -150,6 +155,7 @@ class PCA(LinearSpace):
         checks.check_number("n_components", n_components, 1, whole=True)
         self.n_components = n_components
 
+    @modes.in_plain_modes
     def fit(self, x: Tensor) -> PCA:
         from sklearn import decomposition
 

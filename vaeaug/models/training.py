@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from vaeaug.models import checkpoints
-from vaeaug.runtime import checks, files, seeds, signals
+from vaeaug.runtime import checks, files, modes, seeds, signals
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 from vaeaug.runtime.errors import Diverged
 
@@ -71,7 +72,8 @@ def autocast(precision: str, device: torch.device) -> Any:
     checks.check_choice("precision", precision, PRECISIONS)
     if precision == "auto":
         precision = "bf16" if _has_bf16(device) else "fp32"
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    # Without torch's cache of converted weights: inside a user's autocast it outlives a step, and its weights are stale.
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False) if precision == "bf16" else nullcontext()
 
 
 def _has_bf16(device: torch.device) -> bool:
@@ -100,9 +102,18 @@ def evaluating(*modules: Any) -> Iterator[None]:
 
 
 def device_of(module: Any) -> torch.device:
-    """Returns the device of a module's weights; the CPU for anything without weights."""
-    weight = next(module.parameters(), None) if isinstance(module, nn.Module) else None
-    return torch.device("cpu") if weight is None else weight.device
+    """Returns the device of a module's weights, or of its buffers; the CPU for anything without either."""
+    tensor = next(_tensors_of(module), None)
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def dtype_of(module: Any) -> torch.dtype:
+    """Returns the dtype of a module's weights, or of its buffers; float32 for anything without either."""
+    return next((tensor.dtype for tensor in _tensors_of(module) if tensor.is_floating_point()), torch.float32)
+
+
+def _tensors_of(module: Any) -> Iterator[Tensor]:
+    return chain(module.parameters(), module.buffers()) if isinstance(module, nn.Module) else iter(())
 
 
 def one_cycle(step: int, steps: int, warmup: float = 0.2) -> float:
@@ -120,6 +131,8 @@ def one_cycle(step: int, steps: int, warmup: float = 0.2) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
+@modes.in_plain_modes
+@torch.enable_grad()
 def train(
     module: nn.Module,
     loss: Callable[[int], Tensor],
@@ -155,10 +168,12 @@ def train(
 
     Raises:
         InputError: If a setting is out of range, or if the checkpoint belongs to another training.
-        Diverged: If the loss is not finite. It is checked every 25 steps and at the last one.
+        Diverged: If the loss is not finite, which is checked every 25 steps and at the last one, or if the weights are not
+            finite after the last step.
     """
     checks.check_number("steps", steps, 1, whole=True)
     checks.check_number("lr", lr, 0, above=True)
+    checks.check_number("weight_decay", weight_decay, 0)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     with _claimed(checkpoint, world):
@@ -183,6 +198,8 @@ def train(
                 bar.update()
                 if done % CHECK_EVERY == 0 or done == steps:
                     bar.set_postfix(loss=f"{_finite(world.mean(value.detach()), done, lr):.3f}", refresh=False)
+                if done == steps:
+                    checkpoints.check_weights(module, done)  # the loss is that of the weights before this step
                 if checkpoint and (interrupts or done % every == 0 or done == steps):
                     checkpoints.save(module, optimizer, checkpoint, done, fingerprint)
                 interrupts.deliver(

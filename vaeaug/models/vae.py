@@ -21,15 +21,16 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vaeaug.data.samples import Scaling
-from vaeaug.models import vae_config
+from vaeaug.models import vae_config, wrappers
 from vaeaug.models.networks import ARCHITECTURES, Architecture
-from vaeaug.runtime import checks, files, limits, seeds
+from vaeaug.models.precision import Float32Buffers, at_least_float32
+from vaeaug.runtime import checks, files, limits, modes, seeds
 
 LIKELIHOODS = ("gaussian", "bernoulli")
 
 
 @checks.renamed(latent="latent_dim", classes="num_classes", body="architecture")
-class VAE(nn.Module):
+class VAE(Float32Buffers):
     r"""Creates a variational autoencoder.
 
     With `likelihood="gaussian"`, p(x|z) = N(decode(z), s^2 I) with the maximum-likelihood s: in training it is the square
@@ -89,7 +90,7 @@ class VAE(nn.Module):
         self.encoder, features, self.decoder = architecture.build(self.event_shape, latent_dim + label_dim)
         self.head = nn.Linear(features + label_dim, 2 * latent_dim)
         # The maximum-likelihood s of the Gaussian, a running mean over the training: state, not a weight.
-        self.register_buffer("log_sigma", torch.zeros(()))
+        self.register_buffer("log_sigma", torch.zeros((), dtype=torch.float32))
         self.set_scaling(scaling or Scaling())
 
     def set_scaling(self, scaling: Scaling) -> None:
@@ -99,7 +100,7 @@ class VAE(nn.Module):
             scaling: Offset, gain, minimum and maximum: one number each, or one per feature.
         """
         for name, value in asdict(scaling).items():
-            values = torch.tensor(value if len(value) > 1 else value[0])
+            values = torch.tensor(value if len(value) > 1 else value[0], dtype=torch.float32)
             self.register_buffer(name, values.to(self.log_sigma.device))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
@@ -118,7 +119,7 @@ class VAE(nn.Module):
             z: Latent codes, `(B, L)`.
             y: Labels, `(B,)`; ignored unless the VAE is conditional.
         """
-        return self.offset + self.gain * self._mean(self._logits(z, y))
+        return self.offset + self.gain * self._mean(at_least_float32(self._logits(z, y)))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Returns decode(mean of q(z|x)), `(B, *event)`: the sample as far as its latent code describes it.
@@ -167,15 +168,15 @@ class VAE(nn.Module):
         prior = Independent(
             Normal(torch.zeros_like(z), torch.ones_like(z), validate_args=False), 1, validate_args=False
         )
-        return self._log_prob(u, self._logits(z, y).float(), mean), kl_divergence(q, prior)
+        return self._log_prob(u, at_least_float32(self._logits(z, y)), mean), kl_divergence(q, prior)
 
     def _posterior(self, u: Tensor, y: Tensor | None) -> Independent:
-        h = self._with_label(self.encoder(u), y)
-        mu, log_sigma = self.head(h).float().chunk(2, dim=1)
+        h = self._with_label(self.encoder(u.to(self.head.weight.dtype)), y)
+        mu, log_sigma = at_least_float32(self.head(h)).chunk(2, dim=1)
         return Independent(Normal(mu, log_sigma.clamp(-8, 8).exp(), validate_args=False), 1, validate_args=False)
 
     def _logits(self, z: Tensor, y: Tensor | None) -> Tensor:
-        return self.decoder(self._with_label(z, y))
+        return self.decoder(self._with_label(z.to(self.head.weight.dtype), y))
 
     def _mean(self, logits: Tensor) -> Tensor:
         return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
@@ -197,7 +198,7 @@ class VAE(nn.Module):
         log_sigma = self.log_sigma
         if self.training:
             log_sigma = 0.5 * mean(error.detach()).clamp(min=1e-8).log()
-            self.log_sigma.lerp_(log_sigma, 0.05)
+            self.log_sigma.lerp_(log_sigma.to(self.log_sigma), 0.05)
         size = error.shape[1]
         return -0.5 * error.sum(1) / (2 * log_sigma).exp() - size * (log_sigma + 0.5 * math.log(2 * math.pi))
 
@@ -218,11 +219,12 @@ class VAE(nn.Module):
             "likelihood": self.likelihood,
             "architecture": {"type": type(self.architecture).__name__.lower(), **vars(self.architecture)},
         }
-        files.save_tensors(path, self.state_dict(), "vae", config, overwrite=overwrite)
+        files.save_tensors(path, wrappers.state_dict(self), "vae", config, overwrite=overwrite)
 
     @classmethod
+    @modes.in_plain_modes
     def load(cls, path: str | Path, *, architecture: Architecture | None = None) -> VAE:
-        """Returns the VAE that `save` wrote, in eval mode. Nothing in the file is executed.
+        """Returns the VAE that `save` wrote, in eval mode and in its precision. Nothing in the file is executed.
 
         Arguments:
             path: The file.
@@ -239,6 +241,7 @@ class VAE(nn.Module):
             vae_config.check_weights(build, config, architecture, tensors, path)
         with seeds.drawing_from(0):
             vae = cls(**config.arguments, architecture=architecture)
+        vae.to(vae_config.dtype_of_weights(tensors, path))
         for name in vae_config.SCALING:
             if name in tensors:
                 vae.register_buffer(name, tensors[name])

@@ -16,6 +16,7 @@ from vaeaug.runtime import checks, schema
 FORMAT_1 = {"latent": "latent_dim", "classes": "num_classes", "body": "architecture"}  # names in files of format 1
 SCALING = ("offset", "gain", "low", "high")  # the tensors of the data's range
 LARGEST = 2**20  # of a side, a latent dimension or a number of classes: more is a damaged file
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 REMEDY = "check the path, or save the VAE again"
 
 
@@ -97,6 +98,19 @@ def check_weights(
             checks.refuse(f"the tensor {name} of the data's range in '{path}'", "another one, or none", REMEDY)
     if (tensors["gain"] <= 0).any():
         checks.refuse(f"a positive gain in '{path}'", "one of zero or less", REMEDY)
+
+
+def dtype_of_weights(tensors: dict[str, Tensor], path: str | Path) -> torch.dtype:
+    """Returns the dtype of the weights in a file, for a VAE of the same.
+
+    Raises:
+        InputError: If they are not of one type of real numbers.
+    """
+    weights = [tensor.dtype for name, tensor in tensors.items() if name.startswith("head.")]
+    if len(set(weights)) != 1 or weights[0] not in PRECISIONS:
+        found = ", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in weights})) or "no weights"
+        checks.refuse(f"weights of one type of real numbers in '{path}'", found, REMEDY)
+    return weights[0]
 
 
 def _fits(scale: Tensor, event_shape: tuple[int, ...]) -> bool:

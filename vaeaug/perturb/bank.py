@@ -138,17 +138,19 @@ class Bank:
     def classify(self, z: Tensor, neighbours: int = 5) -> tuple[Tensor, Tensor]:
         """Returns the majority label of the nearest codes, `(B,)`, and the fraction of them that has it, `(B,)`.
 
+        Of labels that are equally frequent, that of the nearest code counts, else the smallest.
+
         Arguments:
             z: Codes, `(B, L)`.
             neighbours: The number of nearest codes.
         """
         index, _ = nearest(z, self.mean, torch.arange(len(self)), min(neighbours, len(self)))
-        votes = torch.nn.functional.one_hot(self.samples.y[index], len(self.samples.names)).sum(1)
-        majority = votes.max(1).values
-        # Ties go to the label of the nearest code.
-        nearest_label = self.samples.y[index[:, 0]]
-        is_tied = votes.gather(1, nearest_label[:, None])[:, 0] == majority
-        return torch.where(is_tied, nearest_label, votes.argmax(1)), majority / index.shape[1]
+        labels = self.samples.y[index]
+        # For each neighbour, how many have its label: a table of codes by classes would be as large as the classes are many.
+        votes = (labels[:, :, None] == labels[:, None, :]).sum(2)
+        majority = votes.amax(1)
+        smallest = labels.where(votes == majority[:, None], len(self.samples.names)).amin(1)
+        return torch.where(votes[:, 0] == majority, labels[:, 0], smallest), majority / index.shape[1]
 
     def within_class(self, y: Tensor | None = None) -> Tensor:
         """Returns the lower Cholesky factor of the covariance of the codes within their classes.

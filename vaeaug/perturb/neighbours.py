@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vaeaug.perturb.class_index import ClassIndex
 
-SEARCH_BLOCK = 8192  # codes that are compared at once
+SEARCH_BLOCK = 8192  # codes that are compared at once,
+ROWS = 1024  # each with this many others
 SAME_CODE = 1e-5  # codes this close are of the same sample: rounding depends on the size of the batch
 
 
@@ -20,6 +21,11 @@ def nearest(z: Tensor, codes: Tensor, candidates: Tensor, k: int) -> tuple[Tenso
         candidates: The indices of those to compare with, `(M,)`.
         k: The number of neighbours, at most M.
     """
+    rows = [_nearest_of_some(some, codes, candidates, k) for some in z.split(ROWS)]
+    return torch.cat([index for index, _ in rows]), torch.cat([distance for _, distance in rows])
+
+
+def _nearest_of_some(z: Tensor, codes: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
     nearest_distance = torch.empty(len(z), 0, device=z.device)
     nearest_index = torch.empty(len(z), 0, dtype=torch.long)
     for block in candidates.split(SEARCH_BLOCK):

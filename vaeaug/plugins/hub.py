@@ -44,8 +44,11 @@ class HubAugmenter(Augmenter, ModelHubMixin):
         return self.push_to_hub(repo_id or Path(save_directory).name, **push_arguments) if push_to_hub else None
 
     def push_to_hub(self, repo_id: str, *, private: bool | None = True, **push_arguments: Any) -> str:
-        """Uploads the folder of `save`; an existing repository keeps its visibility."""
-        return super().push_to_hub(repo_id, private=private, **push_arguments)
+        """Uploads the folder of `save`; an existing repository keeps its visibility.
+
+        A new one is private unless `private` is False: None, the Hub's own default, could make it public.
+        """
+        return super().push_to_hub(repo_id, private=private is not False, **push_arguments)
 
     @classmethod
     @checks.renamed(keep="filter")

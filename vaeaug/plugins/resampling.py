@@ -22,7 +22,7 @@ from vaeaug.data.samples import SMALLEST_SIDE, Samples, from_arrays, unit_float
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation, for_estimators
 from vaeaug.plugins.resampling_inputs import as_float32
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 CHANNELS = (1, 3, 4)
 AUTO = "auto"  # as `perturb`: chosen by the shape of the samples
@@ -57,6 +57,7 @@ class Resampled(NamedTuple):
     augmenter: Augmenter | None
 
 
+@modes.in_plain_modes
 def resample(
     parameters: SharedParameters, X: np.ndarray, y: np.ndarray, n_per_class: Mapping[Any, int], whole: Any
 ) -> Resampled:

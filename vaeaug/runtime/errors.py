@@ -5,6 +5,7 @@ Every message about bad input names what was expected, what was passed and a rem
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ def renamed(**names: str) -> Callable[[F], F]:
 def check_number(
     name: str, value: Any, low: float, high: float = float("inf"), *, whole: bool = False, above: bool = False
 ) -> None:
-    """Checks that `value` is a number in [low, high], or in (low, high] if `above`.
+    """Checks that `value` is a finite number in [low, high], or in (low, high] if `above`.
 
     Arguments:
         name: The name of the argument in the message.
@@ -90,8 +91,9 @@ def check_number(
     """
     # numpy registers its scalar types as Integral and Real, so numpy itself is not needed here.
     is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    if not is_number or not low <= value <= high or (above and value == low):
-        noun = "a whole number" if whole else "a number"
+    is_finite = is_number and (isinstance(value, Integral) or math.isfinite(value))
+    if not is_finite or not low <= value <= high or (above and value == low):
+        noun = "a whole number" if whole else "a finite number" if is_number and math.isinf(value) else "a number"
         end = f" to {high:g}" if high < float("inf") else "" if above else " up"
         bound = f"{'above' if above else 'from'} {low:g}{end}"
         refuse(f"{name} to be {noun} {bound}", repr(value), f"for example {name}={max(low, 1) if above else low:g}")

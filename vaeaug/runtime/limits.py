@@ -11,6 +11,7 @@ from vaeaug.runtime.errors import refuse
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 GIB = 2**30
+HUGE = 2**80
 
 
 def check_memory(what: str, size: float, remedy: str) -> None:
@@ -26,7 +27,7 @@ def check_memory(what: str, size: float, remedy: str) -> None:
     """
     limit = memory_limit()
     if size > limit:
-        refuse(f"{what} to fit into {limit / GIB:,.1f} GiB of memory", f"{size / GIB:,.1f} GiB", remedy)
+        refuse(f"{what} to fit into {limit / GIB:,.1f} GiB of memory", _in_gib(size), remedy)
 
 
 def check_disk(path: Path, what: str, size: float, remedy: str) -> None:
@@ -44,7 +45,12 @@ def check_disk(path: Path, what: str, size: float, remedy: str) -> None:
     folder = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
     free = shutil.disk_usage(folder).free
     if size > free:
-        refuse(f"{what} to fit into {free / GIB:,.1f} GiB of free disk", f"{size / GIB:,.1f} GiB or more", remedy)
+        refuse(f"{what} to fit into {free / GIB:,.1f} GiB of free disk", f"{_in_gib(size)} or more", remedy)
+
+
+def _in_gib(size: float) -> str:
+    # A whole number may be too large to be divided.
+    return f"{size / GIB:,.1f} GiB" if size < HUGE else f"more than {HUGE / GIB:,.0f} GiB"
 
 
 @cache

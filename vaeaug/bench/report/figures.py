@@ -27,7 +27,7 @@ from vaeaug.bench.keys import PNG_SOFTWARE
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import EQUAL_TIME, Result
-from vaeaug.runtime import files
+from vaeaug.runtime import files, markup
 
 INK = "#010203"  # stands for the text colour of the page, which differs between light and dark
 GREY, GREEN, RED, BLUE, OCHRE = "#8a8f98", "#2a9d5c", "#d1495b", "#3b7dd8", "#b8862b"
@@ -36,6 +36,8 @@ OUTCOME_MARKERS = {Outcome.HELPS: "^", Outcome.HURTS: "v"}
 KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE, EQUAL_TIME: BLUE}
 LINE_COLOURS = (GREY, BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e", "#c2569b")
 LINE_MARKERS = "os^Dv"
+# A user's names are no mathematics and no TeX, whatever dollars and backslashes are in them.
+AS_WRITTEN: dict[Any, Any] = {"text.parse_math": False, "text.usetex": False}
 # In inches: the width of a figure, the height of a row, and the height of a line of text above it.
 WIDTH, ROW_HEIGHT, LINE_HEIGHT = 4.8, 0.2, 0.14
 # Characters that fit into one line: across the figure, across a half of it, and in one of two columns of a legend.
@@ -59,6 +61,7 @@ class Figure:
     wide: bool = False
 
 
+@mpl.rc_context(AS_WRITTEN)
 def accuracies(results: Sequence[Result], summaries: Sequence[Summary]) -> Figure:
     """Draws the test scores of the methods of one case: a dot per seed, and the mean with its interval."""
     metric = wording.METRICS[summaries[0].metric]
@@ -72,6 +75,7 @@ def accuracies(results: Sequence[Result], summaries: Sequence[Summary]) -> Figur
     return Figure(title, _svg(drawing), f"Mean {metric} in %: {means}.")
 
 
+@mpl.rc_context(AS_WRITTEN)
 def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: str) -> Figure:
     """Draws paired differences with their intervals around zero; a triangle points up for `helps`, down for `hurts`."""
     drawing, axes = _labelled_rows(labels, f"points over {baseline}")
@@ -84,9 +88,10 @@ def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: s
     return Figure(f"Difference to {baseline}", _svg(drawing), f"Paired differences to {baseline} in points: {text}.")
 
 
+@mpl.rc_context(AS_WRITTEN)
 def learning(curves: Sequence[Curve]) -> Figure:
     """Draws the learning curves of one data set and classifier."""
-    names = [textwrap.fill(curve.method, LINE_CHARS - 6) for curve in curves]
+    names = [_lines(curve.method, LINE_CHARS - 6) for curve in curves]
     columns = 2 if max(map(len, names)) <= LEGEND_CHARS else 1
     lines = sum(name.count("\n") + 1 for name in names) / columns
     drawing = Drawing(figsize=(WIDTH, 3.2 + 0.2 * lines), layout="constrained")
@@ -94,7 +99,9 @@ def learning(curves: Sequence[Curve]) -> Figure:
     for i, curve in enumerate(curves):
         low, mean, high = np.array([[p.low, p.mean, p.high] for p in curve.points]).T
         colour, marker = LINE_COLOURS[i % len(LINE_COLOURS)], LINE_MARKERS[i % len(LINE_MARKERS)]
-        axes.plot(curve.sizes, mean, f"{marker}-", color=colour, label=names[i], markersize=4)
+        # Matplotlib leaves labels out that begin with an underscore: a space without width keeps them.
+        label = names[i].replace("_", "\u200b_", 1) if names[i].startswith("_") else names[i]
+        axes.plot(curve.sizes, mean, f"{marker}-", color=colour, label=label, markersize=4)
         if np.isfinite([low, high]).all():
             axes.fill_between(curve.sizes, low, high, color=colour, alpha=0.13, linewidth=0)
     sizes = sorted({size for curve in curves for size in curve.sizes})
@@ -108,6 +115,7 @@ def learning(curves: Sequence[Curve]) -> Figure:
     return Figure(title, _svg(drawing), f"Mean test accuracy in % by real samples per class: {text}.")
 
 
+@mpl.rc_context(AS_WRITTEN)
 def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: str) -> Figure:
     """Draws the gain of every method of a case over `against`, and the seconds it takes.
 
@@ -117,7 +125,7 @@ def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: st
         against: The method that the others are compared with.
     """
     methods = sorted((s for s in summaries if s.method in gains), key=lambda s: -gains[s.method].mean)
-    names = [textwrap.fill(s.method, HALF_CHARS) for s in methods]
+    names = [_lines(s.method, HALF_CHARS) for s in methods]
     lines = max(name.count("\n") + 1 for name in names)
     label_height = 0.05 + 0.12 * lines
     drawing = Drawing(figsize=(WIDTH, max(2.6, 0.7 + label_height * len(methods))), layout="constrained")
@@ -145,12 +153,14 @@ def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: st
     return Figure("Cost and gain", _svg(drawing), f"Seconds and points over {against}: {text}.")
 
 
+@mpl.rc_context(AS_WRITTEN)
 def grid(images: Grid) -> Figure:
     """Draws a grid of images for the page."""
     titles = ", ".join(title for title, _ in images.lines)
     return Figure(images.title, _svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
 
 
+@mpl.rc_context(AS_WRITTEN)
 def save_png(images: Grid, path: str | Path, *, overwrite: bool = False) -> None:
     """Writes a grid of images as a PNG on white, for use outside the page; an earlier one is replaced.
 
@@ -170,9 +180,9 @@ def _draw_grid(images: Grid, ink: str) -> Drawing:
     drawing = Drawing(figsize=size, layout="constrained")
     axes = drawing.subplots(len(images.lines), columns, squeeze=False)
     for ax, title in zip(axes[0], images.column_titles, strict=False):
-        ax.set_title(title, fontsize=7, color=ink)
+        ax.set_title(markup.one_line(title), fontsize=7, color=ink)
     for axes_line, (title, line) in zip(axes, images.lines, strict=True):
-        axes_line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8, color=ink)
+        axes_line[0].set_ylabel(markup.one_line(title), rotation=0, ha="right", va="center", fontsize=8, color=ink)
         for ax, image in zip(axes_line, line.numpy(), strict=False):
             pixels = image[0] if image.shape[0] == 1 else np.moveaxis(image[:3], 0, -1)
             ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -194,9 +204,13 @@ def _spread_labels(y: Sequence[float], gap: float, lowest: float) -> list[float]
     return heights
 
 
+def _lines(words: str, width: int) -> str:
+    return textwrap.fill(markup.one_line(words), width)
+
+
 def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
     """Returns a drawing with a row per label; the label is above its row, because it may be longer than half the width."""
-    names = [textwrap.fill(label, LINE_CHARS) for label in labels]
+    names = [_lines(label, LINE_CHARS) for label in labels]
     lines = max((name.count("\n") + 1 for name in names), default=1)
     height = ROW_HEIGHT + LINE_HEIGHT * lines
     drawing = Drawing(figsize=(WIDTH, 0.75 + height * len(names)), layout="constrained")
@@ -205,7 +219,7 @@ def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
         options: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
         axes.text(0, y - 0.06 / height, name, fontsize=8.5, color=INK, **options)
     axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE_HEIGHT * lines) / height)
-    _style_axes(axes, textwrap.fill(title, LINE_CHARS - 6))
+    _style_axes(axes, _lines(title, LINE_CHARS - 6))
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -230,7 +244,7 @@ def _style_axes(axes: Any, x_label: str, y_label: str = "") -> None:
 def _svg(drawing: Drawing) -> str:
     buffer = io.StringIO()
     # Text stays text, and ids do not change from run to run.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vaeaug", "font.family": "sans-serif"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vaeaug", "font.family": "sans-serif", **AS_WRITTEN}):
         drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     # Ids must be unique on a page, and nothing refers to those of groups.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.perturb.bank import Bank
-from vaeaug.runtime import checks
+from vaeaug.runtime import checks, modes
 
 SCALES = (0.5, 1.0, 2.0)
 
@@ -31,6 +31,7 @@ class Grid:
     column_titles: tuple[str, ...] = ()
 
 
+@modes.in_plain_modes
 def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = SCALES, seed: int = 0) -> list[Grid]:
     """Returns the two grids of a report: parents with synthetic samples at several scales, and synthetic samples with the
     real samples nearest to them.

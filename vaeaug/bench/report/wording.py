@@ -13,6 +13,7 @@ from vaeaug.bench.analysis.summaries import GroupKey, Summary, best_baselines, s
 from vaeaug.bench.markdown import markdown_table
 from vaeaug.bench.relations import completed
 from vaeaug.bench.results import Result
+from vaeaug.runtime import markup
 
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "mcc": "MCC"}
 OUTCOMES = {
@@ -135,13 +136,14 @@ def table(results: Sequence[Result], metric: str | None = None, methods: Sequenc
     varying = [name for name in ("data", "regime") if len({getattr(s, name) for s in lines}) > 1]
     metrics = {s.metric for s in lines}
     title = METRICS[metrics.pop()] if len(metrics) == 1 else "accuracy (balanced if imbalanced)"
-    versus = [name for baseline in baselines for name in (f"vs. {baseline.removeprefix('the ')}", "outcome")]
+    against = [markup.cell(baseline.removeprefix("the ")) for baseline in baselines]
+    versus = [name for baseline in against for name in (f"vs. {baseline}", "outcome")]
     titles = ["per class" if name == "regime" else name for name in varying]
     header = [*titles, "classifier", "method", f"{title} %", *versus, "seconds"]
     fields = []
     for s in lines:
         differences = [field for baseline in baselines for field in _fields(compared.get(baseline, {}).get(_key(s)))]
-        case = [*(getattr(s, name) for name in varying), s.classifier, s.method]
+        case = [markup.cell(name) for name in (*(getattr(s, name) for name in varying), s.classifier, s.method)]
         fields.append([*case, mean_and_interval(s), *differences, f"{s.seconds:.0f}"])
     return markdown_table([header, *fields])
 

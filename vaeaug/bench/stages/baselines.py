@@ -71,6 +71,9 @@ class Mix(Stage):
 
     networks_only: ClassVar[bool] = True  # type: ignore[misc]
 
+    def __post_init__(self) -> None:
+        checks.check_number("alpha", self.alpha, 0, above=True)
+
     @property
     def images_only(self) -> bool:  # type: ignore[override]
         return self.cut

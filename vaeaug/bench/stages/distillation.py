@@ -63,6 +63,8 @@ class Distilled(Synthetic):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.check_number("n_cached", self.n_cached, 1, whole=True)
+        checks.check_number("threshold", self.threshold, 0, 1)
+        checks.check_number("weight", self.weight, 0, 1)
 
     def fit_teachers(self, context: Context) -> CrossFitted:
         """Returns the teachers."""

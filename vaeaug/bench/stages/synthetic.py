@@ -166,6 +166,9 @@ class AddSynthetic(Resampler):
     perturb: Perturbation
     add: float
 
+    def __post_init__(self) -> None:
+        checks.check_number("add", self.add, 0)
+
     def resample(self, context: Context) -> Samples:
         samples, augmenter = context.samples, context.augmenter().using(perturb=self.perturb)
         size = round(len(samples) * self.add)

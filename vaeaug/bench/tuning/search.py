@@ -28,12 +28,13 @@ from vaeaug.data.samples import Samples
 from vaeaug.models.classifiers import Classifier, as_classifier
 from vaeaug.models.spaces import SPACE_NAMES, space_named
 from vaeaug.perturb.schemes import DEFAULT
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import one_thread
 
 
 @renamed(budget="time_budget", errors="min_standard_errors")
+@modes.in_plain_modes
 def tune(
     data: Any,
     classifier: Any = "cnn",

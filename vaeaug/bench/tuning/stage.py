@@ -15,6 +15,7 @@ from vaeaug.bench.tuning.candidates import VAE_FOR_ESTIMATORS, VAE_FOR_NETWORKS,
 from vaeaug.choice.candidates import Candidate
 from vaeaug.data.classical import Classical
 from vaeaug.data.samples import Samples
+from vaeaug.runtime import checks
 from vaeaug.runtime.seeds import Stream
 
 
@@ -38,6 +39,9 @@ class TunedAugmentation(Stage, Resampler):
     repeats: int = 2
     min_standard_errors: float = 1.0
     steps: int | None = None
+
+    def __post_init__(self) -> None:
+        checks.check_number("min_standard_errors", self.min_standard_errors, 0)
 
     def search(self, context: Context) -> Candidate:
         """Returns the candidate that a search chooses."""

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, IterableDataset
 from vaeaug.augmenter.augmenter import CHUNK, Augmenter
 from vaeaug.augmenter.parents import label_list
 from vaeaug.plugins.torch.replacement import Replacement, check_augmenter, check_worker
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 MAX_CACHE_BYTES = 2**28  # of decoded chunks, per SyntheticDataset and process
 MAX_COUNTERS = 2**22  # of reads, per AugmentedDataset: 16 MB
@@ -82,14 +82,17 @@ class SyntheticDataset(Dataset[tuple[Any, Any]]):
         index = operator.index(index)
         if not -self.length <= index < self.length:
             raise IndexError(f"expected an index below {self.length}, got {index}")
-        chunk_index, offset = divmod(index % self.length, CHUNK)
-        samples, labels = self._chunk(chunk_index)
-        # A copy: the chunk is read again, and pickling a view for another process would send all of the chunk.
-        x, y = samples[offset].clone(), int(labels[offset])
+        x, y = self._sample(*divmod(index % self.length, CHUNK))
         return self.transform(x) if self.transform else x, self.target_transform(y) if self.target_transform else y
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_chunks": {}}
+
+    @modes.in_plain_modes
+    def _sample(self, chunk_index: int, offset: int) -> tuple[Tensor, int]:
+        samples, labels = self._chunk(chunk_index)
+        # A copy: the chunk is read again, and pickling a view for another process would send all of the chunk.
+        return samples[offset].clone(), int(labels[offset])
 
     def _chunk(self, index: int) -> tuple[Tensor, Tensor]:
         chunk = self._chunks.pop(index, None)
@@ -163,7 +166,8 @@ class AugmentedDataset(Dataset[Any]):
         checks.check_number("replace", replace, 0, 1)
         checks.check_number("seed", seed, 0, whole=True)
         self.dataset, self.augmenter, self.replace, self.seed = dataset, augmenter, replace, seed
-        self._reads = _Reads(len(dataset))
+        with modes.plain():
+            self._reads = _Reads(len(dataset))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -174,7 +178,8 @@ class AugmentedDataset(Dataset[Any]):
             return item
         index = operator.index(index) % len(self)
         seed = seeds.derive(self.seed, *self._reads.path(index))
-        uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
+        with modes.plain():
+            uniform = float(torch.rand((), generator=seeds.generator(seed, 0), dtype=torch.float64))
         return self._replacement.augment_item(item, seeds.derive(seed, 1)) if uniform < self.replace else item
 
     def __getattr__(self, name: str) -> Any:

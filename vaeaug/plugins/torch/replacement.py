@@ -20,7 +20,7 @@ from vaeaug.plugins.torch import batches, ranges
 from vaeaug.plugins.torch.batches import Field
 from vaeaug.plugins.torch.growth import Growth
 from vaeaug.plugins.torch.selection import replace_some, replaced_indices
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, modes, seeds
 
 # Chosen on development seeds with 20 images per class: benchmarks/recipe/q01_recipe.py and q18_hardest.py.
 HARDEST_OF = 4
@@ -71,6 +71,7 @@ class Replacement:
             checks.check_number("add", self.add, 1, whole=True)
         object.__setattr__(self, "_growth", Growth(self.augmenter.bank_.samples.names, self._event_shape))
 
+    @modes.in_plain_modes
     def __call__(self, batch: Any, fraction: float, seed: int, *, collated: bool = False) -> Any:
         """Returns the batch with synthetic samples; an unchanged batch is the same object.
 
@@ -87,6 +88,7 @@ class Replacement:
             return self._replace(batch, parts, fraction, seed)
         return self._append(batch, parts, self.add, seed, collated) if len(parts.y) else batch
 
+    @modes.in_plain_modes
     def augment_item(self, item: Any, seed: int) -> Any:
         """Returns a single item of a dataset with a synthetic sample in place of its sample."""
         labels = batches.find_labels(item, self.labels_getter)
@@ -96,6 +98,7 @@ class Replacement:
         sample = self.synthesize(_as_tensor(image.value)[None], y, seed)[0]
         return batches.replace_fields(item, [(image, batches.as_type_of(sample, image.value))])
 
+    @modes.in_plain_modes
     def split_batch(self, batch: Any) -> Parts:
         """Returns the samples and the labels of a batch."""
         labels = batches.find_labels(batch, self.labels_getter)
@@ -106,6 +109,7 @@ class Replacement:
             checks.refuse(f"one label for each of {len(images.value)} samples", f"{len(y)} labels", remedy)
         return Parts(images, labels, y)
 
+    @modes.in_plain_modes
     def synthesize(self, x: Tensor, y: Tensor, seed: int, per_sample: int = 1) -> Tensor:
         """Returns synthetic samples, `(per_sample * B, *event)`, in the range, dtype and device of their parents.
 
@@ -120,7 +124,10 @@ class Replacement:
         check_worker(self.augmenter)
         n, n_candidates = per_sample * len(x), self._n_candidates
         samples = self.augmenter.generate(n_candidates * n, self._denormalize(x), y, seed).x
-        samples = (samples if self._range is None else self._range.normalize(samples)).to(x)
+        if self._range is not None:
+            samples = self._range.normalize(samples).to(x)
+            checks.check_finite("the normalized synthetic samples", samples)
+        samples = samples.to(x)
         if self.network is None:
             return samples
         return hardest(samples.unflatten(0, (n_candidates, n)), y.repeat(per_sample), self.network)

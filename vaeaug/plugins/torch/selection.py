@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.runtime import seeds
+from vaeaug.runtime import modes, seeds
 
 Synthesize = Callable[[Tensor, Tensor, int], Tensor]
 
 
+@modes.in_plain_modes
 def replace_some(
     augmenter: Augmenter, x: Tensor, y: Tensor, fraction: float, seed: int, synthesize: Synthesize | None = None
 ) -> Tensor:
@@ -38,6 +39,7 @@ def replace_some(
     return x.index_copy(0, index.to(x.device), samples)
 
 
+@modes.in_plain_modes
 def replaced_indices(size: int, fraction: float, seed: int) -> Tensor:
     """Returns the indices of the samples that `replace_some` replaces in a batch of `size` samples."""
     generator = seeds.generator(seed, 0)
