@@ -24,6 +24,7 @@ from vaeaug.bench.methods import DEFAULT_METHOD, DEFAULT_MIXED
 from vaeaug.bench.regimes import Regime
 from vaeaug.bench.relations import completed
 from vaeaug.bench.report import wording
+from vaeaug.bench.report.wording import signed
 from vaeaug.bench.results import read
 
 README = results_page.ROOT / "README.md"
@@ -190,11 +191,6 @@ def find_summary(table: str, method: str) -> Summary | None:
 def describe(value: Comparison | Summary) -> str:
     """Returns the data set and the number of training samples in words."""
     return f"{TITLES.get(value.data, value.data)}, {Regime.parse(value.regime).describe()}"
-
-
-def signed(points: float) -> str:
-    """Returns points with one decimal and a sign; what rounds to zero has a plus."""
-    return f"{round(points, 1) + 0.0:+.1f}"
 
 
 def interval(gain: Comparison) -> str:

@@ -120,8 +120,8 @@ def _sorted_tables() -> list[tuple[str, list[Result]]]:
 def _fields(comparison: Comparison | None) -> tuple[str, str]:
     if comparison is None:
         return "", ""
-    interval = f" [{comparison.low:+.1f}, {comparison.high:+.1f}]" if comparison.outcome else ""
-    return f"{comparison.mean:+.1f}{interval}", wording.outcome_words(comparison)
+    interval = f" [{wording.signed(comparison.low)}, {wording.signed(comparison.high)}]" if comparison.outcome else ""
+    return f"{wording.signed(comparison.mean)}{interval}", wording.outcome_words(comparison)
 
 
 def all_outcomes() -> list[str]:

@@ -17,6 +17,7 @@ from vaeaug.bench.report.wording import (
     describe_equivalent,
     highlighted_methods,
     sentence,
+    signed,
     table,
 )
 
@@ -47,6 +48,11 @@ def test_sentences(good):
     for count, seeds in ((1, "one seed"), (4, "4 seeds")):
         few = sentence(comparisons(results_of(none=[50] * count, vae=[60] * count))[0])
         assert few == f"cnn: vae: +10.0 points over none on {seeds}, too few to draw a conclusion."
+
+
+def test_what_rounds_to_zero_has_a_plus(good):
+    assert [signed(points) for points in (-0.04, 0.04, -0.06, 1.25)] == ["+0.0", "+0.0", "-0.1", "+1.2"]
+    assert "-0.0" not in sentence(replace(good, mean=-0.01, low=-0.04, high=0.04))
 
 
 def test_every_outcome_has_its_words():

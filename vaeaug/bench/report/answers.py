@@ -45,7 +45,7 @@ def heading(results: Sequence[Result], metric: str | None = None) -> str:
     words = [f"{wording.OUTCOMES.get(o, 'too few seeds')} in {n}" for o, n in counts.items() if n]
     lowest, highest = (extreme(c.mean for c in primary) for extreme in (min, max))
     words[0] = f"{words[0]} of {len(primary)} settings"
-    return f"{', '.join(words).capitalize()} ({lowest:+.1f} to {highest:+.1f} points)"
+    return f"{', '.join(words).capitalize()} ({wording.signed(lowest)} to {wording.signed(highest)} points)"
 
 
 def setting(c: Comparison | Attribution) -> str:
@@ -56,7 +56,7 @@ def setting(c: Comparison | Attribution) -> str:
 def difference(c: Comparison) -> str:
     """Returns a difference in points with its interval, if it has one."""
     points = "points" if c.metric == "accuracy" else f"points of {wording.METRICS[c.metric]}"
-    return f"{c.mean:+.1f} {points}{_interval(c)}"
+    return f"{wording.signed(c.mean)} {points}{_interval(c)}"
 
 
 def primary_lines(results: Sequence[Result], metric: str | None = None, with_data: bool = False) -> list[str]:
@@ -137,7 +137,8 @@ def _control_line(results: Sequence[Result], a: Attribution, with_data: bool) ->
     if a.comparison is None:
         return f"{what}: unknown, because no control ran for {a.method}, {_place(a, with_data)}; {remedy}."
     c = a.comparison
-    text = f"{what}: {c.mean:+.1f}{_interval(c)}{_outcome(c)}. ({_place(c, with_data)}: {c.method} against {c.against}"
+    text = f"{what}: {wording.signed(c.mean)}{_interval(c)}{_outcome(c)}. "
+    text += f"({_place(c, with_data)}: {c.method} against {c.against}"
     text += f", the best of {len(a.controls)})" if len(a.controls) > 1 else ")"
     if not a.has_other_space:
         text += f" No control in another space ran, so a gain may be the scheme's: {remedy}."
@@ -213,7 +214,7 @@ def _plain(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(c: Comparison) -> str:
-    return "" if math.isnan(c.low) else f" ({c.low:+.1f} to {c.high:+.1f})"
+    return "" if math.isnan(c.low) else f" ({wording.signed(c.low)} to {wording.signed(c.high)})"
 
 
 def _outcome(c: Comparison) -> str:

@@ -150,13 +150,15 @@ def _has(s: Summary, name: str) -> bool:
 
 def _mean(value: Summary | Comparison) -> str:
     """Returns a mean; a difference has a sign."""
-    return f"{value.mean:{'+' if isinstance(value, Comparison) else ''}.1f}"
+    return wording.signed(value.mean) if isinstance(value, Comparison) else f"{value.mean:.1f}"
 
 
 def _interval(value: Summary | Comparison) -> str:
     """Returns an interval, or an empty string for too few seeds."""
-    sign = "+" if isinstance(value, Comparison) else ""
-    return f"{value.low:{sign}.1f} to {value.high:{sign}.1f}" if math.isfinite(value.low) else ""
+    if math.isnan(value.low):
+        return ""
+    words = wording.signed if isinstance(value, Comparison) else "{:.1f}".format
+    return f"{words(value.low)} to {words(value.high)}"
 
 
 def _cases(

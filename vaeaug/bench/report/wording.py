@@ -47,10 +47,10 @@ def sentence(comparison: Comparison) -> str:
             f"{c.classifier}: {c.method} is identical to {baseline} on {shared}: same metrics, same confusion matrix."
         )
     points = "points" if c.metric == "accuracy" else f"points of {METRICS[c.metric]}"
-    difference = f"{c.mean:+.1f} {points} over {baseline}"
+    difference = f"{signed(c.mean)} {points} over {baseline}"
     if c.outcome is None:
         return f"{c.classifier}: {c.method}: {difference} on {seeds(c.seeds)}, too few to draw a conclusion."
-    details = f"95 % interval {c.low:+.1f} to {c.high:+.1f}, {c.seeds} seeds, {win_tie_loss(c)}"
+    details = f"95 % interval {signed(c.low)} to {signed(c.high)}, {c.seeds} seeds, {win_tie_loss(c)}"
     if c.outcome is Outcome.UNCLEAR and c.low * c.high > 0 and not c.primary:
         details += "; not significant after correction for the number of comparisons"
     return f"{c.classifier}: {c.method} {OUTCOME_VERBS[c.outcome]}: {difference} ({details})."
@@ -66,6 +66,11 @@ def outcome_words(comparison: Comparison) -> str:
     if comparison.identical:
         return "identical"
     return OUTCOMES[comparison.outcome] if comparison.outcome else ""
+
+
+def signed(points: float) -> str:
+    """Returns points with one decimal and a sign; what rounds to zero has a plus."""
+    return f"{round(points, 1) + 0.0:+.1f}"
 
 
 def win_tie_loss(comparison: Comparison) -> str:
@@ -87,7 +92,7 @@ def count_outcomes(comparisons: Iterable[Comparison]) -> list[tuple[Outcome, str
         counts = Counter(outcome_words(c) or "too few seeds" for c in group)
         order = [*OUTCOMES.values(), "identical", "too few seeds"]
         outcomes = ", ".join(f"{words} in {counts[words]}" for words in order if counts[words])
-        lowest, highest = (f"{extreme(c.mean for c in group):+.1f}" for extreme in (min, max))
+        lowest, highest = (signed(extreme(c.mean for c in group)) for extreme in (min, max))
         points = f"{lowest if lowest == highest else f'{lowest} to {highest}'} points"
         balance = counts[OUTCOMES[Outcome.HELPS]] - counts[OUTCOMES[Outcome.HURTS]]
         prevailing = Outcome.HELPS if balance > 0 else Outcome.HURTS if balance < 0 else Outcome.UNCLEAR
@@ -163,7 +168,7 @@ def describe_best_baselines(results: Sequence[Result], metric: str | None = None
 def mean_and_interval(value: Summary | Comparison) -> str:
     """Returns a mean and the half-width of its interval; a difference has a sign."""
     half = "" if math.isnan(value.low) else f" ± {(value.high - value.low) / 2:.1f}"
-    return f"{value.mean:{'+' if isinstance(value, Comparison) else ''}.1f}{half}"
+    return f"{signed(value.mean) if isinstance(value, Comparison) else format(value.mean, '.1f')}{half}"
 
 
 def highlighted_methods(results: Iterable[Result], names: Sequence[str] = ()) -> tuple[str, ...]:
