@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -22,23 +22,39 @@ CPU = torch.device("cpu")
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
-@contextmanager
-def plain() -> Iterator[None]:
-    """Leaves inference mode and autocast, and makes float32 and the CPU the default, inside the block.
+class plain:  # noqa: N801 (it reads like a function)
+    """Leaves inference mode and autocast, and makes float32 and the CPU the default, inside a `with` block.
 
-    A context must not be left open at a `yield` to the user: see `plain_steps`.
+    A block must not be left open at a `yield` to the user: see `plain_steps`.
     """
-    with ExitStack() as stack:
+
+    def __enter__(self) -> None:
+        # In most calls there is nothing to leave, which takes 10 us to see.
+        self._stack = None if _are_plain() else ExitStack()
+        if self._stack is None:
+            return
         if torch.is_inference_mode_enabled():
-            stack.enter_context(torch.inference_mode(False))
-        for device_type in AUTOCAST_DEVICES:
-            if torch.is_autocast_enabled(device_type):
-                stack.enter_context(torch.autocast(device_type, enabled=False))
+            self._stack.enter_context(torch.inference_mode(False))
+        for device_type in filter(torch.is_autocast_enabled, AUTOCAST_DEVICES):
+            self._stack.enter_context(torch.autocast(device_type, enabled=False))
         # Only where it is another one: inside this context, every call of torch is slower.
         if torch.get_default_device() != CPU:
-            stack.enter_context(CPU)
-        stack.enter_context(_float32)
-        yield
+            self._stack.enter_context(CPU)
+        self._stack.enter_context(_float32)
+
+    def __exit__(self, *error: Any) -> None:
+        if self._stack is not None:
+            self._stack.__exit__(*error)
+
+
+def _are_plain() -> bool:
+    return (
+        not torch.is_inference_mode_enabled()
+        and torch.get_default_dtype() == torch.float32
+        and not _float32.is_set
+        and not any(map(torch.is_autocast_enabled, AUTOCAST_DEVICES))
+        and torch.get_default_device() == CPU
+    )
 
 
 def in_plain_modes(function: F) -> F:
@@ -73,32 +89,31 @@ def plain_steps(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterato
 
 
 class _Float32:
-    """Makes float32 the default dtype. Torch has no context for this, so calls that overlap, also in threads, are counted:
-    the first one keeps the user's dtype, and the last one restores it."""
+    """Makes float32 the default dtype. Torch has no context for this, so the open calls, of all threads, are counted: the
+    first one keeps the user's dtype, and the last one restores it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._calls = threading.local()  # of each thread: whether each open call was counted
-        self._count = 0
+        self._open_calls = 0
         self._users = torch.float32
 
+    @property
+    def is_set(self) -> bool:
+        """Whether a call is open, so that the default dtype is not the user's."""
+        return self._open_calls > 0
+
     def __enter__(self) -> None:
-        open_calls = self._calls.__dict__.setdefault("counted", [])
         with self._lock:
-            counted = self._count > 0 or torch.get_default_dtype() != torch.float32
-            open_calls.append(counted)
-            if counted:
-                if not self._count:
-                    self._users = torch.get_default_dtype()
-                    torch.set_default_dtype(torch.float32)
-                self._count += 1
+            if not self._open_calls:
+                self._users = torch.get_default_dtype()
+                torch.set_default_dtype(torch.float32)
+            self._open_calls += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            if self._calls.counted.pop():
-                self._count -= 1
-                if not self._count:
-                    torch.set_default_dtype(self._users)
+            self._open_calls -= 1
+            if not self._open_calls:
+                torch.set_default_dtype(self._users)
 
 
 _float32 = _Float32()
