@@ -186,9 +186,8 @@ class Catalogue:
             Method(DEFAULT_MIXED + pool, (appending, self._classical, Mix())),
             Method(f"{self._hardest_name} + MixUp{pool}", (hardest, self._classical, Mix())),
             Method(ANY_CLASS + pool, (any_class, self._classical, Mix())),
-            *self._pool_baselines(count),
         )
-        return self._in_space(methods)
+        return (*self._in_space(methods), *self._pool_baselines(count))
 
     @property
     def _suffix(self) -> str:

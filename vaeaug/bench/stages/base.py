@@ -26,8 +26,16 @@ class _Requiring:
 
     @property
     def available(self) -> bool:
-        """Whether the required package is installed."""
-        return self.requires is None or find_spec(self.requires[0]) is not None
+        """Whether what it needs is installed."""
+        return self.lacks is None
+
+    @property
+    def lacks(self) -> tuple[str, str] | None:
+        """What it needs and is not there, and how to get it; None if nothing."""
+        if self.requires is None or find_spec(self.requires[0]) is not None:
+            return None
+        package, extra = self.requires
+        return f"the package {package}", f"pip install 'vaeaug[{extra}]'"
 
 
 class Stage(_Requiring, ABC):

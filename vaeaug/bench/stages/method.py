@@ -137,21 +137,19 @@ class Method:
     @property
     def available(self) -> bool:
         """Whether the packages that it requires are installed."""
-        return self._unavailable is None
+        return self._lacks is None
 
     def check_available(self) -> None:
         """Refuses a method whose package is not installed."""
-        part = self._unavailable
-        if part is not None and part.requires is not None:
-            package, extra = part.requires
-            remedy = f"pip install 'vaeaug[{extra}]'"
-            checks.refuse(f"the package {package} for the method '{self.name}'", "none", remedy)
+        if self._lacks is not None:
+            needed, remedy = self._lacks
+            checks.refuse(f"{needed} for the method '{self.name}'", "none", remedy)
 
     @property
-    def _unavailable(self) -> Stage | Resampler | None:
-        """The first part whose package is not installed."""
+    def _lacks(self) -> tuple[str, str] | None:
+        """What the first part that is not available lacks, and how to get it."""
         parts = (*self.stages, *(() if self.resampler is None else (self.resampler,)))
-        return next((part for part in parts if not part.available), None)
+        return next((part.lacks for part in parts if part.lacks is not None), None)
 
     def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""

