@@ -43,7 +43,6 @@ REQUIRED = {
     "AddSynthetic": {"perturb": Extrapolate()},
     "Candidate": {"perturb": Extrapolate()},
     "Confident": {"classifier": lambda x: x},
-    "WithUnlabelled": {"unlabelled_count": 5},
 }
 
 
@@ -64,6 +63,8 @@ def settings_classes():
 @pytest.mark.parametrize(("cls", "field"), list(settings_classes()))
 def test_every_number_of_every_class(cls, field, value):
     required = REQUIRED.get(cls.__name__, {})
+    if any(f.name == "unlabelled_count" for f in dataclasses.fields(cls)):
+        required = {**required, "unlabelled_count": 5}
     is_pair = "tuple" in str(field.type)
     with pytest.raises(InputError, match=f"expected {field.name} to be a (finite )?number"):
         cls(**required, **{field.name: (value, 1.0) if is_pair else value})

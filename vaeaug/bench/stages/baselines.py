@@ -197,6 +197,9 @@ class ROSE(Resampler):
     factor: int = 1
     shrinkage: float = 1.0
 
+    def __post_init__(self) -> None:
+        checks.check_number("shrinkage", self.shrinkage, 0)
+
     def resample(self, context: Context) -> Samples:
         from imblearn import over_sampling
 
