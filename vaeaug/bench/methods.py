@@ -194,8 +194,11 @@ class Catalogue:
         return space_suffix(self.space)
 
     def _in_space(self, methods: Sequence[Method]) -> tuple[Method, ...]:
-        """Returns methods whose samples are perturbed in the space of the catalogue."""
-        return tuple(replace(m, name=f"{m.name}{self._suffix}", space=self.space) for m in methods)
+        """Returns methods, ours with samples that are perturbed in the space of the catalogue."""
+        ours = {
+            m.name: replace(m, name=f"{m.name}{self._suffix}", space=self.space) for m in methods if m.kind == "ours"
+        }
+        return tuple(ours.get(method.name, method) for method in methods)
 
     def _pool_baselines(self, count: int) -> tuple[Method, ...]:
         """Returns the baselines that also have this number of unlabelled samples."""
