@@ -148,8 +148,7 @@ class Method:
     @property
     def _lacks(self) -> tuple[str, str] | None:
         """What the first part that is not available lacks, and how to get it."""
-        parts = (*self.stages, *(() if self.resampler is None else (self.resampler,)))
-        return next((part.lacks for part in parts if part.lacks is not None), None)
+        return next((part.lacks for part in self._parts if part.lacks is not None), None)
 
     def resample(self, context: Context) -> Samples:
         """Returns the set to train on."""
