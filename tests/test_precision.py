@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from quick_bench import quick_compare
 from sklearn.naive_bayes import GaussianNB
 from torch import nn
 from torch.distributions import Independent, Normal
@@ -137,7 +138,7 @@ def test_doubles_are_trained_and_halves_refused(digits):
     assert dtype_of(double) == torch.float64
     assert double.elbo(digits.x.double()).dtype == torch.float64
     for dtype in (torch.float16, torch.bfloat16):
-        with pytest.raises(InputError, match=r"expected float32 weights to train, got b?float16; call vae.float\(\)"):
+        with pytest.raises(InputError, match=r"expected float32 weights of VAE to train, got b?float16; convert"):
             fit_vae(digits, vae=VAE((1, 8, 8)).to(dtype), **FEW)
 
 
@@ -145,8 +146,11 @@ def test_weights_that_cannot_be_trained_are_refused(digits):
     with torch.inference_mode():
         made = VAE((1, 8, 8))
     for vae, message in [
-        (made, "weights to train, got some made in inference mode; create or load the VAE outside of it"),
-        (VAE((1, 8, 8)).requires_grad_(False), r"weights to train, got frozen ones alone; call vae.requires_grad_"),
+        (made, "weights of VAE to train, got some made in inference mode; create or load it outside"),
+        (
+            VAE((1, 8, 8)).requires_grad_(False),
+            "weights of VAE to train, got none, or frozen ones alone",
+        ),
         (Plain(), "a VAE of vaeaug to train, got Plain"),
         (VAE((1, 8, 8)).to("meta"), "a device that computes, got 'meta'"),
     ]:
@@ -383,3 +387,21 @@ def test_a_buffer_that_became_nan_is_noticed():
         train(module, loss, steps=2, lr=1e-3, progress=False)
     module.mean.zero_()
     train(module, lambda number: module(torch.ones(1, 1)).square().sum(), steps=2, lr=1e-3, progress=False)
+
+
+def half(event_shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes)).half()
+
+
+def double(event_shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes)).double()
+
+
+def test_networks_of_a_benchmark_and_teachers(digits):
+    for kind, door in {
+        "compare": lambda create: quick_compare(classifiers=create, methods=["none"]),
+        "teachers": lambda create: CrossFitted.fit(digits, create, **FEW_STEPS),
+    }.items():
+        with pytest.raises(InputError, match=r"expected float32 weights of \w+ to train, got float16"):
+            door(half)
+        assert door(double), kind

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vaeaug.models.estimators import ESTIMATORS, WITHOUT_SAMPLE_WEIGHT, is_pipeline
-from vaeaug.models.training import device_of, dtype_of, evaluating
+from vaeaug.models.training import check_trainable, device_of, dtype_of, evaluating
 from vaeaug.runtime import checks, seeds
 
 
@@ -88,7 +88,7 @@ class Standardize(nn.Module):
         self.register_buffer("spread", spread)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network((x - self.mean) / self.spread)
+        return self.network(((x - self.mean) / self.spread).to(dtype_of(self.network)))
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,8 +224,9 @@ def check_logits(classifier: Classifier, x: Tensor, classes: int) -> None:
         if not isinstance(network, nn.Module):
             remedy = "return the network from the function"
             checks.refuse(f"an nn.Module from {classifier.name}", type(network).__name__, remedy)
+        check_trainable(network)
         with torch.no_grad():
-            logits = network.eval()(x)
+            logits = network.eval()(x.to(dtype_of(network)))
     if tuple(getattr(logits, "shape", ())) != (len(x), classes):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         remedy = "end the network in nn.Linear(..., classes)"

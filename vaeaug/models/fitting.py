@@ -19,7 +19,7 @@ from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memory
 from vaeaug.models.networks import Architecture
-from vaeaug.models.training import ShuffledIndices, device_of, dtype_of, train
+from vaeaug.models.training import ShuffledIndices, check_trainable, device_of, train
 from vaeaug.models.vae import VAE
 from vaeaug.models.wrappers import unwrapped
 from vaeaug.runtime import checks, limits, modes, seeds
@@ -235,14 +235,7 @@ def _check_trainable(vae: VAE | None, device: torch.device) -> None:
         return
     if not isinstance(vae, VAE):
         checks.refuse("a VAE of vaeaug to train", type(vae).__name__, "train your own, then Augmenter(vae).fit(data)")
-    dtype = dtype_of(vae)
-    if dtype.itemsize < 4:
-        name, remedy = str(dtype).removeprefix("torch."), "call vae.float(); precision='bf16' computes in bfloat16"
-        checks.refuse("float32 weights to train", name, remedy)
-    if any(weight.is_inference() for weight in vae.parameters()):
-        checks.refuse("weights to train", "some made in inference mode", "create or load the VAE outside of it")
-    if not any(weight.requires_grad for weight in vae.parameters()):
-        checks.refuse("weights to train", "frozen ones alone", "call vae.requires_grad_(True)")
+    check_trainable(vae)
 
 
 def _check_samples(samples: Samples, vae: VAE) -> None:

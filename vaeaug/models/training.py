@@ -131,6 +131,22 @@ def one_cycle(step: int, steps: int, warmup: float = 0.2) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
+def check_trainable(module: nn.Module) -> None:
+    """Checks that the weights of a module can be trained.
+
+    Raises:
+        InputError: If they are in half precision, were made in inference mode, or are all frozen.
+    """
+    weights, dtype, name = list(module.parameters()), dtype_of(module), type(module).__name__
+    if dtype.itemsize < 4:
+        remedy = "convert them with .float(); precision='bf16' computes in bfloat16"
+        checks.refuse(f"float32 weights of {name} to train", str(dtype).removeprefix("torch."), remedy)
+    if any(weight.is_inference() for weight in weights):
+        checks.refuse(f"weights of {name} to train", "some made in inference mode", "create or load it outside")
+    if not any(weight.requires_grad for weight in weights):
+        checks.refuse(f"weights of {name} to train", "none, or frozen ones alone", "call .requires_grad_(True)")
+
+
 @modes.in_plain_modes
 @torch.enable_grad()
 def train(
@@ -167,13 +183,15 @@ def train(
             batch; rank 0 shows the progress bar and writes the checkpoint.
 
     Raises:
-        InputError: If a setting is out of range, or if the checkpoint belongs to another training.
+        InputError: If a setting is out of range, if the weights cannot be trained, or if the checkpoint belongs to another
+            training.
         Diverged: If the loss is not finite, which is checked every 25 steps and at the last one, or if the weights are not
             finite after the last step.
     """
     checks.check_number("steps", steps, 1, whole=True)
     checks.check_number("lr", lr, 0, above=True)
     checks.check_number("weight_decay", weight_decay, 0)
+    check_trainable(module)
     device = device_of(module)
     optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
     with _claimed(checkpoint, world):
