@@ -41,3 +41,9 @@ def test_samples_that_share_a_hash_are_compared():
     # The bits have the same sum in any order of the values.
     x = torch.tensor([[1.0, 2.0, 3.0], [7.0, 8.0, 9.0]])
     assert SampleIndex(x, exact=True)(torch.tensor([[3.0, 2.0, 1.0], [7.0, 8.0, 9.0]])).tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_samples_with_the_same_values_in_other_places_are_told_apart(exact):
+    x = torch.stack([X[0].flatten()[torch.randperm(192, generator=torch.Generator().manual_seed(i))] for i in range(50)])
+    assert torch.equal(SampleIndex(x, exact=exact)(x), torch.arange(50))

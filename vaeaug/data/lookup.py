@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ BLOCK = 8192  # samples hashed at once, to bound memory
 class SampleIndex:
     """Creates a function from samples to their indices in `x`, found by content, up to rounding or exactly.
 
-    Every sample has a key: its product with a fixed random vector, or the sum of its bits if the search is exact. Samples
+    Every sample has a key: its product with a fixed random vector, or a hash of its bits if the search is exact. Samples
     with the key that is searched for, or the nearest keys, are then compared in full.
 
     Arguments:
@@ -27,7 +29,7 @@ class SampleIndex:
         self.exact = exact
         self._x = x.flatten(1) if exact else x.flatten(1).cpu()
         if exact:
-            keys = torch.cat([_bit_hash(block) for block in self._x.split(BLOCK)])
+            keys = torch.cat([bit_hash(block) for block in self._x.split(BLOCK)])
         else:
             value_range = (self._x.amax(0) - self._x.amin(0)).max()
             self._tolerance = TOLERANCE * value_range.clamp(min=1e-12)
@@ -47,7 +49,7 @@ class SampleIndex:
         return self._find_exact(x) if self.exact else self._find_nearest(x.to(self._x))
 
     def _find_exact(self, x: Tensor) -> Tensor:
-        keys = _bit_hash(x)
+        keys = bit_hash(x)
         position = torch.searchsorted(self._keys, keys).clamp(max=len(self) - 1)
         index = torch.where(self._keys[position] == keys, self._order[position], -1)
         # In the two common cases, none or all are found, samples need not be compared one by one.
@@ -70,6 +72,16 @@ class SampleIndex:
         return torch.where(distance <= self._tolerance, index, -1)
 
 
-def _bit_hash(x: Tensor) -> Tensor:
-    """Returns the sum of the bits of each float32 sample as an integer; it does not depend on the other samples."""
-    return x.float().contiguous().view(torch.int32).sum(1)
+def bit_hash(x: Tensor) -> Tensor:
+    """Returns a hash of the bits of each float32 sample, `(B,)`; it does not depend on the other samples.
+
+    The bits of every position have a weight of their own: images with the same values in other places differ.
+    """
+    bits = x.float().contiguous().view(torch.int32).flatten(1)
+    return (bits * _weights(bits.shape[1]).to(bits.device)).sum(1)
+
+
+@lru_cache(maxsize=8)
+def _weights(size: int) -> Tensor:
+    """Returns odd random numbers, `(size,)`."""
+    return torch.randint(2**62, (size,), generator=seeds.generator(0), device="cpu") * 2 + 1

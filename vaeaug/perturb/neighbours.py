@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vaeaug.data.lookup import bit_hash
 from vaeaug.perturb.class_index import ClassIndex
 
 SEARCH_BLOCK = 8192  # codes that are compared at once,
@@ -35,11 +36,6 @@ def _nearest_of_some(z: Tensor, codes: Tensor, candidates: Tensor, k: int) -> tu
         nearest_distance, column = torch.cat([nearest_distance, distance], 1).topk(width, dim=1, largest=False)
         nearest_index = torch.cat([nearest_index, block.expand(len(z), -1)], 1).gather(1, column.cpu())
     return nearest_index, nearest_distance.cpu()
-
-
-def bit_hash(x: Tensor) -> Tensor:
-    """Returns the sum of the bits of each row of float32 numbers, `(B,)`; it does not depend on the other rows."""
-    return x.contiguous().view(torch.int32).flatten(1).sum(1)
 
 
 class BitwiseIndex:
