@@ -32,7 +32,7 @@ SAVED = {
     "filter": lambda d, p: save(Augmenter(filter=Confident(lambda x: torch.ones(len(x), 10))).fit(d, **FEW), p),
     "PCA": lambda d, p: save(Augmenter(PCA(4)).fit(d), p),
     "Identity": lambda d, p: save(Augmenter(Identity()).fit(d), p),
-    "unlabelled": lambda d, p: save(Augmenter().fit(d[::2], unlabelled=d.x[1::2], teacher="forest", **FEW), p),
+    "unlabelled": lambda d, p: save(Augmenter().fit(d[::2], unlabelled=d.x[1::2], teacher="knn", **FEW), p),
     "conditional": lambda d, p: save(Augmenter().fit(d, num_classes=10, **FEW), p),
     "table": lambda d, p: save(Augmenter().fit(load("wine"), **FEW), p),
     "bfloat16": lambda d, p: save(bfloat16(d), p),
