@@ -45,5 +45,7 @@ def test_samples_that_share_a_hash_are_compared():
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_samples_with_the_same_values_in_other_places_are_told_apart(exact):
-    x = torch.stack([X[0].flatten()[torch.randperm(192, generator=torch.Generator().manual_seed(i))] for i in range(50)])
+    x = torch.stack(
+        [X[0].flatten()[torch.randperm(192, generator=torch.Generator().manual_seed(i))] for i in range(50)]
+    )
     assert torch.equal(SampleIndex(x, exact=exact)(x), torch.arange(50))
