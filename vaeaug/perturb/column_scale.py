@@ -78,7 +78,7 @@ class ColumnScale(NamedTuple):
         other = varies & (beyond | negative | self._is_narrow(x)) if count > 1 else varies & beyond
         if other.any() and other.sum() >= max(min(2, count), count / 2):
             return _indices(other)
-        was_outside = varies & (self.outside_unit > 0.5)
+        was_outside = varies & (self.outside_unit > 0.5) & (x.amax(0) > x.amin(0))
         is_unit = ((x >= 0) & (x <= 1)).all() and not torch.equal(x, x.round())
         return _indices(was_outside) if is_unit and was_outside.sum() >= max(FEWEST_UNIT, count / 2) else []
 
