@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             fit_params = fit_params | {"sample_weight": sample_weight}
         params = self._route(fit_params)
         labels = None if self.augment is None is self.perturb else readable_labels(y)
-        params = sklearn_params.prepare(params, self._read_validation, sum(_shape(X)[:1]), labels)
+        params = sklearn_params.prepare(params, partial(self._read_validation, X), sum(_shape(X)[:1]), labels)
         if self.augment is not None:
             X, y, params = auto.augment(self, X, labels, sample_weight, params)
         elif self.perturb is None:
@@ -211,14 +212,13 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             checks.refuse(f"samples of shape (N, {event})", shape, "pass them in the shape seen at fit")
         return np.asarray(X).reshape(len(X), -1) if self.flatten and len(shape) > 2 else X
 
-    def _read_validation(self, name: str, X: Any) -> Any:
-        """Returns the samples of validation data in the shape that `estimator` expects."""
+    def _read_validation(self, training: Any, name: str, X: Any) -> Any:
+        """Returns the samples of validation data in the shape that `estimator` expects; `training` is X at fit."""
         X = readable_samples(X) if self.perturb is not None else X
         if _shape(X)[1:] != self.event_shape_:
             event = ", ".join(map(str, self.event_shape_))
             checks.refuse(f"samples of shape (N, {event}) in {name}", _shape(X), "pass them in the shape of X")
-        columns = getattr(self, "feature_names_in_", None)
-        if frames.is_frame(X) and columns is not None and list(X.columns) != list(columns):
+        if frames.is_frame(X) and frames.is_frame(training) and list(X.columns) != list(training.columns):
             got = checks.join_names([str(column) for column in X.columns], 5)
             checks.refuse(f"the columns of X in their order in {name}", got, "choose them by the names in X")
         return self._estimator_input(X)
