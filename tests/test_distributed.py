@@ -1,5 +1,6 @@
 """Really run under torchrun: processes on gloo."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -37,7 +38,7 @@ def job(folder, model, dies, world=SINGLE_PROCESS):
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "CHECK_EVERY", 1)
     patch.setattr(training, "_finite", recorded)
-    patch.setitem(training.train.__kwdefaults__, "every", 5)
+    patch.setitem(inspect.unwrap(training.train).__kwdefaults__, "every", 5)
     try:
         settings = {"steps": STEPS, "batch_size": 65, "precision": "fp32", "progress": False, "world": world}
         fit_vae("digits", **settings, checkpoint=folder / "checkpoint")

@@ -1,3 +1,4 @@
+import inspect
 import weakref
 
 import pytest
@@ -131,7 +132,7 @@ def test_the_seed_decides_order_and_transforms():
 def test_training_on_a_stream_resumes_exactly(tmp_path, monkeypatch, kind):
     make = {"shuffled": lambda: loader(CountingDataset(100), shuffle=True), "iterable": lambda: loader(Tabular())}[kind]
     whole = short_fit(make(), steps=20)
-    monkeypatch.setitem(training.train.__kwdefaults__, "every", 5)
+    monkeypatch.setitem(inspect.unwrap(training.train).__kwdefaults__, "every", 5)
     finite = training._finite
     monkeypatch.setattr(training, "CHECK_EVERY", 1)
     with monkeypatch.context() as patch:

@@ -224,13 +224,17 @@ def check_logits(classifier: Classifier, x: Tensor, classes: int) -> None:
         if not isinstance(network, nn.Module):
             remedy = "return the network from the function"
             checks.refuse(f"an nn.Module from {classifier.name}", type(network).__name__, remedy)
-        check_trainable(network)
+        has_weights = next(network.parameters(), None) is not None
+        if has_weights:  # before a forward pass that weights in half precision or on the meta device would break
+            check_trainable(network)
         with torch.no_grad():
             logits = network.eval()(x.to(dtype_of(network)))
     if tuple(getattr(logits, "shape", ())) != (len(x), classes):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         remedy = "end the network in nn.Linear(..., classes)"
         checks.refuse(f"logits ({len(x)}, {classes}) from {classifier.name}", shape, remedy)
+    if not has_weights:
+        check_trainable(network)
 
 
 def fit_weighted(estimator: Any, x: Any, y: Any, weights: Any) -> None:
