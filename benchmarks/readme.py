@@ -74,22 +74,10 @@ def _line(table: str, classifier: str, method: str) -> list[str]:
 
 
 def named_later() -> str:
-    """Says which outcomes of the table depend on the choice of the primary comparisons, which was made after the runs."""
-    changed = []
-    for table, classifier, method in LINES:
-        gain = find_gain(table, classifier, method)
-        if gain is None or not gain.primary:
-            continue
-        group = comparisons(results_page.results_of(table), gain.against)
-        uncorrected = [replace(c, primary=False, p=c.p_uncorrected) for c in group]
-        (other,) = (c for c in corrected(uncorrected) if (c.classifier, c.method) == (classifier, method))
-        if other.outcome is not gain.outcome:
-            changed.append(f"{describe(gain)}: {wording.outcome_words(other)}")
-    if not changed:
-        return ""
+    """Says when the primary comparisons were named, and what follows for the outcomes."""
     return (
-        f"The primary comparisons were named on {NAMED}, after these runs. Corrected for all comparisons of their table, "
-        f"outcomes would differ for {'; '.join(changed)}."
+        f"The primary comparisons were named on {NAMED}, after these runs. So every outcome is corrected for the number of "
+        f"comparisons of its table; the intervals are not."
     )
 
 
@@ -169,17 +157,25 @@ def tabular_data() -> str:
 def find_gain(table: str, classifier: str, method: str, against: str | None = None) -> Comparison | None:
     """Returns the comparison of a method with another one; None if it was not run.
 
-    Without `against` it is the primary comparison of the table, if that is one of the method, else the exploratory one with
-    the best baseline.
+    Without `against` it is the one with the baseline of the primary comparison of the table, if that is one of the method,
+    else the one with the best baseline. Its outcome is corrected for the number of comparisons in any case.
     """
     results = results_page.results_of(table)
     if against is None:
-        compared = [*primary_comparisons(results), *compare_to_best_baseline(results)]
+        primaries = [c for c in primary_comparisons(results) if (c.classifier, c.method) == (classifier, method)]
+        compared = (
+            _explored(comparisons(results, primaries[0].against)) if primaries else compare_to_best_baseline(results)
+        )
     elif against in {result.method for result in results}:
         compared = comparisons(results, against)
     else:
         return None
     return next((c for c in compared if (c.classifier, c.method) == (classifier, method)), None)
+
+
+def _explored(compared: list[Comparison]) -> list[Comparison]:
+    """Returns comparisons with one method as if none of them had been named in advance."""
+    return corrected([replace(c, primary=False, p=c.p_uncorrected) for c in compared])
 
 
 def find_summary(table: str, method: str) -> Summary | None:

@@ -1,13 +1,27 @@
-"""A perturbation, a VAE and an architecture of a user's own, for tests of what is saved."""
+"""A perturbation, a VAE, an architecture and a Dataset of a user's own."""
 
 import math
 from dataclasses import dataclass
 
 from torch import nn
+from torch.utils.data import Dataset
 
 from vaeaug.models.adapters import from_functions
 from vaeaug.models.networks import Architecture
 from vaeaug.perturb import Perturbation
+
+
+class Items(Dataset):
+    """A Dataset of any items; `classes` is not set."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        return self.items[i]
 
 
 @dataclass(frozen=True)

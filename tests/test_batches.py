@@ -10,9 +10,10 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from own_parts import Items
 from PIL import Image
 from torch.nn.utils.rnn import pack_sequence
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, default_collate
 from torchvision import tv_tensors
 
 from vaeaug import Augmenter, InputError, Posterior
@@ -48,20 +49,9 @@ class Unset:
     extra: object = dataclasses.field(init=False)
 
 
-class Items(Dataset):
-    def __init__(self, *items):
-        self.items = items
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, i):
-        return self.items[i]
-
-
 def loader(batch):
     """A loader of the one batch, that no collation of torch's made."""
-    return DataLoader(Items(batch), batch_size=None, collate_fn=lambda batch: batch)
+    return DataLoader(Items([batch]), batch_size=None, collate_fn=lambda batch: batch)
 
 
 # Functions from an augmenter and a batch to the batch with one synthetic sample of each real one.
@@ -70,7 +60,7 @@ GROWN = {
     "loader": lambda a, batch, **s: next(iter(AugmentedLoader(loader(batch), a, add=1, **s))),
     "transform": lambda a, batch, **s: VAEAugment(a, add=1, **s)(batch),
     "collate": lambda a, batch, **s: next(
-        iter(DataLoader(Items(0), collate_fn=lambda _: VAEAugment(a, add=1, **s)(batch), generator=torch.Generator()))
+        iter(DataLoader(Items([0]), collate_fn=lambda _: VAEAugment(a, add=1, **s)(batch), generator=torch.Generator()))
     ),
 }
 doors = pytest.mark.parametrize("door", GROWN)
@@ -323,10 +313,10 @@ def test_any_form_of_item_is_read_and_augmented(augmenter, form):
     if form == "named tuple":
         named = namedtuple("Named", "index image label")
         items = [named(i, x, int(y)) for i, (x, y) in enumerate(zip(X, Y, strict=True))]
-    samples = as_samples(Items(*items))
+    samples = as_samples(Items(items))
     assert torch.equal(samples.x, X)
     assert torch.equal(samples.y, Y)
-    item = AugmentedDataset(Items(*items), augmenter, 1.0)[3]
+    item = AugmentedDataset(Items(items), augmenter, 1.0)[3]
     assert type(item) is type(items[3])
     assert leaves(item)[1] == int(Y[3])
     assert not torch.equal(leaves(item)[0], X[3])
@@ -351,7 +341,7 @@ def test_of_several_fields_of_the_shape_the_named_one_is_augmented(augmenter, na
     for out in outs(augmenter, batch):
         assert (out[name] != X[:B]).flatten(1).any(1).all()
         assert torch.equal(out["mask"], MASK[:B])
-    for data in (Items(batch), Items(*[{key: value[i] for key, value in batch.items()} for i in range(B)])):
+    for data in (Items([batch]), Items([{key: value[i] for key, value in batch.items()} for i in range(B)])):
         samples = as_samples(DataLoader(data, None) if len(data) == 1 else data)
         assert torch.equal(samples.x, X[:B])
 
@@ -371,7 +361,7 @@ def test_several_fields_of_the_shape_are_not_guessed(augmenter, names):
         with pytest.raises(InputError, match=message + f" with images_getter, for example images_getter='{names[0]}'"):
             attempt()
     with pytest.raises(InputError, match=r"one field of samples, got .*; call the field"):
-        as_samples(DataLoader(Items(batch), None))
+        as_samples(DataLoader(Items([batch]), None))
     for getter in (names[0], lambda batch: batch[names[0]]):
         for out in outs(augmenter, batch, images_getter=getter):
             assert not torch.equal(out[names[0]], X[:B])
@@ -437,7 +427,7 @@ def test_the_field_called_exactly_so_holds_the_labels(augmenter, name):
         GROWN["list"](augmenter, namedtuple("Named", batch)(**batch))._asdict(),
     ):
         assert same(dict(found), out)
-    for data in (DataLoader(Items(batch), None), Items(*[{k: v[i] for k, v in batch.items()} for i in range(B)])):
+    for data in (DataLoader(Items([batch]), None), Items([{k: v[i] for k, v in batch.items()} for i in range(B)])):
         assert torch.equal(as_samples(data, [*"abcdefghij"]).y, Y[:B].flip(0))
 
 
@@ -452,8 +442,8 @@ def test_two_fields_that_could_be_the_labels_are_not_guessed(augmenter, names):
         lambda: GROWN["list"](augmenter, batch),
         lambda: GROWN["collate"](augmenter, batch),
         lambda: AugmentedDataset(items, augmenter, 1.0)[0],
-        lambda: as_samples(Items(*items)),
-        lambda: Augmenter().fit(DataLoader(Items(*items), 2), bank_size=2),
+        lambda: as_samples(Items(items)),
+        lambda: Augmenter().fit(DataLoader(Items(items), 2), bank_size=2),
     ):
         with pytest.raises(InputError, match=message):
             attempt()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from own_parts import Items
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
@@ -20,19 +21,6 @@ from vaeaug.data import ImageFolder, Samples, Scaling, as_samples, load, read_im
 N = 12
 Y = np.arange(N) % 2
 ROWS = np.random.default_rng(0).normal(size=(N, 3)).round(3)
-
-
-class Items(Dataset):
-    """A Dataset of any items; `classes` is not set."""
-
-    def __init__(self, items):
-        self.items = items
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, i):
-        return self.items[i]
 
 
 def pairs(x):

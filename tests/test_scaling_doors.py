@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from own_parts import Items
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from vaeaug import AugmentedDataset, AugmentedLoader, Augmenter, CrossFitted, InputError, SyntheticDataset, fit_vae
 from vaeaug.cli import app
@@ -255,17 +256,6 @@ def test_overshoot_is_clipped_with_one_warning(low, high):
 
 
 # Masked, complex and sparse values.
-
-
-class Items(Dataset):
-    def __init__(self, items):
-        self.items = items
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, i):
-        return self.items[i]
 
 
 ROWS = WINE.x.double().numpy()

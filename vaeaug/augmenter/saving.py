@@ -159,11 +159,11 @@ def check_free(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         checks.refuse("a folder", f"the file '{folder}'", "choose another path")
-    found = files.contents(folder) if folder.is_dir() else []
-    for path in found:
+    contents = files.contents(folder) if folder.is_dir() else []
+    for path in contents:
         if path.name not in FILES or not files.is_regular_file(path):
             checks.refuse("a new or empty folder", f"'{folder}', which has '{path.name}'", "choose another folder")
-    if found:
+    if contents:
         _read_json(folder / CONFIG, "choose another folder")
 
 

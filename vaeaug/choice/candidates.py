@@ -128,24 +128,24 @@ def default_candidates(
         classical: Whether classical augmentation is a candidate, rather than part of every one.
         spaces: The spaces of the synthetic samples.
     """
-    found = [Candidate(baseline="classical")] if images and classical else []
+    candidates = [Candidate(baseline="classical")] if images and classical else []
     if imbalanced and weights:
-        found.append(Candidate(baseline="class weights"))
+        candidates.append(Candidate(baseline="class weights"))
     if imbalanced and not images:
-        found.append(SMOTE)
+        candidates.append(SMOTE)
     if network and images:
-        found += [Candidate(baseline=RAND_AUGMENT), Candidate(add=ADD, baseline=RAND_AUGMENT)]
+        candidates += [Candidate(baseline=RAND_AUGMENT), Candidate(add=ADD, baseline=RAND_AUGMENT)]
     elif network:
-        found.append(Candidate(baseline="MixUp"))
+        candidates.append(Candidate(baseline="MixUp"))
     for space in spaces:
         if imbalanced:
-            found.append(Candidate(DEFAULT, balance=True, space=space))
-        found.append(Candidate(DEFAULT, add=ADD, space=space))
+            candidates.append(Candidate(DEFAULT, balance=True, space=space))
+        candidates.append(Candidate(DEFAULT, add=ADD, space=space))
         if network and images:
-            found.append(Candidate(DEFAULT, add=ADD, space=space, baseline=RAND_AUGMENT))
+            candidates.append(Candidate(DEFAULT, add=ADD, space=space, baseline=RAND_AUGMENT))
         elif not network:
-            found.append(Candidate(Extrapolate(), add=MANY, space=space) if images else _between(space))
-    return tuple(sorted(found, key=lambda candidate: candidate.tier))
+            candidates.append(Candidate(Extrapolate(), add=MANY, space=space) if images else _between(space))
+    return tuple(sorted(candidates, key=lambda candidate: candidate.tier))
 
 
 def _between(space: str) -> Candidate:

@@ -87,11 +87,13 @@ def check_weights(
     except (RuntimeError, ValueError, OverflowError, ZeroDivisionError, TypeError, IndexError) as error:
         refuse_weights(architecture, path, (str(error) or repr(error)).splitlines()[0])
     shapes = {name: tuple(tensor.shape) for name, tensor in expected.items() if name not in SCALING}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items() if name not in SCALING}
-    different = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+    saved_shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if name not in SCALING}
+    different = sorted(
+        name for name in shapes.keys() | saved_shapes.keys() if shapes.get(name) != saved_shapes.get(name)
+    )
     if different:
         name = different[0]
-        reason = f"{name}: expected the shape {shapes.get(name)}, got {found.get(name)}"
+        reason = f"{name}: expected the shape {shapes.get(name)}, got {saved_shapes.get(name)}"
         refuse_weights(architecture, path, reason)
     for name in SCALING:
         if name not in tensors or not _fits(tensors[name], config.event_shape):
@@ -108,8 +110,8 @@ def dtype_of_weights(tensors: dict[str, Tensor], path: str | Path) -> torch.dtyp
     """
     weights = [tensor.dtype for name, tensor in tensors.items() if name.startswith("head.")]
     if len(set(weights)) != 1 or weights[0] not in PRECISIONS:
-        found = ", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in weights})) or "no weights"
-        checks.refuse(f"weights of one type of real numbers in '{path}'", found, REMEDY)
+        dtypes = ", ".join(sorted({str(dtype).removeprefix("torch.") for dtype in weights})) or "no weights"
+        checks.refuse(f"weights of one type of real numbers in '{path}'", dtypes, REMEDY)
     return weights[0]
 
 

@@ -167,10 +167,10 @@ class ValueRange:
         got = f"values from {x.min():g} to {x.max():g}"
         checks.refuse(f"{name} in the range of the data, {float(low):g} to {float(high):g}", got, REMEDY)
 
-    def _refuse_columns(self, x: Tensor, found: Sequence[int], name: str) -> None:
-        i = found[0]
+    def _refuse_columns(self, x: Tensor, columns: Sequence[int], name: str) -> None:
+        i = columns[0]
         low, high = (float(bound) for bound in (self._x[:, i].min(), self._x[:, i].max()))
-        others = f", and others in {len(found) - 1} more columns" if len(found) > 1 else ""
+        others = f", and others in {len(columns) - 1} more columns" if len(columns) > 1 else ""
         checks.refuse(
             f"{name} in the range of the data, {low:g} to {high:g} in {column_name(i, self._columns)}",
             f"values from {x[:, i].min():g} to {x[:, i].max():g}{others}",
@@ -239,9 +239,9 @@ def check_range_of(vae: Any, samples: Samples) -> None:
     if x.ndim == 2 and gain.ndim == 1:
         half = torch.where(low < high, 3 * gain, 0)  # almost all values lie within three standard deviations
         outside = ((offset < 0) | (offset > 1)).float()
-        found = ColumnScale(offset - half, offset + half, half / 2, low < 0, outside).other_columns(x)
-        if found:
-            i = found[0]
+        columns = ColumnScale(offset - half, offset + half, half / 2, low < 0, outside).other_columns(x)
+        if columns:
+            i = columns[0]
             expected = (
                 f"samples in the range of the VAE, {low[i]:g} to {high[i]:g} in {column_name(i, samples.columns)}"
             )

@@ -139,11 +139,12 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             sample_weight = sklearn_params.check_weights(sample_weight, *_shape(X)[:1])
             fit_params = fit_params | {"sample_weight": sample_weight}
         params = self._route(fit_params)
-        labels = None if self.augment is None is self.perturb else readable_labels(y)
+        unchanged = self.augment is None and self.perturb is None
+        labels = None if unchanged else readable_labels(y)
         params = sklearn_params.prepare(params, partial(self._read_validation, X), sum(_shape(X)[:1]), labels)
         if self.augment is not None:
             X, y, params = auto.augment(self, X, labels, sample_weight, params)
-        elif self.perturb is None:
+        elif unchanged:
             validate_data(self, X, skip_check_array=True)
             self.n_synthetic_ = 0
         else:

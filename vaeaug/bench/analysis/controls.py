@@ -75,7 +75,7 @@ def attributions(results: Sequence[Result], metric: str | None = None) -> list[A
         InputError: If paired results have different training subsets.
     """
     groups, by_case = group_results(results), recipes(results)
-    found: list[tuple[GroupKey, list[GroupKey], bool]] = []
+    judged: list[tuple[GroupKey, list[GroupKey], bool]] = []
     for key in sorted(groups, key=lambda key: by_case.get(key[:3]) != key[3]):
         first = _first(groups, key)
         controls = _controls(groups, key)
@@ -83,12 +83,12 @@ def attributions(results: Sequence[Result], metric: str | None = None) -> list[A
         uses_vae = VAE in first.space.split("+") or not first.frame
         is_asked = by_case.get(key[:3]) == key[3] or any(_first(groups, c).kind == "control" for c in controls)
         if first.kind == "ours" and uses_vae and is_asked:
-            found.append((key, controls, others))
-    compared = corrected([_compare_to_best(groups, key, controls, metric) for key, controls, _ in found])
+            judged.append((key, controls, others))
+    compared = corrected([_compare_to_best(groups, key, controls, metric) for key, controls, _ in judged])
     by_key = {(c.data, c.regime, c.classifier, c.method): c for c in compared}
     return [
         Attribution(*key, by_key.get(key), tuple(control[3] for control in controls), others)
-        for key, controls, others in found
+        for key, controls, others in judged
     ]
 
 

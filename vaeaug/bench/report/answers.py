@@ -124,8 +124,8 @@ def control_lines(
     """
     results = completed(results)
     asked = {(c.data, c.regime, c.classifier, c.method) for c in primary_comparisons(results, metric)}
-    found = [a for a in attributions(results, metric) if not primary or a.key in asked]
-    return [_control_line(results, a, with_data) for a in found]
+    shown = [a for a in attributions(results, metric) if not primary or a.key in asked]
+    return [_control_line(results, a, with_data) for a in shown]
 
 
 def _control_line(results: Sequence[Result], a: Attribution, with_data: bool) -> str:

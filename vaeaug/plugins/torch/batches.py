@@ -88,17 +88,17 @@ def find_images(
         candidates = [(None, _get("images_getter", batch, getter))]
     else:
         candidates = [(n, Field(v, (path,))) for path, n, v in _nodes(batch) if path not in labels.paths]
-    found = [(name, field) for name, field in candidates if _has_event_shape(field.value, event_shape, is_item)]
-    if len(found) > 1:
-        found = [pair for pair in found if str(pair[0]).lower() in SAMPLE_KEYS] or found
-    if len(found) == 1:
-        return found[0][1]
+    fitting = [(name, field) for name, field in candidates if _has_event_shape(field.value, event_shape, is_item)]
+    if len(fitting) > 1:
+        fitting = [pair for pair in fitting if str(pair[0]).lower() in SAMPLE_KEYS] or fitting
+    if len(fitting) == 1:
+        return fitting[0][1]
     event = ", ".join(map(str, event_shape))
     shape = f"shape ({event}) in the item" if is_item else f"shape (B, {event}) in the batch"
-    if found:
-        names = " and ".join(_path_name(field.paths[0]) for _, field in found)
-        remedy = f"choose one with images_getter, for example images_getter={found[0][1].paths[0][-1]!r}"
-        if len(found[0][1].paths[0]) > 1:
+    if fitting:
+        names = " and ".join(_path_name(field.paths[0]) for _, field in fitting)
+        remedy = f"choose one with images_getter, for example images_getter={fitting[0][1].paths[0][-1]!r}"
+        if len(fitting[0][1].paths[0]) > 1:
             remedy = "choose one with images_getter, a function of the batch"
         checks.refuse(f"one field of samples of {shape}", f"{names} of {describe(batch)}", remedy)
     remedy = "convert them to tensors of the shape seen at fit, or fit an augmenter on samples like these"
