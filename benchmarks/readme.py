@@ -56,7 +56,7 @@ TITLES = {"fashion-mnist": "Fashion-MNIST", "forest": "random forest"}
 def block() -> str:
     """Returns the text between the marks. Lines and sentences whose results are missing are left out."""
     lines = [line for table, classifier, method in LINES if (line := _line(table, classifier, method))]
-    texts = (named_later(), stronger_baseline(), larger_batches(), longer_training(), tabular_data())
+    texts = (named_later() if lines else "", stronger_baseline(), larger_batches(), longer_training(), tabular_data())
     sentences = [f"- {text}" for text in texts if text]
     if not lines and not sentences:
         return "\n".join([BEGIN, "*No results of this version: `python benchmarks/tables.py all` writes them.*", END])
