@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 import torch
 
@@ -27,3 +29,11 @@ def random_state_untouched():
     assert torch.equal(before, torch.random.get_rng_state()), (
         "the test or the library drew from torch's global generator"
     )
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C works, as in a terminal, in this process and in those that it starts; a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -301,7 +301,7 @@ def start_holder(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_second_writer_is_refused_until_the_first_has_ended(tmp_path, number):
+def test_a_second_writer_is_refused_until_the_first_has_ended(tmp_path, number, ctrl_c):
     path = tmp_path / "v"
     holder = start_holder(path)
     try:

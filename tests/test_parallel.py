@@ -157,7 +157,7 @@ def processes_of(group):
 
 
 @pytest.fixture
-def running(tmp_path):
+def running(tmp_path, ctrl_c):
     """Starts the script in a process group of its own; yields it when both processes have a result and compute on."""
     (tmp_path / "script.py").write_text(SCRIPT)
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(vaeaug.__file__).parents[1])}
