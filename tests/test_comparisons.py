@@ -340,3 +340,16 @@ def test_the_bootstrap_covers_the_truth():
         (equivalent,) = equivalent_sample_sizes([*none, *vae])
         covered += equivalent.low <= 10 * 2**0.5 <= equivalent.high
     assert covered >= 33
+
+
+def test_recipe_for_few_images_uses_principal_components():
+    # Frozen on development seeds: up to 20 images per class components take the VAE's place under RandAugment and MixUp.
+    vae, components = "RandAugment + synthetic + MixUp", "RandAugment + synthetic (PCA) + MixUp"
+    levels = [50.0, 51.0, 52.0, 53.0, 54.0]
+    for size, recipe in ((10, components), (20, components), (21, vae), (50, vae)):
+        results = [
+            replace(result, data="fashion-mnist", regime=str(size), kind=kind)
+            for method, kind in (("RandAugment + MixUp", "baseline"), (vae, "ours"), (components, "control"))
+            for result in results_of({method: levels})
+        ]
+        assert [(c.method, c.against) for c in primary_comparisons(results)] == [(recipe, "RandAugment + MixUp")]

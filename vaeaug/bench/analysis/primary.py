@@ -18,6 +18,9 @@ from vaeaug.models.classifiers import ESTIMATORS, NETWORKS
 # Samples: up to this size of the smallest class the best baseline of docs/results.md has MixUp, in balanced and in imbalanced
 # regimes.
 FEW, FEW_IF_IMBALANCED = 50, 20
+# Samples: up to this size of the smallest class, principal components instead of a VAE are the recipe for networks on images.
+# Chosen on development seeds in benchmarks/recipe/q21_spaces.py, frozen on 2026-11-25.
+COMPONENTS_UP_TO = 20
 IMAGE_CLASSIFIERS = ("cnn", "resnet18")
 CLASSIFIERS = (*NETWORKS, *ESTIMATORS)  # the primary comparison is that of the first; a user's own come after them
 
@@ -41,6 +44,7 @@ FEW_IMAGES = Plan(
     ("RandAugment + synthetic + MixUp", "classical + synthetic + MixUp", "classical + synthetic"),
     ("RandAugment + MixUp", "classical + MixUp"),
 )
+FEWEST_IMAGES = Plan(("RandAugment + synthetic (PCA) + MixUp", *FEW_IMAGES.recipes), FEW_IMAGES.baselines)
 MANY_IMAGES = Plan(
     (
         "RandAugment + synthetic",
@@ -112,6 +116,8 @@ def plan_of(result: Result) -> Plan:
             return FEW_IMBALANCED if few else MANY_IMBALANCED
         if result.data in SMALL_IMAGES:
             return FEW_SMALL if few else MANY_SMALL
+        if few and min(regime.counts) <= COMPONENTS_UP_TO:
+            return FEWEST_IMAGES
         return FEW_IMAGES if few else MANY_IMAGES
     if regime.is_imbalanced:
         return IMBALANCED_ROWS
