@@ -102,6 +102,7 @@ def test_the_standard_methods_of_each_kind_of_data():
     assert names_of(Catalogue("photos").standard) == [
         *(none, classical, "RandAugment + MixUp", ours, "RandAugment + synthetic + MixUp", identity),
         *("RandAugment (repeated) + MixUp", "RandAugment + synthetic (identity) + MixUp"),
+        "RandAugment + synthetic (PCA) + MixUp",
     ]
     assert names_of(Catalogue("digits").standard) == [
         *(none, classical, "classical + MixUp", ours, "classical + synthetic + MixUp", identity),
