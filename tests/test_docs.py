@@ -26,6 +26,29 @@ def test_code_runs(page, monkeypatch, tmp_path):
     assert "augmenter" in names
 
 
+def test_the_page_on_imbalanced_tables_runs(capsys):
+    pytest.importorskip("imblearn")
+    pytest.importorskip("pandas")
+    code = "\n".join(blocks(ROOT / "docs" / "imbalanced.md"))
+    code = code.replace("VAEOverSampler(", "VAEOverSampler(steps=2, ").replace(
+        "progress=False", "steps=2, progress=False"
+    )
+    exec(compile(code, "imbalanced.md", "exec"), {"__name__": "page"})
+    printed = capsys.readouterr().out
+    assert "True {" in printed
+    assert "DataFrame (20, 5)" in printed
+
+
+def test_the_figures_of_the_page_on_imbalanced_tables_come_from_rows():
+    pytest.importorskip("imblearn")
+    script = ROOT / "benchmarks" / "imbalanced.py"
+    if not script.exists():
+        pytest.skip("benchmarks/ is not there")
+    text = (ROOT / "docs" / "imbalanced.md").read_text()
+    assert "| ours |" in text
+    assert runpy.run_path(str(script))["updated"](text) == text, "run python benchmarks/imbalanced.py --write"
+
+
 def anchors(page):
     """Returns the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.S), re.M)

@@ -182,7 +182,6 @@ REFUSED = {
     "no samples": (X[:0], Y[:0], "Found array with 0 sample(s)"),
     "no columns": (X[:, :0], Y, "Found array with 0 feature(s)"),
     "other lengths": (X, Y[:-1], "Found input variables with inconsistent numbers of samples: [52, 51]"),
-    "words": (np.array([["a", "b"]] * 52, dtype=object), Y, "expected numbers in X, got 'a'; encode words as numbers"),
     "dates": (X.astype("datetime64[s]"), Y, "expected numbers in X, got dtype datetime64[s]; convert them to numbers"),
     "records": (np.zeros(52, [("a", float)]), Y, "expected numbers in X, got dtype [('a', '<f8')]"),
     "masked samples": (
@@ -198,18 +197,16 @@ REFUSED = {
         Y,
         "expected numbers up to 3.4e+38 in X, got one of size 1.7e+303; rescale X",
     ),
-    "NaN": (np.where(X > 1000, np.nan, X), Y, "Input X contains NaN"),
     "infinity": (np.where(X > 1000, np.inf, X), Y, "Input X contains infinity"),
     "dates in a frame": (
         frame_with(pandas.date_range("2020", periods=52)),
         Y,
-        "expected numbers in column 'b' of X, got dtype datetime64",
+        "expected numbers or categories in column 'b' of X, got dates or times; turn it into a number",
     ),
-    "words in a frame": (frame_with(WORDS.astype(object)), Y, "expected numbers in column 'b' of X, got dtype"),
-    "NaN in a frame": (
-        frame_with(np.where(X[:, 0] > 14, np.nan, 1.0)),
+    "infinity beside words": (
+        frame_with(WORDS).assign(a=np.inf),
         Y,
-        "expected finite numbers in column 'b' of X",
+        "expected finite numbers in column 'a' of X, got infinity in 52 of 52 rows",
     ),
     "two columns of one name": (
         pandas.DataFrame(X[:, :2], columns=["a", "a"]),

@@ -234,15 +234,6 @@ def test_frames_keep_names_types_and_whole_numbers():
     assert synthetic["flag"].nunique() == 2
 
 
-def test_categories_are_refused():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame({"a": X[:, 0], "kind": pandas.Categorical(Y)})
-    with pytest.raises(
-        InputError, match="expected numbers in column 'kind' of X, got categories; encode them as numbers"
-    ):
-        augmented().fit(frame, Y)
-
-
 def test_images_reach_the_estimator_flattened_or_unchanged():
     classifier = augmented().fit(IMAGES, DIGIT)
     assert classifier.n_features_in_ == 64

@@ -29,8 +29,10 @@ from vaeaug.augmenter.parents import (
 from vaeaug.augmenter.residuals import ResidualCache
 from vaeaug.augmenter.unlabelled import concatenate_unlabelled, fit_teacher, match_pseudo_labels
 from vaeaug.data import streaming
+from vaeaug.data.frames import is_frame
 from vaeaug.data.loading import as_samples
-from vaeaug.data.samples import Samples, Scaling
+from vaeaug.data.samples import Samples
+from vaeaug.data.tables.kinds import AUTO
 from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import CHUNK, Codec
 from vaeaug.models.fitting import fit_vae
@@ -98,6 +100,7 @@ class Augmenter:
         teacher: Any = "forest",
         seed: int = 0,
         bank_size: int | None = None,
+        categorical_features: Any = AUTO,
         **training: Any,
     ) -> Augmenter:
         """Trains the VAE unless one was given, and fills the bank.
@@ -114,6 +117,8 @@ class Augmenter:
             seed: The seed of the VAE's training.
             bank_size: The number of samples in the bank, for a DataLoader or Dataset that is larger than memory; they are
                 drawn at random in one pass.
+            categorical_features: The columns of a data frame that are categories: indices, names or a mask. By default
+                those of words, categories and, beside these, booleans.
             training: Arguments of `fit_vae`: `steps`, `latent_dim`, `progress`, `checkpoint` and so on.
 
         Raises:
@@ -124,7 +129,7 @@ class Augmenter:
             checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
         if bank_size is None:
             # A copy, so that later changes of the user's data do not change the bank.
-            samples = as_samples(data, y=y, seed=seed).copy()
+            samples = as_samples(data, y=y, seed=seed, categorical_features=categorical_features).copy()
             data = samples = number_labels(samples, self.filter, training if self.vae is None else {"vae": self.vae})
         else:
             data, samples, scaling = streaming.reservoir(data, bank_size, seed, training.get("batch_size", 64))
@@ -135,13 +140,14 @@ class Augmenter:
             )
             data = concatenate_unlabelled(samples, unlabelled)
         if bank_size is None:
-            scaling = Scaling.fit(data.x, samples.columns)
+            scaling = replace(samples, x=data.x).scaling()
         training = {"scaling": scaling, **training}
         vae = unwrapped(self.vae)
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)
         elif isinstance(vae, VAE):
-            check_range_of(vae, samples)
+            if samples.table is None:
+                check_range_of(vae, samples)
         elif isinstance(vae, LinearSpace):
             vae = vae.fit(data.x if isinstance(data, Samples) else samples.x)
         self._set_fitted(vae, encode_bank(vae, samples, scaling))
@@ -159,13 +165,13 @@ class Augmenter:
         labels: int | str | Sequence[int | str] | Tensor | None = None,
         seed: int | None = None,
     ) -> Generated:
-        """Generates n synthetic samples.
+        """Generates n synthetic samples: a tensor, or a data frame if the data was one with categories or missing values.
 
         Arguments:
             n: The number of samples, 1 or more.
-            near: Real samples `(B, *event)` that take turns as parents: a tensor, an array, a list of samples, PIL images. By
-                default the samples of the bank, in a seeded order, each equally often. They should resemble the data seen at
-                fit: the encoder is unreliable on unfamiliar data.
+            near: Real samples `(B, *event)` that take turns as parents: a tensor, an array, a data frame, a list of samples,
+                PIL images. By default the samples of the bank, in a seeded order, each equally often. They should resemble
+                the data seen at fit: the encoder is unreliable on unfamiliar data.
             labels: Class numbers, or names if the data had names. With `near`, the labels of these samples, `(B,)` or one for
                 all; by default inferred from the nearest codes of the bank. Without `near`, the classes to generate, which
                 take turns.
@@ -176,6 +182,16 @@ class Augmenter:
                 perturbation or the filter gives NaN or infinity.
             NotFittedError: Before `fit`.
         """
+        self.check_fitted()
+        table = self.bank_.samples.table
+        generated = self.generate_tensors(n, near, labels, seed)
+        if table is None or not (near is None or is_frame(near)):
+            return generated
+        parents = None if near is None else near.iloc[generated.parent.numpy()]
+        return generated._replace(x=table.decode(generated.x, parents))
+
+    def generate_tensors(self, n: int, near: Any = None, labels: Any = None, seed: int | None = None) -> Generated:
+        """Generates as `generate` does; of a table with categories or missing values encoded rows, not a data frame."""
         self._prepare()
         checks.check_number("n", n, 1, whole=True)
         seed = secrets.randbits(62) if seed is None else seed

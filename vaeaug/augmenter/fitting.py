@@ -68,7 +68,8 @@ def load_unlabelled(
     vae = training.get("vae")
     num_classes = training.get("num_classes") if vae is None else getattr(vae, "num_classes", None)
     x = as_unlabelled(data, samples, conditional=num_classes is not None, seed=seed)
-    ValueRange.of(samples).check_pool(x)
+    if samples.table is None:
+        ValueRange.of(samples).check_pool(x)
     return x
 
 
@@ -84,6 +85,9 @@ def encode_bank(vae: Any, samples: Samples, scaling: Scaling) -> Bank:
         InputError: If the VAE is made for samples of another shape.
     """
     if isinstance(vae, VAE):
+        if vae.layout is not None and (samples.table is None or vae.layout != samples.table.layout):
+            remedy = "leave vae out, so that one is trained on these"
+            checks.refuse("the table that the VAE was trained on", "one with other columns or categories", remedy)
         checks.check_event_shape("samples", samples.x, vae.event_shape)
     codec = Codec(vae)
     mean, stddev = codec.codes(samples.x, samples.y)

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from vaeaug.augmenter import rows
 from vaeaug.augmenter.parents import Parents
+from vaeaug.augmenter.residuals import SampleResiduals
 from vaeaug.augmenter.streams import Stream
 from vaeaug.filters.base import AcceptanceCounts, Filter
 from vaeaug.models.codec import CHUNK, Codec, concatenate
 from vaeaug.models.precision import is_finite
 from vaeaug.perturb.bank import Bank
-from vaeaug.perturb.schemes import Perturbation
+from vaeaug.perturb.schemes import Pairs, Perturbation
 from vaeaug.runtime import checks, seeds
 
 TRIES = 4  # draws of a sample that the filter rejects; after the last one it is replaced by its parent
@@ -93,12 +95,13 @@ class Synthesizer(NamedTuple):
             ]
             return Generated.concatenate(batches, x)
         # Draw all codes first: alternating with the decoder would evict it from the CPU's cache.
-        codes = concatenate([self._draw_codes(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)])
+        draws = [self._draw(start, seed, chunk) for start, chunk in zip(starts, chunks, strict=True)]
         parent, index, mean, y = (
             concatenate(column)[:n]
             for column in zip(*((s.parent, s.start_index, s.q.mean, s.y) for s in starts), strict=True)
         )
-        x = self._to_cpu(self._decode(parents, index, mean, codes[:n], y, out), codes)
+        draw = _Draw.concatenate(draws)
+        x = self._to_cpu(self._decode(parents, index, mean, draw.rows(slice(n)), y, out), draw.z)
         return Generated(x, y, parent, parents.confidence[index])
 
     def _start(self, parents: Parents, chunk: int) -> _ChunkStart:
@@ -119,9 +122,9 @@ class Synthesizer(NamedTuple):
         pending = torch.arange(len(out))
         for attempt in range(TRIES):
             on_device = pending.to(parents.mean.device)
-            z = self._draw_codes(start, seed, chunk, attempt)[on_device]
-            x = self._decode(parents, index[pending], start.q.mean[on_device], z, y[pending])
-            x_on_cpu = self._to_cpu(x, z)
+            draw = self._draw(start, seed, chunk, attempt).rows(pending)
+            x = self._decode(parents, index[pending], start.q.mean[on_device], draw, y[pending])
+            x_on_cpu = self._to_cpu(x, draw.z)
             result = self.filter.for_parents(parents.x[index[pending]])(x, y[pending])
             if not is_finite(result.confidence):
                 got = f"NaN or infinity for {int((~result.confidence.isfinite()).sum())} of {len(pending)} samples"
@@ -136,17 +139,20 @@ class Synthesizer(NamedTuple):
                 break
         return Generated(out, y, start.parent[: len(out)], confidence)
 
-    def _draw_codes(self, start: _ChunkStart, seed: int, chunk: int, attempt: int = 0) -> Tensor:
-        """Returns a code for each sample of a chunk, `(CHUNK, L)`."""
-        generator = seeds.generator(seed, Stream.CODES, chunk, attempt)
-        z = self.perturb(start.q, start.y, self.bank.with_pseudo_labelled, generator)
+    def _draw(self, start: _ChunkStart, seed: int, chunk: int, attempt: int = 0) -> _Draw:
+        """Returns what is random about the samples of a chunk."""
+        bank, table = self.bank.with_pseudo_labelled, self.bank.samples.table
+        z, pairs = self.perturb.draw(start.q, start.y, bank, seeds.generator(seed, Stream.CODES, chunk, attempt))
         expected, name = start.q.mean, type(self.perturb).__name__
         if not isinstance(z, Tensor) or z.shape != expected.shape:
             shape = f"shape {tuple(z.shape)}" if isinstance(z, Tensor) else type(z).__name__
             checks.refuse(f"codes of shape {tuple(expected.shape)} from {name}", shape, "return one code per sample")
         if z.device.type == "cpu":
             self._check_codes(z)
-        return z.to(expected)
+        u = None
+        if table is not None:
+            u = rows.uniform(table, len(z), seeds.generator(seed, Stream.CATEGORIES, chunk, attempt))
+        return _Draw(z.to(expected), pairs, u)
 
     def _check_codes(self, z: Tensor) -> None:
         if not is_finite(z):
@@ -164,26 +170,28 @@ class Synthesizer(NamedTuple):
         return x
 
     def _decode(
-        self, parents: Parents, index: Tensor, z: Tensor, perturbed: Tensor, y: Tensor, out: Tensor | None = None
+        self, parents: Parents, index: Tensor, z: Tensor, draw: _Draw, y: Tensor, out: Tensor | None = None
     ) -> Tensor:
         """Returns x' = clip(x + decode(z') - decode(z)), or clip(decode(z')) if the parents have no residuals.
 
-        Where the samples of the bank are whole numbers, so is x'.
+        Where the samples of the bank are whole numbers, so is x'. If the draw has pairs, the difference of their residuals is
+        added before clipping. Rows of a table become valid ones: see `vaeaug.augmenter.rows`.
 
         Arguments:
             parents: The samples to start from.
             index: The index of each x in the parents, `(B,)`.
             z: The codes of x, `(B, L)`.
-            perturbed: The codes z', `(B, L)`.
+            draw: The codes z', `(B, L)`, with what else was drawn for x'.
             y: The labels, `(B,)`.
             out: A tensor to write to; by default a new one, on the device of the codes.
         """
-        x = out
+        x, perturbed = out, draw.z
         if x is None or x.device != perturbed.device:
             x = parents.x.new_empty((len(z), *parents.x.shape[1:]), device=perturbed.device)
-        unmoved = None
+        unmoved = differences = None
         if parents.residuals is not None:
             parents.residuals.update(index)
+            differences = self._residual_differences(parents, draw.pairs)
             unmoved = (perturbed == z).all(1).cpu()
             unmoved = unmoved if unmoved.any() else None
         with self.codec.inference_mode(perturbed.device):
@@ -193,13 +201,66 @@ class Synthesizer(NamedTuple):
                     samples.copy_(decoded)
                 else:
                     parents.residuals.gather(block_index, out=samples).add_(decoded)
+                if differences is not None:
+                    samples.add_(differences[block])
                 parents_outside = None if parents.in_range else parents.x[block_index].to(x)
                 self.bank.value_range.clip_to_range_(samples, parents_outside)
                 self.bank.samples.round_(samples)
                 if unmoved is not None:
                     # Exactly the parent, whereas decode(z') - decode(z) may differ from 0 by rounding.
                     samples[unmoved[block]] = parents.x[block_index[unmoved[block]]].to(x)
+        table = self.bank.samples.table
+        if table is not None and draw.u is not None:
+            rows.settle_(x, parents.x[index].to(x), table, draw.u)
         return x if out is None or x is out else out.copy_(x)
+
+    def _residual_differences(self, parents: Parents, pairs: Pairs | None) -> Tensor | None:
+        """Returns lam (r_a - r_b), `(B, *event)`; None without pairs."""
+        if pairs is None or parents.residuals is None:
+            return None
+        residuals = parents.residuals
+        cache = residuals.cache if isinstance(residuals, SampleResiduals) else residuals
+        x = self.bank.with_pseudo_labelled.samples.x
+        shape = (len(pairs.a), *x.shape[1:])
+        cache.update(torch.cat([pairs.a, pairs.b]))
+        a, b = (cache.gather(index, pairs.step.new_empty(shape)) for index in (pairs.a, pairs.b))
+        difference = pairs.step.reshape(-1, *[1] * (len(shape) - 1)) * (a - b)
+        table = self.bank.samples.table
+        if table is not None:
+            # A missing number has no residual.
+            difference *= (table.layout.observed(x[pairs.a]) * table.layout.observed(x[pairs.b])).to(difference)
+        return difference
+
+
+class _Draw(NamedTuple):
+    """What is random about samples.
+
+    Arguments:
+        z: Their codes, `(B, L)`.
+        pairs: The pairs whose residuals belong to them, or None.
+        u: For rows of a table, the random numbers that categories are drawn with, `(B, K)`.
+    """
+
+    z: Tensor
+    pairs: Pairs | None
+    u: Tensor | None
+
+    @classmethod
+    def concatenate(cls, draws: Sequence[_Draw]) -> _Draw:
+        """Returns all draws in one."""
+        pairs = [draw.pairs for draw in draws if draw.pairs is not None]
+        u = [draw.u for draw in draws if draw.u is not None]
+        return cls(
+            concatenate([draw.z for draw in draws]),
+            Pairs(*map(concatenate, zip(*pairs, strict=True))) if pairs else None,
+            concatenate(u) if u else None,
+        )
+
+    def rows(self, index: Tensor | slice) -> _Draw:
+        """Returns the draws at `index`."""
+        on_device = index if isinstance(index, slice) else index.to(self.z.device)
+        pairs = None if self.pairs is None else self.pairs.rows(index)
+        return _Draw(self.z[on_device], pairs, None if self.u is None else self.u[index])
 
 
 class _ChunkStart(NamedTuple):

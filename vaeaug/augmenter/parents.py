@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaeaug.augmenter.residuals import ResidualCache, SampleResiduals, compute_residuals
 from vaeaug.augmenter.streams import Stream
+from vaeaug.data.frames import is_frame
 from vaeaug.data.images import from_pil
 from vaeaug.data.samples import as_tensor, unit_float
 from vaeaug.models.codec import CHUNK
@@ -84,7 +85,12 @@ def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any
     """
     bank, codec = cache.bank, cache.codec
     x = (unit_float if bank.scaling.is_unit else Tensor.float)(near.cpu())
-    x, in_range = bank.value_range.checked(x)
+    if bank.samples.table is None:
+        x, in_range = bank.value_range.checked(x)
+    else:
+        # Ranks, categories and flags have one scaling, whatever that of the columns is.
+        checks.check_finite("near", x)
+        in_range = False
     y = None if labels is None else _labels_of(x, labels, bank)[:n]
     x = x[:n]
     bank_index = cache.find(x)
@@ -158,14 +164,16 @@ def as_samples_like(near: Any, bank: Bank) -> Tensor:
     """Returns a user's samples as a tensor `(B, *event)` of the shape of the bank's.
 
     Arguments:
-        near: A tensor, an array, a list of samples, a PIL image or a list of PIL images. Black and white of a PIL image
-            become the lowest and the highest value seen at fit.
+        near: A tensor, an array, a data frame, a list of samples, a PIL image or a list of PIL images. Black and white of a
+            PIL image become the lowest and the highest value seen at fit.
         bank: The bank of the augmenter.
 
     Raises:
         InputError: If the samples have another shape.
     """
-    event_shape = bank.samples.event_shape
+    event_shape, table = bank.samples.event_shape, bank.samples.table
+    if table is not None and is_frame(near):
+        return table.encode(near, "near")
     images = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None
     if images is None:
         x = as_tensor("near", near, bank.samples.columns[:-1])

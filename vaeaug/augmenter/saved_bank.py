@@ -13,13 +13,15 @@ from torch import Tensor
 from vaeaug.augmenter import format_1
 from vaeaug.data.csv_columns import MOST_DECIMALS
 from vaeaug.data.samples import Samples, Scaling
+from vaeaug.data.tables import saved as saved_tables
+from vaeaug.data.tables.saved import SavedColumn
 from vaeaug.perturb.bank import Bank
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.runtime import checks, files, schema
 
 PSEUDO_PREFIX = "pseudo_labelled."  # of the names of their tensors
 # The fields of Samples that describe the tensors.
-DESCRIBED = tuple(field.name for field in fields(Samples) if field.name not in ("x", "y"))
+DESCRIBED = tuple(field.name for field in fields(Samples) if field.name not in ("x", "y", "table"))
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class SavedData:
     label_position: Annotated[int, schema.Between(-1)] = -1
     dtype: Literal["", "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"] = ""
 
+    table: tuple[SavedColumn, ...] | None = None
+
     @classmethod
     def of(cls, bank: Bank) -> SavedData:
         """Returns what is to be saved of a bank."""
@@ -48,6 +52,7 @@ class SavedData:
             latent_dim=bank.mean.shape[1],
             counts=tuple(samples.counts),
             scaling=bank.scaling,
+            table=None if samples.table is None else saved_tables.describe(samples.table),
             **{name: getattr(samples, name) for name in DESCRIBED},
         )
 
@@ -58,7 +63,8 @@ def tensors_of(bank: Bank) -> dict[str, Tensor]:
     if bank.pseudo_labelled is not None:
         names = [field.name for field in fields(PseudoLabelled)]
         tensors |= {f"{PSEUDO_PREFIX}{name}": getattr(bank.pseudo_labelled, name) for name in names}
-    return tensors
+    table = bank.samples.table
+    return tensors if table is None else tensors | saved_tables.tensors_of(table)
 
 
 def load(path: Path, data: SavedData) -> Bank:
@@ -77,8 +83,11 @@ def load(path: Path, data: SavedData) -> Bank:
     pseudo = {name.removeprefix(PSEUDO_PREFIX): t for name, t in tensors.items() if name.startswith(PSEUDO_PREFIX)}
     if not _fits(tensors, data) or not _pseudo_labelled_fit(pseudo, data):
         checks.refuse("a bank that fits config.json", f"another in '{path}'", "do not mix the files of two augmenters")
+    table = None if data.table is None else saved_tables.restore(data.table, tensors, math.prod(data.event_shape))
+    if data.table is not None and table is None:
+        checks.refuse("columns that fit config.json", f"others in '{path}'", "do not mix the files of two augmenters")
     x, y, mean, stddev = (tensors[name] for name in ("x", "y", "mean", "stddev"))
-    samples = Samples(x, y, **{name: getattr(data, name) for name in DESCRIBED})
+    samples = Samples(x, y, **{name: getattr(data, name) for name in DESCRIBED}, table=table)
     return Bank(samples, mean, stddev, data.scaling, PseudoLabelled(**pseudo) if pseudo else None)
 
 

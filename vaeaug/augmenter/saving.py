@@ -129,6 +129,9 @@ def load(
     bank = saved_bank.load(folder / BANK_FILE, config.data)
     if isinstance(vae, VAE):
         checks.check_event_shape("samples in the bank", bank.samples.x, vae.event_shape)
+        if vae.layout != (None if bank.samples.table is None else bank.samples.table.layout):
+            remedy = "do not mix the files of two augmenters"
+            checks.refuse(f"a VAE for the columns of the table in '{folder}'", "one for others", remedy)
     if settings.filter and filter is None:
         warn(f"the augmenter in '{folder}' had a filter, {settings.filter}; pass it as filter=...")
     return AugmenterState(vae, bank, perturb, filter, settings.residual)

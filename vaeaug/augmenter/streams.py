@@ -10,3 +10,4 @@ class Stream(IntEnum):
     CODES = 0  # the perturbation's noise, for each chunk and attempt
     PARENTS = 1  # the order of the bank's samples
     STARTS = 2  # whether a sample starts from its parent or a pseudo-labelled sample, for each chunk
+    CATEGORIES = 3  # the draws of categories, for each chunk and attempt

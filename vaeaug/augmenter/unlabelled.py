@@ -9,6 +9,7 @@ Reference: Lee, "Pseudo-label: the simple and efficient semi-supervised learning
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ def concatenate_unlabelled(samples: Samples, unlabelled: Tensor) -> Samples:
         unlabelled: The unlabelled ones, `(M, *event)`.
     """
     y = torch.cat([samples.y, samples.y.new_zeros(len(unlabelled))])
-    return Samples(torch.cat([samples.x, unlabelled]), y, samples.names)
+    return replace(samples, x=torch.cat([samples.x, unlabelled]), y=y, files=())
 
 
 def fit_teacher(bank: Bank, teacher: Any, augmenter: SampleSource, seed: int) -> CrossFitted:

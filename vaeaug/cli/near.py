@@ -49,7 +49,7 @@ def read_near(
     y: list[int] | None = None
     files: tuple[str, ...] = ()
     if path.suffix.lower() in (".npz", ".csv"):
-        samples, labelled = data.read_maybe_labelled(path, shape, label, bank.samples.columns)
+        samples, labelled = data.read_maybe_labelled(path, shape, label, bank.samples.columns, bank.samples.table)
         x = samples.x
         if labelled and labels is None:
             class_numbers = [parse_classes(name, names)[0] for name in samples.names]

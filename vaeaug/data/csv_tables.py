@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vaeaug.data import csv_columns
+from vaeaug.data import csv_columns, csv_mixed, tables
 from vaeaug.data.csv_columns import CsvLine
 from vaeaug.data.frames import check_column_names, is_numbering
 from vaeaug.data.label_values import is_missing
@@ -34,6 +34,8 @@ class Table(NamedTuple):
         boolean_columns: The indices of the features that are True and False.
         decimals: The largest number of decimals of each feature.
         label_position: The position of the label among the columns that were read; -1 is the last.
+        frame: If there are words or empty cells, the features as a pandas data frame; `x` has no columns then, and `decimals`
+            is -1 for columns without any.
     """
 
     x: np.ndarray
@@ -44,6 +46,7 @@ class Table(NamedTuple):
     boolean_columns: tuple[int, ...]
     decimals: tuple[int, ...]
     label_position: int = -1
+    frame: Any = None
 
 
 def read(path: Path, label_column: str | None = None, *, keep_row_numbers: bool = False) -> Table:
@@ -76,13 +79,33 @@ def read(path: Path, label_column: str | None = None, *, keep_row_numbers: bool 
         if csv_columns.tells_labels(fields[i], words):
             got = f"column {header[i]!r} of '{path}' has one value for each class"
             warn(f"{got}; if it is a copy of the label, drop it from the file")
-    parsed = csv_columns.parse(path, header, lines, features)
     position = sum(i < column for i in features)
+    position = -1 if position == len(features) else position
     columns = (*(header[i] for i in features), header[column])
-    return Table(parsed.x, y.numpy(), names, columns, *parsed[1:], -1 if position == len(features) else position)
+    if csv_mixed.is_mixed(lines, features):
+        return _mixed(csv_mixed.read(path, header, lines, features), y.numpy(), names, columns, position)
+    parsed = csv_columns.parse(path, header, lines, features)
+    return Table(parsed.x, y.numpy(), names, columns, *parsed[1:], position)
 
 
-def read_features(path: Path, count: int, names: Sequence[str] = (), label_column: str | None = None) -> Table:
+def _mixed(
+    read: tuple[Any, tuple[int, ...]],
+    y: np.ndarray | None,
+    names: tuple[str, ...],
+    columns: tuple[str, ...],
+    position: int = -1,
+) -> Table:
+    frame, decimals = read
+    return Table(np.empty((len(frame), 0)), y, names, columns, (), (), decimals, position, frame)
+
+
+def read_features(
+    path: Path,
+    count: int,
+    names: Sequence[str] = (),
+    label_column: str | None = None,
+    like: tables.Table | None = None,
+) -> Table:
     """Reads a `.csv` of samples like others, with or without a label column.
 
     Arguments:
@@ -92,6 +115,7 @@ def read_features(path: Path, count: int, names: Sequence[str] = (), label_colum
             if the file names them, wherever they stand, and columns of other names are left out.
         label_column: The label column; by default the one called as in the others, or the last one if there is one more
             column than features.
+        like: The schema of the others, if they had words or empty cells.
 
     Raises:
         InputError: If a column is missing, or for the reasons of `read`.
@@ -103,11 +127,12 @@ def read_features(path: Path, count: int, names: Sequence[str] = (), label_colum
     words = [fields[label] for _, fields in lines] if label is not None else []
     if any(map(is_missing, words)):
         checks.refuse(f"a label in every line of {path}", "a missing one", "fill it in, or leave the column out")
-    parsed = csv_columns.parse(path, header, lines, features)
     y, class_names = number_words(words) if words else (None, ())
-    return Table(
-        parsed.x, None if y is None else y.numpy(), class_names, tuple(header[i] for i in features), *parsed[1:]
-    )
+    labels, columns = None if y is None else y.numpy(), tuple(header[i] for i in features)
+    if like is not None:
+        return _mixed(csv_mixed.read(path, header, lines, features, like), labels, class_names, columns)
+    parsed = csv_columns.parse(path, header, lines, features)
+    return Table(parsed.x, labels, class_names, columns, *parsed[1:])
 
 
 def _find_features(

@@ -18,7 +18,9 @@ from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches, with_names_inside
 from vaeaug.data.row_numbers import warn_of_row_numbers
-from vaeaug.data.samples import Samples, from_arrays
+from vaeaug.data.samples import Samples, from_arrays, from_table
+from vaeaug.data.tables import Table
+from vaeaug.data.tables.kinds import AUTO
 from vaeaug.runtime import checks, modes
 
 DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -28,7 +30,9 @@ NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
 
 
 @modes.in_plain_modes
-def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int = 0) -> Samples:
+def as_samples(
+    data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int = 0, categorical_features: Any = AUTO
+) -> Samples:
     """Converts labelled data to `Samples`.
 
     Arguments:
@@ -37,6 +41,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
         names: The class names; by default those of the data, or the numbers of the classes.
         y: The labels, if `data` is X alone.
         seed: The seed of the order of a DataLoader that shuffles, and of random transforms.
+        categorical_features: The columns of a data frame that are categories; see `from_arrays`.
 
     Raises:
         InputError: If the samples differ in shape, a value is not finite, a label is missing or none, or there are no
@@ -45,7 +50,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
     if y is not None:
         if isinstance(data, Samples | str | Path | DataLoader | Dataset):
             checks.refuse("X and y, or data with its labels in it", f"{type(data).__name__} and y", "leave y out")
-        return _checked(from_arrays(data, y, names))
+        return _checked(from_arrays(data, y, names, categorical_features=categorical_features))
     if isinstance(data, Samples):
         return data
     if isinstance(data, str | Path):
@@ -56,7 +61,7 @@ def as_samples(data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int
     if isinstance(data, Dataset):
         return with_names_inside(_from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False), data)
     if isinstance(data, tuple | list) and len(data) == 2:
-        return _checked(from_arrays(data[0], data[1], names))
+        return _checked(from_arrays(data[0], data[1], names, categorical_features=categorical_features))
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
@@ -74,7 +79,9 @@ def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched:
 
 def _checked(samples: Samples) -> Samples:
     """Returns samples, with a warning of columns that only number them."""
-    if samples.x.ndim == 2:
+    if samples.table is not None:
+        samples.table.warn_of_row_numbers(len(samples))
+    elif samples.x.ndim == 2:
         warn_of_row_numbers(samples.x.numpy(), samples.columns[:-1])
     return samples
 
@@ -161,7 +168,11 @@ def _fashion_mnist(train: bool) -> Samples:
 
 @modes.in_plain_modes
 def read_maybe_labelled(
-    path: str | Path, event_shape: Sequence[int], label_column: str | None = None, columns: Sequence[str] = ()
+    path: str | Path,
+    event_shape: Sequence[int],
+    label_column: str | None = None,
+    columns: Sequence[str] = (),
+    like: Table | None = None,
 ) -> tuple[Samples, bool]:
     """Reads an `.npz` or a `.csv` of samples that may have labels.
 
@@ -170,6 +181,7 @@ def read_maybe_labelled(
         event_shape: The shape of one sample.
         label_column: The label column of a `.csv`; by default the last column.
         columns: The names of the features and, last, of the label of samples like these; see `csv_tables.read_features`.
+        like: The schema of samples like these, if they have categories or missing values.
 
     Returns:
         The samples, and whether they have labels; if not, all labels are 0.
@@ -182,11 +194,23 @@ def read_maybe_labelled(
         stored = npz.read(path, labelled=False)
         y = np.zeros(len(stored.x) if stored.x.ndim else 0, dtype=np.int64) if stored.y is None else stored.y
         return from_arrays(stored.x, y, () if stored.y is None else stored.names), stored.y is not None
+    if like is not None:
+        known = (*(column.name for column in like.columns), columns[-1])
+        table = csv_tables.read_features(path, len(like.columns), known, label_column, like)
+        y = np.zeros(len(table.frame), dtype=np.int64) if table.y is None else table.y
+        x = like.encode(like.like(table.frame, str(path)), str(path))
+        return Samples(x, torch.as_tensor(y), table.names, table=like), table.y is not None
     table = csv_tables.read_features(path, event_shape[0], columns, label_column)
     return _from_table(table), table.y is not None
 
 
 def _from_table(table: csv_tables.Table) -> Samples:
+    if table.frame is not None:
+        samples = from_table(table.frame, table.y, table.names)
+        assert samples.table is not None
+        schema = replace(samples.table, decimals=table.decimals)
+        columns = (*samples.columns[:-1], table.columns[-1])
+        return replace(samples, table=schema, columns=columns, label_position=table.label_position)
     features = table.columns[: table.x.shape[1]]
     y = np.zeros(len(table.x), dtype=np.int64) if table.y is None else table.y
     return replace(

@@ -13,6 +13,8 @@ from vaeaug.data import frames, labels
 from vaeaug.data.images import SMALLEST_SIDE
 from vaeaug.data.outliers import warn_of_rounding
 from vaeaug.data.scaling import Scaling
+from vaeaug.data.tables import Table, is_mixed
+from vaeaug.data.tables.kinds import AUTO, is_auto
 from vaeaug.data.tensors import as_tensor, unit_float
 from vaeaug.runtime import checks, modes
 
@@ -22,6 +24,7 @@ __all__ = [
     "Scaling",
     "as_tensor",
     "from_arrays",
+    "from_table",
     "unit_float",
     "with_columns_of",
     "without_gaps",
@@ -45,6 +48,7 @@ class Samples:
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
         dtype: The dtype of samples that were passed as an array of whole numbers or booleans, such as `uint8`; empty for
             floats, tables with several types, and files of images.
+        table: The schema of a table with categories or missing values: `x` holds its rows, encoded. None for all else.
     """
 
     x: Tensor
@@ -57,6 +61,7 @@ class Samples:
     decimals: tuple[int, ...] = ()
     label_position: int = -1
     dtype: str = ""
+    table: Table | None = None
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -86,6 +91,10 @@ class Samples:
             x[:, index] = x[:, index].round()
         return x
 
+    def scaling(self) -> Scaling:
+        """Returns the scaling fitted to these samples."""
+        return Scaling.fit(self.x, self.columns) if self.table is None else self.table.scaling
+
     @property
     def event_shape(self) -> tuple[int, ...]:
         """The shape of one sample."""
@@ -99,23 +108,33 @@ class Samples:
 
 @modes.in_plain_modes
 def from_arrays(
-    x: Any, y: Any, names: Sequence[str] = (), *, columns: Sequence[str] = (), partial: bool = False
+    x: Any,
+    y: Any,
+    names: Sequence[str] = (),
+    *,
+    columns: Sequence[str] = (),
+    partial: bool = False,
+    categorical_features: Any = AUTO,
 ) -> Samples:
     """Creates `Samples` from arrays or tensors.
 
     Arguments:
-        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, a data frame of numbers, or a list of PIL images;
-            uint8 images are divided by 255.
+        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, a data frame, or a list of PIL images; uint8
+            images are divided by 255. A frame with categories or missing values becomes a table (see `vaeaug.data.tables`).
         y: The labels, `(N,)`: whole numbers from 0, words, booleans, categories or one-hot; see `labels.encode`.
         names: The class names; by default those of the labels, or the numbers.
         columns: The names of the features; by default those of a frame.
         partial: Whether these are a part of the samples, as in a batch; see `labels.encode`.
+        categorical_features: The columns of a frame that are categories, as indices, names or a mask; "auto" decides by their
+            types.
 
     Raises:
         InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
     """
     booleans: tuple[int, ...] | None = None
     label_name = str(getattr(y, "name", None) or "label")
+    if frames.is_frame(x) and (not is_auto(categorical_features) or is_mixed(x)):
+        return from_table(x, y, names, categorical_features=categorical_features)
     if frames.is_frame(x):
         frame = frames.read("x", x)
         x, columns, booleans = frame.x, frame.columns, frame.booleans
@@ -137,6 +156,30 @@ def from_arrays(
     all_columns = (*columns, label_name) if columns else ()
     dtype = "" if exact.dtype.is_floating_point else str(exact.dtype).removeprefix("torch.")
     return Samples(x, y, found_names, (), all_columns, integers, booleans, dtype=dtype)
+
+
+def from_table(
+    frame: Any, y: Any, names: Sequence[str] = (), *, categorical_features: Any = AUTO, name: str = "x"
+) -> Samples:
+    """Creates `Samples` from a data frame with numbers, categories and missing values; its rows are encoded.
+
+    Arguments:
+        frame: The data frame.
+        y, names, categorical_features: As in `from_arrays`.
+        name: The name of the frame in messages.
+
+    Raises:
+        InputError: As `from_arrays`, and if a column is neither; see `Table.fit`.
+    """
+    encoded, found_names = labels.encode(y, tuple(map(str, names)))
+    if len(frame) != len(encoded):
+        got = f"{len(frame)} samples and {len(encoded)} labels"
+        checks.refuse("as many samples as labels", got, "check how they were read")
+    table = Table.fit(frame, categorical_features, name)
+    x = table.encode(frame, name)
+    _check_shapes(x, len(encoded))
+    label_name = str(getattr(y, "name", None) or "label")
+    return Samples(x, encoded, found_names, columns=(*table.feature_names, label_name), table=table)
 
 
 def with_columns_of(samples: Samples, like: Samples, name: str) -> Samples:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vaeaug.data.fields import first_field, named_fields
+from vaeaug.data.frames import is_frame
 from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
 from vaeaug.data.images import is_pil_image
 from vaeaug.data.loaders import SampleList, items_of, read_batches
@@ -47,6 +48,8 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
     samples = SampleList("unlabelled", LEAVE_OUT, like.columns[:-1])
     if isinstance(data, Samples):
         return data.x
+    if like.table is not None and is_frame(data):
+        return like.table.encode(data, "unlabelled")
     if isinstance(data, str | Path):
         return _from_path(data, like)
     if isinstance(data, DataLoader):
@@ -101,7 +104,7 @@ def _from_path(path: str | Path, like: Samples) -> Tensor:
     if str(path) in NAMES:
         return load(path).x
     if file.suffix.lower() in (".npz", ".csv") and not file.is_dir():
-        return read_maybe_labelled(file, like.event_shape, columns=like.columns)[0].x
+        return read_maybe_labelled(file, like.event_shape, columns=like.columns, like=like.table)[0].x
     channels = _channels(like.event_shape)
     if channels is None:
         checks.refuse(

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from vaeaug.augmenter.augmenter import Generated
+from vaeaug.data.tables import Table
 from vaeaug.export import recognition, values
 from vaeaug.export.recognition import MANIFEST, MANIFEST_COLUMNS, PROVENANCE_COLUMNS
 from vaeaug.perturb.bank import Bank
@@ -39,6 +40,7 @@ class Metadata:
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
         dtype: The dtype of an array of samples; floats if it is empty.
         formats: How the values of each feature are written to a `.csv`; by default with 9 digits.
+        table: For tables with categories or missing values, their schema.
     """
 
     names: tuple[str, ...]
@@ -48,16 +50,21 @@ class Metadata:
     label_position: int = -1
     dtype: str = ""
     formats: tuple[Callable[[float], str], ...] = field(default=(), repr=False, compare=False)
+    table: Table | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, bank: Bank, files: tuple[str, ...] | None = None) -> Metadata:
         """Returns the metadata of a bank; `files` replaces the files of its parents."""
         samples, scaling = bank.samples, bank.scaling
         columns = samples.columns or (*(f"x{i}" for i in range(samples.x[0].numel())), "label")
+        files = samples.files if files is None else files
+        if samples.table is not None:
+            columns = (*(column.name for column in samples.table.columns), columns[-1])
+            return cls(samples.names, (0.0, 1.0), files, columns, samples.label_position, table=samples.table)
         return cls(
             samples.names,
             (scaling.low[0], scaling.high[0]),
-            samples.files if files is None else files,
+            files,
             columns,
             samples.label_position,
             values.dtype_of(samples),
@@ -66,7 +73,11 @@ class Metadata:
 
     def described(self) -> dict[str, Any]:
         """Returns what a manifest says of the samples."""
-        return {name: value for name, value in asdict(replace(self, formats=())).items() if name != "formats"}
+        return {
+            name: value
+            for name, value in asdict(replace(self, formats=(), table=None)).items()
+            if name not in ("formats", "table")
+        }
 
     def with_label(self, features: Sequence[str], label: str) -> list[str]:
         """Returns the fields of a line of a `.csv`: the label has its place among the features."""
@@ -143,8 +154,21 @@ def save(
     if isinstance(samples, Generated):
         n, samples = len(samples.y), [samples]
     checks.check_number("n", n, 1, whole=True)
+    check_table(metadata.table, f"'{path}'", is_csv=path.suffix == ".csv")
     checks.check_utf8("names of classes and columns", (*metadata.names, *metadata.columns))
     write_whole(path, path.suffix, WriteJob(iter(samples), metadata, 0, n or 0, path.parent, path.stem), overwrite)
+
+
+def check_table(schema: Table | None, got: str, *, is_csv: bool) -> None:
+    """Refuses to write a table with words or missing values to anything but a `.csv`.
+
+    Arguments:
+        schema: The schema of the table; None for all other samples.
+        got: The output, for the message.
+        is_csv: Whether it is a `.csv`.
+    """
+    if schema is not None and not is_csv:
+        checks.refuse("a .csv, for a table with words or missing values", got, "write to a .csv, or pass format='csv'")
 
 
 def write_whole(path: Path, suffix: str, job: WriteJob, overwrite: bool = False) -> None:
@@ -253,12 +277,29 @@ def write_csv(job: WriteJob, path: Path) -> None:
     ):
         table = csv.writer(table_file, lineterminator="\n")
         provenance = csv.writer(provenance_file, lineterminator="\n")
+        if metadata.table is not None:
+            _write_rows(job, metadata.table, table, provenance)
+            return
         *features, label = map(escape, metadata.columns)
         table.writerow(metadata.with_label(features, label))
         provenance.writerow(PROVENANCE_COLUMNS)
         for index, x, y, parent, confidence in job:
             table.writerow(metadata.with_label(metadata.fields(x), names[y]))
             provenance.writerow([index, int(parent), f"{confidence:.4f}", escape(metadata.file(parent))])
+
+
+def _write_rows(job: WriteJob, schema: Table, table: Any, provenance: Any) -> None:
+    """Writes the rows of a table with words and empty cells, in the order of the columns of its file."""
+    metadata, index = job.metadata, job.first_index
+    table.writerow(map(escape, metadata.with_label(metadata.columns[:-1], metadata.columns[-1])))
+    provenance.writerow(PROVENANCE_COLUMNS)
+    for chunk in job.chunks:
+        x = chunk.x if isinstance(chunk.x, Tensor) else schema.encode(chunk.x)
+        rows = zip(schema.texts(x), *(column.tolist() for column in chunk[1:]), strict=True)
+        for features, y, parent, confidence in rows:
+            table.writerow(map(escape, metadata.with_label(features, metadata.names[y])))
+            provenance.writerow([index, parent, f"{confidence:.4f}", escape(metadata.file(parent))])
+            index += 1
 
 
 def write_images(job: WriteJob, path: Path) -> None:

@@ -102,6 +102,7 @@ def write(
     checks.check_number("shard_size", shard_size, 1, whole=True)
     checks.check_number("seed", seed, 0, whole=True)
     _check_format(format, augmenter.bank_.samples.event_shape)
+    formats.check_table(augmenter.bank_.samples.table, f"format={format!r}", is_csv=format == "csv")
     if world.is_main:
         shard_manifest.check_writable(Path(folder))
     suffix, writer = FORMATS[format]

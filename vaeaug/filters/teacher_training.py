@@ -31,7 +31,7 @@ class SampleSource(Protocol):
 
     def subset(self, index: Tensor) -> SampleSource: ...
 
-    def generate(self, n: int, *, seed: int) -> Any: ...
+    def generate_tensors(self, n: int, *, seed: int) -> Any: ...
 
 
 class TeacherSettings(NamedTuple):
@@ -99,7 +99,7 @@ def _fit_estimator(estimator: Any, samples: Samples, mask: Tensor, settings: Tea
     if settings.augmenter is not None:
         # Restricted to the training folds: neither parents nor their neighbours may come from the held-out fold.
         source, count = settings.augmenter.subset(mask), settings.copies * len(samples)
-        synthetic = source.generate(count, seed=seeds.derive(seed, Stream.SYNTHETIC))
+        synthetic = source.generate_tensors(count, seed=seeds.derive(seed, Stream.SYNTHETIC))
         x, y = torch.cat([x, synthetic.x]), torch.cat([y, synthetic.y])
     return estimator.fit(x.flatten(1).numpy(), y.numpy())
 

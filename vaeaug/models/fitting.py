@@ -99,7 +99,7 @@ def fit_vae(
             `architecture`, with its scaling fitted to the data.
         latent_dim: See `VAE`.
         num_classes: See `VAE`.
-        likelihood: See `VAE`.
+        likelihood: See `VAE`; tables with categories or missing values have a likelihood of their own, `mixed`.
         architecture: See `VAE`.
         steps: The number of optimiser steps; by default 400 for up to 200 samples, which more would overfit, growing with
             the square root of their number to 2,000 for 5,000 and more (docs/speed.md).
@@ -140,15 +140,17 @@ def fit_vae(
     _check_trainable(vae, torch.device(device))
     samples = _samples_in_memory(data, y, seed, has_scaling=vae is not None or scaling is not None)
     if vae is None:
+        table = samples.table
         with seeds.drawing_from(seed, Stream.WEIGHTS):
             vae = VAE(
                 samples.event_shape,
                 latent_dim=latent_dim,
                 num_classes=num_classes,
-                likelihood=likelihood,
+                likelihood=likelihood if table is None else "mixed",
                 architecture=architecture,
+                layout=None if table is None else table.layout,
             )
-        vae.set_scaling(Scaling.fit(samples.x) if scaling is None else scaling)
+        vae.set_scaling(samples.scaling() if scaling is None else scaling)
         vae.to(device).to(memory_format=torch.channels_last)
     _check_samples(samples, vae)
     batch = f"a batch of {batch_size} samples with its noise"

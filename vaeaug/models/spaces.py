@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
@@ -161,7 +162,8 @@ class PCA(LinearSpace):
 
         space = PCA(self.n_components)
         flat = space._set_scaling(x).numpy()
-        pca = decomposition.PCA(min(self.n_components, *flat.shape), random_state=0).fit(flat)
+        with np.errstate(invalid="ignore"):  # samples that are all the same have no variance to share out
+            pca = decomposition.PCA(min(self.n_components, *flat.shape), random_state=0).fit(flat)
         space.register_buffer("mean", torch.as_tensor(pca.mean_, dtype=torch.float32))
         space.register_buffer("axes", torch.as_tensor(pca.components_, dtype=torch.float32))
         space.register_buffer("noise", torch.tensor(math.sqrt(max(float(pca.noise_variance_), 1e-12))))

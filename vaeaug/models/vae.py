@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vaeaug.data.samples import Scaling
+from vaeaug.data.tables.layout import Layout
 from vaeaug.models import vae_config, wrappers
+from vaeaug.models.mixed import MixedLikelihood
 from vaeaug.models.networks import ARCHITECTURES, Architecture
 from vaeaug.models.precision import Float32Buffers, at_least_float32
 from vaeaug.runtime import checks, files, limits, modes, seeds
 
-LIKELIHOODS = ("gaussian", "bernoulli")
+LIKELIHOODS = ("gaussian", "bernoulli", "mixed")
 
 
 @checks.renamed(latent="latent_dim", classes="num_classes", body="architecture")
@@ -37,7 +39,7 @@ class VAE(Float32Buffers):
     root of the batch's mean squared error, which balances reconstruction and KL without a hyper-parameter (Rybkin,
     Daniilidis and Levine, "Simple and effective VAE training with calibrated decoders", 2021,
     https://arxiv.org/abs/2006.13202). With `"bernoulli"`, p(x|z) is a Bernoulli distribution per pixel, whose negative
-    logarithm is the binary cross-entropy.
+    logarithm is the binary cross-entropy. With `"mixed"`, rows have numbers and categories; see `vaeaug.models.mixed`.
 
     Arguments:
         event_shape: The shape of one sample, `(C, H, W)` or `(features,)`.
@@ -45,10 +47,11 @@ class VAE(Float32Buffers):
         num_classes: The number of classes K, for a VAE whose encoder and decoder are conditioned on the label (Sohn, Lee and
             Yan, "Learning structured output representation using deep conditional generative models", 2015); zeros stand for
             a missing label. By default the VAE is unconditional.
-        likelihood: `gaussian`, or `bernoulli` for images in 0..1.
+        likelihood: `gaussian`, `bernoulli` for images in 0..1, or `mixed` for encoded rows of a table.
         architecture: `conv`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images and mlp
             for tabular data.
         scaling: The data's range; by default 0..1. `fit_vae` fits it to the training samples.
+        layout: For the mixed likelihood, the features of each column; see `vaeaug.data.tables`.
 
     Example:
         >>> vae = VAE((1, 28, 28), latent_dim=2)
@@ -73,6 +76,7 @@ class VAE(Float32Buffers):
         likelihood: str = "gaussian",
         architecture: str | Architecture | None = None,
         scaling: Scaling | None = None,
+        layout: Layout | None = None,
     ) -> None:
         super().__init__()
         checks.check_number("latent_dim", latent_dim, 1, whole=True)
@@ -80,6 +84,7 @@ class VAE(Float32Buffers):
             f"a VAE with {latent_dim} latent dimensions", 1024 * latent_dim, "pass a smaller latent_dim (--latent)"
         )
         checks.check_choice("likelihood", likelihood, LIKELIHOODS)
+        _check_layout(layout, likelihood, event_shape)
         architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
         if isinstance(architecture, str):
             checks.check_choice("architecture", architecture, tuple(ARCHITECTURES))
@@ -90,7 +95,11 @@ class VAE(Float32Buffers):
         self.encoder, features, self.decoder = architecture.build(self.event_shape, latent_dim + label_dim)
         self.head = nn.Linear(features + label_dim, 2 * latent_dim)
         # The maximum-likelihood s of the Gaussian, a running mean over the training: state, not a weight.
-        self.register_buffer("log_sigma", torch.zeros((), dtype=torch.float32))
+        self.register_buffer(
+            "log_sigma", torch.zeros(() if layout is None else len(layout.numbers), dtype=torch.float32)
+        )
+        self.layout = layout
+        self.mixed = None if layout is None else MixedLikelihood(layout)
         self.set_scaling(scaling or Scaling())
 
     def set_scaling(self, scaling: Scaling) -> None:
@@ -179,6 +188,8 @@ class VAE(Float32Buffers):
         return self.decoder(self._with_label(z.to(self.head.weight.dtype), y))
 
     def _mean(self, logits: Tensor) -> Tensor:
+        if self.mixed is not None:
+            return self.mixed.mean(logits)
         return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
 
     def _with_label(self, h: Tensor, y: Tensor | None) -> Tensor:
@@ -192,6 +203,13 @@ class VAE(Float32Buffers):
         return torch.cat([h, one_hot], dim=1)
 
     def _log_prob(self, u: Tensor, logits: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.mixed is not None:
+            error = self.mixed.error(u, logits)
+            if not self.training:
+                return self.mixed.log_prob(u, logits, error, self.log_sigma)
+            log_sigma = self.mixed.log_spread(u, error, mean)
+            self.log_sigma.lerp_(log_sigma.to(self.log_sigma), 0.05)
+            return self.mixed.log_prob(u, logits, error, log_sigma)
         if self.likelihood == "bernoulli":
             return -nn.functional.binary_cross_entropy_with_logits(logits, u, reduction="none").flatten(1).sum(1)
         error = (u - self._mean(logits)).square().flatten(1)
@@ -217,6 +235,7 @@ class VAE(Float32Buffers):
             "latent_dim": self.latent_dim,
             "num_classes": self.num_classes,
             "likelihood": self.likelihood,
+            "layout": None if self.layout is None else asdict(self.layout),
             "architecture": {"type": type(self.architecture).__name__.lower(), **vars(self.architecture)},
         }
         files.save_tensors(path, wrappers.state_dict(self), "vae", config, overwrite=overwrite)
@@ -250,3 +269,14 @@ class VAE(Float32Buffers):
         except RuntimeError as error:
             vae_config.refuse_weights(architecture, path, str(error))
         return vae.eval()
+
+
+def _check_layout(layout: Layout | None, likelihood: str, event_shape: Sequence[int]) -> None:
+    """Refuses a mixed likelihood without a layout that fits the samples, and a layout without this likelihood."""
+    if (layout is not None) != (likelihood == "mixed"):
+        got = "one of them"
+        checks.refuse(
+            'likelihood="mixed" and a layout', got, "see vaeaug.data.tables; Augmenter.fit(frame, y) sets both"
+        )
+    if layout is not None and tuple(event_shape) != (layout.width,):
+        checks.refuse(f"samples of shape ({layout.width},) for this layout", tuple(event_shape), "encode them with it")

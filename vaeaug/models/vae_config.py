@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import torch
 from torch import Tensor, nn
 
+from vaeaug.data.tables.layout import Layout
 from vaeaug.models.networks import ARCHITECTURES, Architecture
 from vaeaug.runtime import checks, schema
 
@@ -27,8 +28,9 @@ class VAEConfig:
     event_shape: tuple[Annotated[int, schema.Between(1, LARGEST)], ...]
     latent_dim: Annotated[int, schema.Between(1, LARGEST)]
     num_classes: Annotated[int, schema.Between(1, LARGEST)] | None
-    likelihood: Literal["gaussian", "bernoulli"]
+    likelihood: Literal["gaussian", "bernoulli", "mixed"]
     architecture: dict[str, Any]
+    layout: Layout | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Bank:
         samples, extra = self.samples, self.pseudo_labelled
         y = torch.cat([samples.y, samples.y[extra.parent_index]])
         return Bank(
-            Samples(torch.cat([samples.x, extra.x]), y, samples.names),
+            replace(samples, x=torch.cat([samples.x, extra.x]), y=y, files=()),
             torch.cat([self.mean, extra.mean]),
             torch.cat([self.stddev, extra.stddev]),
             self.scaling,

@@ -6,8 +6,8 @@ q is q(z|x) of the sample, z its mean, eps ~ N(0, I), u ~ U(0, 1). `scale` sets 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +18,24 @@ from vaeaug.runtime import checks
 
 PAIRS_FROM = ("own_class", "any_class", "shrunk")
 PRIOR_WEIGHT = 20  # weight of the other classes with pairs_from="shrunk", in samples; no other number was tried
+
+
+class Pairs(NamedTuple):
+    """Pairs of samples whose residuals are applied with the difference of their codes: x' gets lam (r_a - r_b) as well.
+
+    Arguments:
+        a, b: The indices of both samples in the bank, each `(B,)`.
+        step: lam, `(B, 1)`.
+    """
+
+    a: Tensor
+    b: Tensor
+    step: Tensor
+
+    def rows(self, index: Tensor | slice) -> Pairs:
+        """Returns the pairs at `index`."""
+        on_device = index if isinstance(index, slice) else index.to(self.step.device)
+        return Pairs(self.a[index], self.b[index], self.step[on_device])
 
 
 class Perturbation(ABC):
@@ -36,6 +54,14 @@ class Perturbation(ABC):
             bank: The real samples and their codes.
             generator: The source of all randomness, on the CPU.
         """
+
+    def draw(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> tuple[Tensor, Pairs | None]:
+        """Returns z', `(B, L)`, and the pairs whose residuals belong to it, if any.
+
+        Arguments:
+            q, y, bank, generator: As in calling the perturbation.
+        """
+        return self(q, y, bank, generator), None
 
     def __post_init__(self) -> None:
         checks.check_number("scale", self.scale, 0, self.max_scale)
@@ -128,6 +154,9 @@ class Extrapolate(Perturbation):
 class Difference(Perturbation):
     """Applies the difference of two other codes of one class: z' = z + lam (z_a - z_b), lam = scale u.
 
+    With `noise`, scale noise sigma eps is added to z'; with `residuals`, lam (r_a - r_b) to the sample, where
+    r = x - decode(z) is what the VAE does not reconstruct.
+
     Reference: Cheung and Yeung, "MODALS: modality-agnostic automated data augmentation in the latent space", 2021,
     https://openreview.net/forum?id=XjYgR6gbCEc; across classes, Hariharan and Girshick, "Low-shot visual recognition by
     shrinking and hallucinating features", 2017, https://arxiv.org/abs/1606.02819; the probability of the sample's own class,
@@ -139,22 +168,45 @@ class Difference(Perturbation):
         pairs_from: The class of a and b. `own_class`: the class of the sample. `any_class`: a class drawn with its frequency.
             `shrunk`: the class of the sample with probability n / (n + 20), where n is its number of samples, else any class:
             the smaller a class, the more it borrows from the others how samples vary.
+        noise: The standard deviation of posterior noise, in units of the encoder's own; by default 1 for tables with
+            categories or missing values, else 0.
+        residuals: Whether the difference of the pair's residuals is applied, too; by default for such tables. Without
+            residual decoding it has no effect.
     """
 
     scale: float = 1.0
     pairs_from: str = "own_class"
+    noise: float | None = field(default=None, metadata={"earlier": None})
+    residuals: bool | None = field(default=None, metadata={"earlier": None})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.check_choice("pairs_from", self.pairs_from, PAIRS_FROM)
+        if self.noise is not None:
+            checks.check_number("noise", self.noise, 0)
+
+    def __repr__(self) -> str:
+        # As before there were `noise` and `residuals`, so that shards and results of then are still found.
+        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) is not None]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __call__(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> Tensor:
+        return self.draw(q, y, bank, generator)[0]
+
+    def draw(self, q: Independent, y: Tensor, bank: Bank, generator: torch.Generator) -> tuple[Tensor, Pairs | None]:
         if self.pairs_from != "own_class":
             any_class = bank.samples.y[torch.randint(len(bank), y.shape, generator=generator)]
             y = any_class if self.pairs_from == "any_class" else _shrunk_class(y, any_class, bank, generator)
-        index_pairs = bank.class_index.random_pairs(y, generator)
-        a, b = (bank.mean[index.to(bank.mean.device)] for index in index_pairs)
-        return q.mean + _step(self.scale, q, generator) * (a - b)
+        a, b = bank.class_index.random_pairs(y, generator)
+        step = _step(self.scale, q, generator)
+        z = q.mean + step * (bank.mean[a.to(bank.mean.device)] - bank.mean[b.to(bank.mean.device)])
+        # Tables with categories were measured to need both: benchmarks/imbalanced.
+        is_table = bank.samples.table is not None
+        noise = float(is_table) if self.noise is None else self.noise
+        if noise:
+            z = z + self.scale * noise * q.stddev * _noise(q, generator)
+        has_residuals = is_table if self.residuals is None else self.residuals
+        return z, Pairs(a, b, step) if has_residuals else None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
 from vaeaug.choice.trials import METRICS, CrossValidation, SearchSettings
 from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.spaces import space_named
-from vaeaug.plugins import sklearn_params
+from vaeaug.plugins import sklearn_params, tables
 from vaeaug.plugins.resampling import AUTO, Resampled, SharedParameters, are_images, classical_copies, resample
 from vaeaug.runtime import checks, seeds
 
@@ -77,13 +77,17 @@ def augment(host: Host, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> 
         weight: The sample weights, or None. Samples of weight zero take no part in the search.
         params: The parameters of the estimator's `fit`.
     """
-    values, y = validate_data(host, X, y, allow_nd=True)
+    frame = tables.as_table(X, host.categorical_features)
+    if frame is None:
+        values, y = validate_data(host, X, y, allow_nd=True)
+        images = are_images(values.reshape(-1, *host.event_shape_))
+    else:
+        y, images = tables.check(host, frame, y), False
     check_classification_targets(y)
     seed = int(check_random_state(host.random_state).randint(2**31 - 1))
     used = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     part = sklearn_params.indexed(params, used, len(y))
-    events = values.reshape(-1, *host.event_shape_)
-    host.choice_ = _choose(host, _safe_indexing(X, used), y[used], part, seed, are_images(events))
+    host.choice_ = _choose(host, _safe_indexing(X, used), y[used], part, seed, images)
     chosen = host.choice_.chosen
     host.n_synthetic_ = 0
     return training_set(host, chosen, X, y, weight, params, last_seed(seed))
@@ -126,10 +130,11 @@ class _EstimatorTrials(CrossValidation):
 
     def train_vae(self, candidate: Candidate, number: int) -> None:
         X, y, _ = self._part(self.index(number).train)
-        values = np.asarray(X)
         worker = _with(self.host, candidate, None, self._seed(number))
+        frame = tables.as_table(X, self.host.categorical_features)
+        samples = np.asarray(X).reshape(-1, *worker.event_shape_) if frame is None else frame
         # One sample, for the VAE that makes it.
-        augmenter = resample(worker, values.reshape(-1, *worker.event_shape_), y, {y[0]: 1}, False).augmenter
+        augmenter = resample(worker, samples, y, {y[0]: 1}, False).augmenter
         self._vaes[number] = None if augmenter is None else augmenter.vae_
 
     def train(self, candidate: Candidate, number: int, deadline: float) -> Tensor:

@@ -11,8 +11,9 @@ from sklearn.utils.validation import validate_data
 
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
-from vaeaug.plugins.resampling import resample, whole_numbers
-from vaeaug.plugins.resampling_inputs import readable_labels, readable_samples
+from vaeaug.plugins import tables
+from vaeaug.plugins.resampling import AUTO, resample, whole_numbers
+from vaeaug.plugins.resampling_inputs import readable_labels
 from vaeaug.runtime import checks
 
 try:
@@ -37,18 +38,22 @@ class VAEOverSampler(BaseOverSampler):
         random_state: An int, a RandomState, or None for numpy's global one.
         perturb: The perturbation that generates samples (see `vaeaug.perturb`); by default small classes also use the
             variation of the other classes. "auto" is the default of `AugmentedClassifier`.
+        categorical_features: The columns of X that are categories, as in imbalanced-learn's SMOTENC: indices, names or a
+            mask; "auto" decides by their types.
         filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into the sorted classes.
         scale, residual, vae, latent_dim, steps, training, verbose: See `AugmentedClassifier`. Neither a `vae` nor a `filter`
             may have seen samples on which a classifier of the resampled data is evaluated.
 
-    X holds numbers: tabular data, a pandas data frame, images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more,
-    or samples of any other shape, which the VAE sees flattened. Synthetic samples have its dtype: they are whole numbers in
-    columns of whole numbers. Sparse data is refused, because synthetic samples are dense.
+    X is a table, an array or a pandas data frame, with numbers, words, categories, booleans and missing values; or images
+    `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more; or samples of any other shape, which the VAE sees flattened.
+    Synthetic samples have its dtype: they are whole numbers in columns of whole numbers. A table with categories or missing
+    values gets rows of categories and numbers that were seen, with cells missing where the parent's are (docs/imbalanced.md).
+    Sparse data is refused, because synthetic samples are dense.
 
     After `fit_resample`: `sampling_strategy_`, the number of synthetic samples of each class; `sample_indices_`, the index in
     X of the parent of every sample (a real sample is its own), so that `groups[sampler.sample_indices_]` keeps parents and
     their synthetic samples in the same fold of a later cross-validation; `augmenter_`, or None if no class had to grow;
-    `n_features_in_`, `feature_names_in_`.
+    `n_features_in_`, `feature_names_in_`; `categorical_features_` and `continuous_features_`, the indices of the columns.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -65,6 +70,7 @@ class VAEOverSampler(BaseOverSampler):
         sampling_strategy: Any = "auto",
         random_state: Any = None,
         perturb: Perturbation | str = DEFAULT,
+        categorical_features: Any = AUTO,
         scale: float | None = None,
         filter: Filter | None = None,
         residual: bool = True,
@@ -76,7 +82,7 @@ class VAEOverSampler(BaseOverSampler):
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.random_state = random_state
-        self.perturb, self.scale = perturb, scale
+        self.perturb, self.scale, self.categorical_features = perturb, scale, categorical_features
         self.filter, self.residual = filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.verbose = verbose
@@ -92,26 +98,37 @@ class VAEOverSampler(BaseOverSampler):
         Raises:
             InputError: If a parameter or the data is invalid.
         """
-        return super().fit_resample(readable_samples(X), readable_labels(y, keep_container=True), **params)
+        y = readable_labels(y, keep_container=True)
+        return super().fit_resample(tables.readable(X, self.categorical_features), y, **params)
 
-    def _check_X_y(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray, bool]:
         labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
+        frame = tables.as_table(X, self.categorical_features)
+        if frame is not None:
+            labels = tables.check(self, frame, labels)
+            self._input, self._whole = X, None
+            return frame, labels, one_vs_all
         values, labels = validate_data(self, X, labels, allow_nd=True)
-        self._whole = whole_numbers(X, values)
+        self._input, self._whole = None, whole_numbers(X, values)
+        self.categorical_features_, self.continuous_features_ = np.arange(0), np.arange(self.n_features_in_)
         return values, labels, one_vs_all
 
-    def _fit_resample(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _fit_resample(self, X: Any, y: np.ndarray) -> tuple[Any, np.ndarray]:
         for label, count in self.sampling_strategy_.items():
             if count and np.count_nonzero(y == label) < 2:
                 remedy = "leave it out of sampling_strategy, or add samples of it"
                 checks.refuse("at least 2 samples of every class that is to grow", f"1 of class {label!s}", remedy)
-        synthetic = resample(self, X, y, self.sampling_strategy_, self._whole)
+        original, whole = self._input, self._whole
+        del self._input, self._whole
+        synthetic = resample(self, X, y, self.sampling_strategy_, whole)
         self.sample_indices_ = np.concatenate([np.arange(len(X)), synthetic.parents])
         self.augmenter_ = synthetic.augmenter
-        return np.concatenate([X, synthetic.x]), y[self.sample_indices_]
+        longer = np.concatenate([X, synthetic.x]) if original is None else tables.append(original, X, synthetic.x)
+        return longer, y[self.sample_indices_]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse, tags.input_tags.three_d_array = False, True
+        tags.input_tags.string = tags.input_tags.allow_nan = True
         tags.sampler_tags.sample_indices = True
         return tags

@@ -18,9 +18,9 @@ from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.data import frames
 from vaeaug.data.classical import Classical
 from vaeaug.data.row_numbers import warn_of_row_numbers
-from vaeaug.data.samples import SMALLEST_SIDE, Samples, from_arrays, unit_float
+from vaeaug.data.samples import SMALLEST_SIDE, Samples, from_arrays, from_table, unit_float
 from vaeaug.filters.base import Filter
-from vaeaug.perturb.schemes import Perturbation, for_estimators
+from vaeaug.perturb.schemes import DEFAULT, Perturbation, for_estimators
 from vaeaug.plugins.resampling_inputs import as_float32
 from vaeaug.runtime import checks, modes, seeds
 
@@ -41,32 +41,34 @@ class SharedParameters(Protocol):
     training: Mapping[str, Any] | None
     verbose: int | bool
     random_state: Any
+    categorical_features: Any
 
 
 class Resampled(NamedTuple):
     """Synthetic samples of X.
 
     Arguments:
-        x: The synthetic samples, in the layout and dtype of X.
+        x: The synthetic samples, in the layout and dtype of X; a data frame if X is one.
         parents: The index in X of each sample's parent.
         augmenter: The augmenter that generated them, or None if there are none.
     """
 
-    x: np.ndarray
+    x: Any
     parents: np.ndarray
     augmenter: Augmenter | None
 
 
 @modes.in_plain_modes
 def resample(
-    parameters: SharedParameters, X: np.ndarray, y: np.ndarray, n_per_class: Mapping[Any, int], whole: Any
+    parameters: SharedParameters, X: Any, y: np.ndarray, n_per_class: Mapping[Any, int], whole: Any
 ) -> Resampled:
     """Fits an augmenter to X and y and generates samples of each class, class after class.
 
     Arguments:
         parameters: An estimator with the shared parameters.
         X: Finite numbers: tabular data `(N, features)`, images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more,
-            or samples of any other shape, which the VAE sees flattened.
+            or samples of any other shape, which the VAE sees flattened. A data frame is a table with categories or missing
+            values.
         y: Labels of any kind, `(N,)`.
         n_per_class: The number of synthetic samples of each class; 0 for classes that are not in it. If all are 0, nothing
             is trained.
@@ -79,14 +81,22 @@ def resample(
     seed = int(check_random_state(parameters.random_state).randint(2**31 - 1))
     if not len(labels):
         return Resampled(X[:0].copy(), np.arange(0), None)
+    is_table, names = frames.is_frame(X), tuple(map(str, classes))
     # An augmenter needs two samples of every class, so the bank holds the only sample of a class twice.
     singletons = np.flatnonzero(np.bincount(codes)[codes] == 1)
     index = np.concatenate([np.arange(len(X)), singletons])
-    samples = _samples(parameters, _as_events(X)[index], codes[index], tuple(map(str, classes)), whole)
-    augmenter = _augmenter(parameters, samples.event_shape).fit(
-        samples, seed=seeds.derive(seed, 0), **_training(parameters)
-    )
-    generated = augmenter.generate(len(labels), labels=torch.as_tensor(labels), seed=seeds.derive(seed, 1))
+    if is_table:
+        features = parameters.categorical_features
+        samples = from_table(X.iloc[index], codes[index], names, categorical_features=features, name="X")
+        assert samples.table is not None
+        samples.table.warn_of_row_numbers(len(X))
+    else:
+        samples = _samples(parameters, _as_events(X)[index], codes[index], names, whole)
+    augmenter = _augmenter(parameters, samples).fit(samples, seed=seeds.derive(seed, 0), **_training(parameters))
+    generated = augmenter.generate_tensors(len(labels), labels=torch.as_tensor(labels), seed=seeds.derive(seed, 1))
+    if samples.table is not None:
+        parents = index[generated.parent.numpy()]
+        return Resampled(samples.table.decode(generated.x, X.iloc[parents]), parents, augmenter)
     return Resampled(_as_layout_of(X, generated.x.numpy(), whole), index[generated.parent.numpy()], augmenter)
 
 
@@ -135,8 +145,10 @@ def whole_numbers(X: Any, values: np.ndarray) -> Any:
     return whole
 
 
-def _augmenter(parameters: SharedParameters, event_shape: tuple[int, ...]) -> Augmenter:
-    perturb = for_estimators(len(event_shape) == 3) if parameters.perturb == AUTO else parameters.perturb
+def _augmenter(parameters: SharedParameters, samples: Samples) -> Augmenter:
+    perturb = parameters.perturb
+    if isinstance(perturb, str) and perturb == AUTO:
+        perturb = DEFAULT if samples.table is not None else for_estimators(len(samples.event_shape) == 3)
     if isinstance(perturb, str):
         checks.refuse(f'a perturbation or "{AUTO}"', repr(perturb), "for example vaeaug.Interpolate()")
     if parameters.scale is not None and isinstance(perturb, Perturbation):

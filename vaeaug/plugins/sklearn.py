@@ -19,9 +19,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vaeaug.data import frames
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import Perturbation
-from vaeaug.plugins import auto, sklearn_params
+from vaeaug.plugins import auto, sklearn_params, tables
 from vaeaug.plugins.resampling import AUTO, Resampled, resample, whole_numbers
-from vaeaug.plugins.resampling_inputs import readable_labels, readable_samples
+from vaeaug.plugins.resampling_inputs import readable_labels
 from vaeaug.runtime import checks
 
 
@@ -56,6 +56,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             "auto" in 0..1.
         add: The number of synthetic samples per real one, 0 or more; a fraction is valid. Every class grows by the same
             factor, so class proportions stay the same. "balance" fills the smaller classes up to the size of the largest.
+        categorical_features: The columns of X that are categories: indices, names or a mask; "auto" decides by their types.
+            `estimator` gets X as it is, so it has to take categories and missing values itself, as a pipeline does that
+            starts with a `ColumnTransformer`.
         filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into `classes_`. It must
             not have seen samples on which this classifier is evaluated.
         residual: Whether to add the decoded change to the parent; False gives the plain decoder output.
@@ -68,9 +71,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         verbose: Whether to show a progress bar while the VAE trains.
         random_state: An int, a RandomState, or None for numpy's global one. `estimator` has its own.
 
-    X holds numbers: tabular data, a pandas data frame, or images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or
-    more. Synthetic samples have its dtype: they are whole numbers in columns of whole numbers. A class with a single sample
-    grows as well, but within-class perturbations such as Interpolate can only duplicate it.
+    X is tabular data, an array or a pandas data frame, with numbers, categories and missing values; or images
+    `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more. Synthetic samples have its dtype: they are whole numbers in
+    columns of whole numbers. A class with a single sample grows as well, but within-class perturbations such as Interpolate
+    can only duplicate it.
 
     After `fit`: `estimator_`, the fitted clone, which does not depend on the VAE; `classes_`, `n_features_in_`,
     `feature_names_in_`; `event_shape_`, the shape of one sample; `n_synthetic_`, the number of synthetic samples; and, with
@@ -93,6 +97,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         perturb: Perturbation | str | None = AUTO,
         scale: float | None = None,
         add: float | str = 1,
+        categorical_features: Any = AUTO,
         filter: Filter | None = None,
         residual: bool = True,
         vae: Any = None,
@@ -105,7 +110,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     ) -> None:
         self.estimator, self.augment = estimator, augment
         self.perturb, self.scale, self.add = perturb, scale, add
-        self.filter, self.residual = filter, residual
+        self.categorical_features, self.filter, self.residual = categorical_features, filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
         self.flatten, self.verbose, self.random_state = flatten, verbose, random_state
 
@@ -133,7 +138,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         auto.check_parameters(self)
         if self.add != auto.BALANCE:
             checks.check_number("add", self.add, 0)
-        X = readable_samples(X) if self.perturb is not None else X
+        X = tables.readable(X, self.categorical_features) if self.perturb is not None else X
         X = self._estimator_input(X, reset=True)
         if sample_weight is not None:
             sample_weight = sklearn_params.check_weights(sample_weight, *_shape(X)[:1])
@@ -193,8 +198,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = False  # a sample has one label
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan, tags.input_tags.string = inner.input_tags.allow_nan, inner.input_tags.string
         if self.perturb is None and self.augment is None:
-            tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
+            tags.input_tags.sparse = inner.input_tags.sparse
         return tags
 
     def _check_fitted(self) -> Any:
@@ -204,7 +210,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _estimator_input(self, X: Any, *, reset: bool = False) -> Any:
         """Returns X in the shape that `estimator` expects, and checks, or with `reset` stores, the shape of a sample."""
         if not reset and self.perturb is not None and not frames.is_frame(X):
-            X = readable_samples(X)
+            X = tables.readable(X, self.categorical_features)
         shape = _shape(X)
         if reset:
             self.event_shape_ = shape[1:]
@@ -215,7 +221,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _read_validation(self, training: Any, name: str, X: Any) -> Any:
         """Returns the samples of validation data in the shape that `estimator` expects; `training` is X at fit."""
-        X = readable_samples(X) if self.perturb is not None else X
+        X = tables.readable(X, self.categorical_features) if self.perturb is not None else X
         if _shape(X)[1:] != self.event_shape_:
             event = ", ".join(map(str, self.event_shape_))
             checks.refuse(f"samples of shape (N, {event}) in {name}", _shape(X), "pass them in the shape of X")
@@ -246,7 +252,11 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             params: The parameters of the `fit` of `estimator`.
             make: What makes other samples instead, from the real ones `(N, *event)` and where these are whole numbers.
         """
-        values, y = validate_data(self, X, y, allow_nd=True)
+        frame = tables.as_table(X, self.categorical_features)
+        if frame is None:
+            values, y = validate_data(self, X, y, allow_nd=True)
+        else:
+            values, y = frame, tables.check(self, frame, y)
         check_classification_targets(y)
         weighted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         labels, counts = np.unique(y[weighted], return_counts=True)
@@ -254,14 +264,18 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         n_per_class = dict(zip(labels, new.tolist(), strict=True))
         if new.any():
             sklearn_params.warn_of_inner_validation(self.estimator, params, len(y) + int(new.sum()))
-        events = values.reshape(-1, *self.event_shape_)[weighted]
-        whole = whole_numbers(X, values)
+        if frame is None:
+            events, whole = values.reshape(-1, *self.event_shape_)[weighted], whole_numbers(X, values)
+        else:
+            events, whole = frame.iloc[weighted], None
         synthetic = make(events, whole) if make else resample(self, events, y[weighted], n_per_class, whole)
         self.n_synthetic_ = len(synthetic.x)
         # For every sample of the longer set, the index of the real sample whose label and metadata it has.
         index = np.concatenate([np.arange(len(y)), weighted[synthetic.parents]])
         params = sklearn_params.indexed(params, index, len(y))
-        return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], params
+        if frame is None:
+            return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], params
+        return tables.append(X, frame, synthetic.x), y[index], params
 
 
 def _append(X: Any, values: np.ndarray, synthetic: np.ndarray) -> Any:

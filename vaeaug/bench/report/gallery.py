@@ -52,7 +52,7 @@ def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = S
     labels = torch.arange(columns) % len(class_names)
     parents = bank.class_index.kth_of_class(labels, torch.arange(columns) // len(class_names))
     column_titles = tuple(class_names[label] for label in labels.tolist())
-    copies = augmenter.generate(columns, labels=labels, seed=seed)
+    copies = augmenter.generate_tensors(columns, labels=labels, seed=seed)
     nearest = nearest_real(bank, copies.x)
     return [
         _scales_grid(augmenter, parents, scales, seed, column_titles),

@@ -207,7 +207,7 @@ class BalanceWithSynthetic(Resampler):
         if not len(labels):
             return samples
         augmenter = self.augmenter(context).using(perturb=self.perturb)
-        generated = augmenter.generate(len(labels), labels=labels, seed=context.seed_of(Stream.BALANCING))
+        generated = augmenter.generate_tensors(len(labels), labels=labels, seed=context.seed_of(Stream.BALANCING))
         return with_synthetic(samples, generated)
 
     def frame(self, for_network: bool) -> list[Any]:
