@@ -164,9 +164,9 @@ def test_synthetic_samples_for_estimators_come_from_their_own_folds_alone(augmen
             sources.append(self.augmenter.subset(index))
             return Recording(sources[-1])
 
-        def generate(self, n, *, seed):
+        def generate_tensors(self, n, *, seed):
             counts.append(n)
-            return self.augmenter.generate(n, seed=seed)
+            return self.augmenter.generate_tensors(n, seed=seed)
 
     teachers = CrossFitted.fit(digits, "logistic", folds=3, augmenter=Recording(augmenter), copies=2)
     assert len(sources) == 3

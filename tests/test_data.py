@@ -122,8 +122,8 @@ def test_npz_and_csv(tmp_path):
     assert samples.x.tolist() == [[1, 2], [3, 4], [5, 6]]
     with pytest.raises(InputError, match="expected a column 'sort'"):
         load(tmp_path / "table.csv", label_column="sort")
-    (tmp_path / "words.csv").write_text("a,y\nx,0\n")
-    with pytest.raises(InputError, match=r"numbers in every column .*, got 'x' in line 2, column 'a'; encode"):
+    (tmp_path / "words.csv").write_text("a,y\n1,0\n2,1\nx,0\n")
+    with pytest.raises(InputError, match=r"numbers in every column .*, got 'x' in line 4, column 'a'; correct it"):
         load(tmp_path / "words.csv")
     (tmp_path / "empty.csv").write_text("a,y\n")
     with pytest.raises(InputError, match="expected a header and data"):
