@@ -347,6 +347,20 @@ def test_the_residuals_of_a_pair_are_applied_with_its_step():
     assert torch.allclose(generated.x, expected.clamp(0, 1), atol=1e-4)
 
 
+def test_tables_get_noise_and_residuals_by_default_and_images_do_not():
+    def same(fitted, **settings):
+        x, asked = (a.generate_tensors(64, seed=0).x for a in (fitted, fitted.using(perturb=Difference(**settings))))
+        return torch.equal(x, asked)
+
+    table = FITTED["NoneType"]
+    assert same(table, pairs_from="shrunk", noise=1, residuals=True)
+    assert not same(table, pairs_from="shrunk", noise=0, residuals=True)
+    assert not same(table, pairs_from="shrunk", noise=1, residuals=False)
+    images = Augmenter().fit("digits", steps=3, progress=False)
+    assert same(images, pairs_from="shrunk", noise=0, residuals=False)
+    assert not same(images, pairs_from="shrunk", noise=1, residuals=False)
+
+
 # Edges
 
 
