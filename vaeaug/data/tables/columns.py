@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 from torch import Tensor
 
 from vaeaug.data.tables.layout import Block
@@ -189,7 +188,8 @@ def _numbers(series: Any, where: str) -> np.ndarray:
 
 def _scaled(counts: np.ndarray) -> np.ndarray:
     """Returns the scaled value of each distinct value, float32, from how often each occurs."""
-    return ndtri((counts.cumsum() - counts / 2) / counts.sum()).astype(np.float32)
+    ranks = torch.from_numpy((counts.cumsum() - counts / 2) / counts.sum())
+    return torch.special.ndtri(ranks).numpy().astype(np.float32)
 
 
 def _plain(levels: Any) -> list[Any]:
