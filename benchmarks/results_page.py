@@ -6,7 +6,14 @@ from pathlib import Path
 from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.analysis.outcomes import Outcome
 from vaeaug.bench.markdown import markdown_table
-from vaeaug.bench.methods import ANY_CLASS, DEFAULT_METHOD, DEFAULT_MIXED, HARDEST_MIXED, REPLACING_MIXED
+from vaeaug.bench.methods import (
+    ANY_CLASS,
+    DEFAULT_METHOD,
+    DEFAULT_MIXED,
+    HARDEST_MIXED,
+    RAND_AUGMENT_COMPONENTS,
+    REPLACING_MIXED,
+)
 from vaeaug.bench.regimes import Regime
 from vaeaug.bench.relations import completed
 from vaeaug.bench.report import answers, wording
@@ -36,6 +43,9 @@ RECOMMENDED = (  # by README.md and docs/unlabelled.md
     f"{DEFAULT_METHOD} + random oversampling",
     f"{DEFAULT_MIXED}{WITH_POOL}",
     f"{REPLACING_MIXED}{WITH_POOL}",
+    RAND_AUGMENT_COMPONENTS,
+    "RandAugment + synthetic + MixUp",
+    "RandAugment + synthetic",
 )
 OURS = (
     f"classical + {REPLACING}",

@@ -19,7 +19,7 @@ def judged_sets(monkeypatch):
     return importlib.import_module("judged_sets")
 
 
-@pytest.mark.parametrize("name", ["letters", "clip art", "brain"])
+@pytest.mark.parametrize("name", ["letters", "clip-art", "brain"])
 def test_the_parts_have_the_same_classes_and_share_no_image(judged_sets, name):
     judged_set = judged_sets.SETS[name]
     try:
@@ -27,7 +27,7 @@ def test_the_parts_have_the_same_classes_and_share_no_image(judged_sets, name):
     except judged_sets.MissingFilesError as error:
         pytest.skip(str(error))
     assert train.names == test.names
-    assert train.event_shape == test.event_shape == (3 if name == "clip art" else 1, 32, 32)
+    assert train.event_shape == test.event_shape == (3 if name == "clip-art" else 1, 32, 32)
     assert train.x.dtype == torch.float32
     assert train.x.min() >= 0
     assert 0.5 < train.x.max() <= 1
@@ -38,7 +38,7 @@ def test_the_parts_have_the_same_classes_and_share_no_image(judged_sets, name):
         assert not any(image.numpy().tobytes() in images for image in test.x)
 
 
-@pytest.mark.parametrize(("name", "place"), [("letters", "LETTERS"), ("clip art", "CLIP_ART"), ("brain", "BRAIN")])
+@pytest.mark.parametrize(("name", "place"), [("letters", "LETTERS"), ("clip-art", "CLIP_ART"), ("brain", "BRAIN")])
 def test_missing_files_are_named_with_the_command_that_fetches_them(judged_sets, monkeypatch, tmp_path, name, place):
     monkeypatch.setattr(judged_sets, place, tmp_path / "nothing")
     with pytest.raises(judged_sets.MissingFilesError, match=r"nothing is missing: run '(python|apt-get)"):
