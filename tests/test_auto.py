@@ -22,8 +22,8 @@ from tqdm.auto import tqdm
 
 from vaeaug import AugmentedClassifier, Confident, Covariance, Difference, Identity, InputError, Interpolate, tune
 from vaeaug.choice import candidates as module
-from vaeaug.choice.candidates import NONE, RAND_AUGMENT, SMOTE, Candidate, default_candidates
-from vaeaug.choice.search import BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, Choice, search
+from vaeaug.choice.candidates import NONE, RAND_AUGMENT, SMOTE, Candidate, default_candidates, usual_choice
+from vaeaug.choice.search import BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL, Choice, search
 from vaeaug.choice.trials import CandidateScore, CrossValidation, SearchSettings
 from vaeaug.data import Samples
 from vaeaug.models.spaces import SPACE_NAMES, space_named
@@ -36,6 +36,7 @@ pytestmark = pytest.mark.usefixtures("random_state_untouched")
 CLASSICAL = Candidate(baseline="classical")
 REPEATED = Candidate(add=3, baseline=RAND_AUGMENT)
 IDENTITY, COMPONENTS, CODES = (Candidate(DEFAULT, add=3, space=space) for space in ("identity", "pca", "vae"))
+DEFAULT_NAME = "difference (scale 1.0, pairs_from shrunk)"
 IN_ORDER = (NONE, CLASSICAL, REPEATED, IDENTITY, COMPONENTS, CODES)
 
 
@@ -90,6 +91,23 @@ def test_nothing_is_the_cheapest():
     assert chosen_of({NONE: first(60), CODES: first(64)}) == (CODES, CODES, BEST)
     assert chosen_of({NONE: first(60), CODES: first(64)}, min_standard_errors=3.0) == (NONE, CODES, NOT_ENOUGH)
     assert chosen_of({NONE: first(60), CODES: first(64)}, deadline=0.0) == (NONE, None, OUT_OF_TIME)
+
+
+def test_the_usual_choice_stands_unless_another_is_clearly_better():
+    right = {NONE: first(60), IDENTITY: first(63), CODES: first(61)}
+    assert chosen_of(right, usual=CODES) == (CODES, IDENTITY, USUAL), "two samples are less than two standard errors"
+    assert chosen_of(right, usual=CODES, clearly=1.0) == (IDENTITY, IDENTITY, BEST)
+    assert chosen_of(right, usual=NONE) == (NONE, IDENTITY, USUAL)
+    assert chosen_of({**right, IDENTITY: first(75)}, usual=NONE) == (IDENTITY, IDENTITY, BEST)
+    assert chosen_of({NONE: first(70), CODES: first(60)}, usual=CODES) == (NONE, NONE, BEST), "which may be nothing"
+    assert chosen_of({NONE: first(60), CODES: first(62)}, usual=CODES) == (CODES, CODES, USUAL)
+    assert chosen_of(right, usual=CODES, deadline=0.0) == (NONE, None, OUT_OF_TIME)
+
+
+def test_the_usual_choice_of_each_kind_of_data():
+    tables, images = ([usual_choice(images=kind, imbalanced=rare) for rare in (True, False)] for kind in (False, True))
+    assert [choice and choice.name for choice in tables] == [f"{DEFAULT_NAME}, balance", "none"]
+    assert [choice and choice.name for choice in images] == [f"{DEFAULT_NAME}, balance, identity space", None]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +253,7 @@ def choose(monkeypatch):
 def test_it_says_what_it_chose_and_the_seed_decides(rare):
     first_fit, second = (auto_classifier().fit(*rare) for _ in range(2))
     choice = first_fit.choice_
-    assert choice.reason in (BEST, CHEAPER, NOT_ENOUGH)
+    assert choice.reason in (BEST, USUAL)
     assert choice.chosen in [score.candidate for score in choice.scores]
     assert choice.metric == "balanced_accuracy"
     expected = (NONE, *default_candidates(network=False, images=False, imbalanced=True))

@@ -1,5 +1,8 @@
 """The search: successive halving over splits, then the cheapest candidate within the noise of the best.
 
+Where a usual choice is known from other data, that one stands unless another candidate is clearly better: on few samples the
+noise of cross-validation is larger than most differences.
+
 Reference: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016,
 https://arxiv.org/abs/1502.07943; the one-standard-error rule: Breiman et al., "Classification and regression trees", 1984.
 """
@@ -16,12 +19,13 @@ from vaeaug.choice.trials import CandidateScore, CrossValidation
 
 FACTOR = 3  # the best third of the candidates goes on, with three times the splits
 
-BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW = REASONS = (
+BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL = REASONS = (
     "best",
     "cheaper within the noise",
     "no gain beyond the noise",
     "out of time",
     "too few samples",
+    "usual",
 )
 
 
@@ -35,7 +39,8 @@ class Choice:
             evaluated on enough splits.
         reason: `best`: the chosen one is the best. `cheaper within the noise`: the best is not better than the chosen one,
             which costs less, by a standard error. `no gain beyond the noise`: no candidate beats none by enough.
-            `out of time` or `too few samples`: none, because candidates could not be evaluated.
+            `out of time` or `too few samples`: none, because candidates could not be evaluated. `usual`: the usual choice
+            for such data, which no other candidate beats clearly.
         scores: One per candidate, none first; empty if there were too few samples.
         cut_short: Candidates that the time budget left with fewer splits than planned.
         metric: `accuracy` or `balanced_accuracy`.
@@ -58,6 +63,8 @@ class Choice:
         """The choice in words: which candidate is the best by its mean, which one is used, and why."""
         if self.best is None:
             return f"No augmentation: {_WHY_NONE[self.reason]}."
+        if self.reason == USUAL:
+            return self._usual_sentence()
         if self.best == NONE:
             return f"No augmentation: no candidate has a higher mean; the next is {self._next_best()}."
         best = f"{self.best.name}: {self._gain_of(self.best)}"
@@ -67,6 +74,13 @@ class Choice:
             return f"Use {best}; it has the best mean, and no cheaper candidate is within its noise."
         used = f"{self.chosen.name}: {self._gain_of(self.chosen)}"
         return f"Use {used}; it is the cheapest within the noise of the best mean, {best}."
+
+    def _usual_sentence(self) -> str:
+        best = f"the best mean is that of {self.best.name}: {self._gain_of(self.best)}" if self.best else ""
+        if self.chosen == NONE:
+            return f"No augmentation: it is the usual choice for such data, and no candidate is clearly better; {best}."
+        used = f"Use {self.chosen.name}: {self._gain_of(self.chosen)}; it is the usual choice for such data"
+        return f"{used}, and has the best mean." if self.best == self.chosen else f"{used}; {best}, not clearly better."
 
     def _next_best(self) -> str:
         others = [s for s in self.scores if s.candidate != NONE and s.splits]
@@ -91,9 +105,9 @@ def search(validation: CrossValidation, candidates: Sequence[Candidate]) -> Choi
         validation: What trains and evaluates the candidates.
         candidates: What is compared with none.
     """
-    finalists, cut_short = _halve(validation, tuple(candidates))
-    chosen, best, reason = _select(validation, finalists)
     settings = validation.search
+    finalists, cut_short = _halve(validation, tuple(candidates))
+    chosen, best, reason = (_select if settings.usual is None else _select_unusual)(validation, finalists)
     scores = tuple(validation.score(candidate) for candidate in (NONE, *candidates))
     return Choice(
         chosen, best, reason, scores, cut_short, settings.metric, settings.folds, settings.repeats, settings.seed
@@ -164,3 +178,21 @@ def _select(validation: CrossValidation, finalists: list[Candidate]) -> tuple[Ca
         if gain > validation.search.min_standard_errors * error and gain > 0:
             return candidate, best, BEST if candidate == best else CHEAPER
     return NONE, best if gains[best][0] > 0 else NONE, NOT_ENOUGH
+
+
+def _select_unusual(validation: CrossValidation, finalists: list[Candidate]) -> tuple[Candidate, Candidate | None, str]:
+    """Returns the same where a usual choice is known: that one, unless the best is better by `clearly` standard errors.
+
+    The standard error is that of their paired difference.
+    """
+    settings = validation.search
+    usual = settings.usual or NONE
+    enough = min(settings.first_rung, settings.splits)
+    evaluated = [c for c in dict.fromkeys((NONE, usual, *finalists)) if validation.n_splits(c, usual) >= enough]
+    if usual not in evaluated or len(evaluated) < 2:
+        return NONE, None, OUT_OF_TIME
+    best = max(evaluated, key=lambda c: (validation.difference(c, usual)[0], -c.tier))
+    gain, error = validation.difference(best, usual)
+    if best != usual and gain > settings.clearly * error:
+        return best, best, BEST
+    return usual, best, USUAL

@@ -41,6 +41,8 @@ class SearchSettings:
         deadline: The time, by `time.monotonic`, at which the search ends.
         first_rung: The splits that every candidate is evaluated on, if there are as many.
         min_standard_errors: The number of standard errors by which a candidate must beat none.
+        usual: The candidate that is used unless another is clearly better; None if no choice is usual for such data.
+        clearly: The number of standard errors that a candidate must be above the usual one.
     """
 
     metric: str
@@ -50,6 +52,8 @@ class SearchSettings:
     deadline: float = math.inf
     first_rung: int = 3
     min_standard_errors: float = 1.0
+    usual: Candidate | None = None
+    clearly: float = 2.0
 
     @property
     def splits(self) -> int:

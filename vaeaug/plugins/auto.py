@@ -18,7 +18,7 @@ from sklearn.utils.validation import has_fit_parameter, validate_data
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from vaeaug.choice.candidates import NONE, Candidate, default_candidates, is_imbalanced
+from vaeaug.choice.candidates import NONE, Candidate, default_candidates, is_imbalanced, usual_choice
 from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
 from vaeaug.choice.trials import METRICS, CrossValidation, SearchSettings
 from vaeaug.models.estimators import is_pipeline
@@ -107,7 +107,8 @@ def _choose(host: Host, X: Any, y: np.ndarray, params: Any, seed: int, images: b
     candidates = default_candidates(
         network=False, images=images, imbalanced=imbalanced, weights=_weight_name(host.estimator) is not None
     )
-    settings = SearchSettings(metric, min(FOLDS, int(max(counts))), 1, seed, first_rung=FOLDS)
+    usual = usual_choice(images=images, imbalanced=imbalanced)
+    settings = SearchSettings(metric, min(FOLDS, int(max(counts))), 1, seed, first_rung=FOLDS, usual=usual)
     total = n_trainings(len(candidates), settings.splits, settings.first_rung)
     with tqdm(total=total, desc="tuning", disable=not host.verbose, leave=False, unit="training") as bar:
         return search(_EstimatorTrials(host, X, y, codes, params, settings, bar), candidates)
