@@ -13,7 +13,7 @@ judged tables (`JUDGED` of imbalanced_tables.py), before any of them had been ru
 chose the scheme: no number there is a claim for others.
 """
 
-# ruff: noqa: N803, N806 (X is what scikit-learn calls it)
+# ruff: noqa: N806 (X is what scikit-learn calls it)
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def with_share(p: np.ndarray, share: float) -> np.ndarray:
     return share * p / (share * p + (1 - share) * (1 - p))
 
 
-def scores(y: np.ndarray, predicted: np.ndarray, ranks: np.ndarray, p: np.ndarray | None, share: float, corrects: bool) -> Any:
+def scores(
+    y: np.ndarray, predicted: np.ndarray, ranks: np.ndarray, p: np.ndarray | None, share: float, corrects: bool
+) -> Any:
     """Returns the scores of a row, by their names.
 
     Arguments:

@@ -4,7 +4,7 @@ Numbers are scaled, categories become one-hot columns, missing numbers the media
 a category of their own: after the over-sampler if it takes a table as it is, before it if it does not.
 """
 
-# ruff: noqa: N803, N806 (X is what scikit-learn calls it)
+# ruff: noqa: N803 (X is what scikit-learn calls it)
 
 from __future__ import annotations
 

@@ -23,7 +23,12 @@ WEKA = Path("/usr/share/doc/weka/examples")
 MOST_TRAIN, MOST_TEST = 3000, 3000
 FEWEST_TEST = 25  # rows of the smaller class to judge on
 # Regimes by name: rows of the larger and of the smaller class; None for the table's own proportions.
-REGIMES: dict[str, tuple[int, int] | None] = {"100:10": (100, 10), "300:30": (300, 30), "1000:20": (1000, 20), "natural": None}
+REGIMES: dict[str, tuple[int, int] | None] = {
+    "100:10": (100, 10),
+    "300:30": (300, 30),
+    "1000:20": (1000, 20),
+    "natural": None,
+}
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,7 @@ def listed(decorator):
     return pytest.mark.parametrize(names, list(values), **decorator.kwargs)
 
 
-@listed(
-    imblearn_checks(
-        [VAEOverSampler(steps=1, random_state=0)],
-        expected_failed_checks=lambda _: {
-            "check_samplers_pandas_sparse": "sparse data is refused, because synthetic samples are dense"
-        },
-    )
-)
+@listed(imblearn_checks([VAEOverSampler(steps=1, random_state=0)]))
 def test_imbalanced_learns_own_checks(estimator, check):
     check(estimator)
 
@@ -241,13 +234,6 @@ def test_whole_float_labels_keep_their_type():
 def test_invalid_input(x, settings, message):
     with pytest.raises(ValueError, match=message):
         sampler(**settings).fit_resample(x, Y)
-
-
-def test_sparse_data_is_refused():
-    from scipy.sparse import csr_matrix
-
-    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
-        sampler().fit_resample(csr_matrix(X), Y)
 
 
 @pytest.mark.parametrize(("old", "new"), [("keep", "filter"), ("latent", "latent_dim")])

@@ -63,7 +63,7 @@ def expected_to_fail(estimator):
     reason = (
         "a sample of weight 2 has as many synthetic samples as any other, a sample that occurs twice has twice as many"
     )
-    return {"check_sample_weight_equivalence_on_dense_data": reason}
+    return {f"check_sample_weight_equivalence_on_{kind}_data": reason for kind in ("dense", "sparse")}
 
 
 @parametrize_with_checks(

@@ -31,6 +31,7 @@ from vaeaug.augmenter.unlabelled import concatenate_unlabelled, fit_teacher, mat
 from vaeaug.data import streaming
 from vaeaug.data.frames import is_frame
 from vaeaug.data.loading import as_samples
+from vaeaug.data.other_frames import OtherFrame, to_pandas
 from vaeaug.data.samples import Samples
 from vaeaug.data.tables.kinds import AUTO
 from vaeaug.filters.base import AcceptanceCounts, Filter
@@ -73,6 +74,7 @@ class Augmenter:
 
     vae_: Any
     bank_: Bank
+    _frame_kind: OtherFrame | None = None  # of the data at fit, if it was a frame of another library than pandas
 
     @checks.renamed(keep="filter")
     def __init__(
@@ -125,6 +127,8 @@ class Augmenter:
             InputError: If the data cannot be used: at least two classes with two samples each are needed.
         """
         check_settings(self.vae, self.perturb, self.filter)
+        pair = isinstance(data, tuple | list) and len(data) == 2
+        kind = OtherFrame.of(data[0] if pair else data, "x", keep=False)
         if self.vae is not None and training:
             checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
         if bank_size is None:
@@ -155,6 +159,7 @@ class Augmenter:
             cross_fitted = fit_teacher(self.bank_, teacher, self, seed)
             pseudo_labelled = match_pseudo_labels(self.bank_, Codec(self.vae_), unlabelled, cross_fitted)
             self._set_fitted(vae, replace(self.bank_, pseudo_labelled=pseudo_labelled))
+        self._frame_kind = kind
         return self
 
     @modes.in_plain_modes
@@ -166,6 +171,8 @@ class Augmenter:
         seed: int | None = None,
     ) -> Generated:
         """Generates n synthetic samples: a tensor, or a data frame if the data was one with categories or missing values.
+
+        A frame is of the library of `near`, or else of the data at fit; after `load` of pandas.
 
         Arguments:
             n: The number of samples, 1 or more.
@@ -184,11 +191,14 @@ class Augmenter:
         """
         self.check_fitted()
         table = self.bank_.samples.table
+        kind = self._frame_kind if near is None else OtherFrame.of(near, "near", keep=False)
+        near = to_pandas(near, "near")
         generated = self.generate_tensors(n, near, labels, seed)
         if table is None or not (near is None or is_frame(near)):
             return generated
         parents = None if near is None else near.iloc[generated.parent.numpy()]
-        return generated._replace(x=table.decode(generated.x, parents))
+        frame = table.decode(generated.x, parents)
+        return generated._replace(x=frame if kind is None else kind.like(frame))
 
     def generate_tensors(self, n: int, near: Any = None, labels: Any = None, seed: int | None = None) -> Generated:
         """Generates as `generate` does; of a table with categories or missing values encoded rows, not a data frame."""

@@ -13,6 +13,7 @@ from vaeaug.augmenter.residuals import ResidualCache, SampleResiduals, compute_r
 from vaeaug.augmenter.streams import Stream
 from vaeaug.data.frames import is_frame
 from vaeaug.data.images import from_pil
+from vaeaug.data.other_frames import to_pandas
 from vaeaug.data.samples import as_tensor, unit_float
 from vaeaug.models.codec import CHUNK
 from vaeaug.models.training import ShuffledIndices
@@ -171,7 +172,7 @@ def as_samples_like(near: Any, bank: Bank) -> Tensor:
     Raises:
         InputError: If the samples have another shape.
     """
-    event_shape, table = bank.samples.event_shape, bank.samples.table
+    event_shape, table, near = bank.samples.event_shape, bank.samples.table, to_pandas(near, "near")
     if table is not None and is_frame(near):
         return table.encode(near, "near")
     images = from_pil(near, event_shape[0]) if len(event_shape) == 3 and event_shape[0] in (1, 3, 4) else None

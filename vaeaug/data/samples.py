@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaeaug.data import frames, labels
 from vaeaug.data.images import SMALLEST_SIDE
+from vaeaug.data.other_frames import to_pandas
 from vaeaug.data.outliers import warn_of_rounding
 from vaeaug.data.scaling import Scaling
 from vaeaug.data.tables import Table, is_mixed
@@ -132,6 +133,7 @@ def from_arrays(
         InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
     """
     booleans: tuple[int, ...] | None = None
+    x = to_pandas(x, "x")
     label_name = str(getattr(y, "name", None) or "label")
     if frames.is_frame(x) and (not is_auto(categorical_features) or is_mixed(x)):
         return from_table(x, y, names, categorical_features=categorical_features)

@@ -16,6 +16,7 @@ from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
 from vaeaug.data.images import is_pil_image
 from vaeaug.data.loaders import SampleList, items_of, read_batches
 from vaeaug.data.loading import NAMES, load, read_maybe_labelled
+from vaeaug.data.other_frames import to_pandas
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks, modes
 
@@ -48,6 +49,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
     samples = SampleList("unlabelled", LEAVE_OUT, like.columns[:-1])
     if isinstance(data, Samples):
         return data.x
+    data = to_pandas(data, "unlabelled")
     if like.table is not None and is_frame(data):
         return like.table.encode(data, "unlabelled")
     if isinstance(data, str | Path):

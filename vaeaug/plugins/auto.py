@@ -79,10 +79,10 @@ def augment(host: Host, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> 
     """
     frame = tables.as_table(X, host.categorical_features)
     if frame is None:
-        values, y = validate_data(host, X, y, allow_nd=True)
+        values, y = validate_data(host, tables.as_numbers(X), y, allow_nd=True)
         images = are_images(values.reshape(-1, *host.event_shape_))
     else:
-        y, images = tables.check(host, frame, y), False
+        y, images = tables.check(host, X, frame, y), False
     check_classification_targets(y)
     seed = int(check_random_state(host.random_state).randint(2**31 - 1))
     used = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
@@ -133,7 +133,7 @@ class _EstimatorTrials(CrossValidation):
         X, y, _ = self._part(self.index(number).train)
         worker = _with(self.host, candidate, None, self._seed(number))
         frame = tables.as_table(X, self.host.categorical_features)
-        samples = np.asarray(X).reshape(-1, *worker.event_shape_) if frame is None else frame
+        samples = np.asarray(tables.as_numbers(X)).reshape(-1, *worker.event_shape_) if frame is None else frame
         # One sample, for the VAE that makes it.
         augmenter = resample(worker, samples, y, {y[0]: 1}, False).augmenter
         self._vaes[number] = None if augmenter is None else augmenter.vae_

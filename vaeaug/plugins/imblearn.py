@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from vaeaug.data.other_frames import OtherFrame, series_like, to_pandas
 from vaeaug.filters.base import Filter
 from vaeaug.perturb.schemes import DEFAULT, Perturbation
 from vaeaug.plugins import tables
@@ -48,7 +49,8 @@ class VAEOverSampler(BaseOverSampler):
     `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more; or samples of any other shape, which the VAE sees flattened.
     Synthetic samples have its dtype: they are whole numbers in columns of whole numbers. A table with categories or missing
     values gets rows of categories and numbers that were seen, with cells missing where the parent's are (docs/imbalanced.md).
-    Sparse data is refused, because synthetic samples are dense.
+    In a sparse matrix the columns of a `OneHotEncoder` stay one-hot: see `vaeaug.plugins.sparse_tables`. A frame of polars
+    gives one of polars.
 
     After `fit_resample`: `sampling_strategy_`, the number of synthetic samples of each class; `sample_indices_`, the index in
     X of the parent of every sample (a real sample is its own), so that `groups[sampler.sample_indices_]` keeps parents and
@@ -98,18 +100,22 @@ class VAEOverSampler(BaseOverSampler):
         Raises:
             InputError: If a parameter or the data is invalid.
         """
-        y = readable_labels(y, keep_container=True)
-        return super().fit_resample(tables.readable(X, self.categorical_features), y, **params)
+        other, given = OtherFrame.of(X), y
+        samples = tables.readable(to_pandas(X), self.categorical_features)
+        longer, labels = super().fit_resample(samples, readable_labels(y, keep_container=True), **params)
+        longer = longer if other is None else other.append(longer.iloc[len(samples) :])
+        return longer, series_like(labels, given)
 
     def _check_X_y(self, X: Any, y: Any) -> tuple[Any, np.ndarray, bool]:
         labels, one_vs_all = check_target_type(y, indicate_one_vs_all=True)
         frame = tables.as_table(X, self.categorical_features)
         if frame is not None:
-            labels = tables.check(self, frame, labels)
+            labels = tables.check(self, X, frame, labels)
             self._input, self._whole = X, None
             return frame, labels, one_vs_all
-        values, labels = validate_data(self, X, labels, allow_nd=True)
-        self._input, self._whole = None, whole_numbers(X, values)
+        numbers = tables.as_numbers(X)
+        values, labels = validate_data(self, numbers, labels, allow_nd=True)
+        self._input, self._whole = None if numbers is X else X, whole_numbers(numbers, values)
         self.categorical_features_, self.continuous_features_ = np.arange(0), np.arange(self.n_features_in_)
         return values, labels, one_vs_all
 
@@ -123,12 +129,15 @@ class VAEOverSampler(BaseOverSampler):
         synthetic = resample(self, X, y, self.sampling_strategy_, whole)
         self.sample_indices_ = np.concatenate([np.arange(len(X)), synthetic.parents])
         self.augmenter_ = synthetic.augmenter
-        longer = np.concatenate([X, synthetic.x]) if original is None else tables.append(original, X, synthetic.x)
+        if original is None:
+            longer = np.concatenate([X, synthetic.x])
+        else:
+            longer = tables.append(original, X, synthetic.x, self.categorical_features)
         return longer, y[self.sample_indices_]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse, tags.input_tags.three_d_array = False, True
+        tags.input_tags.sparse = tags.input_tags.three_d_array = True
         tags.input_tags.string = tags.input_tags.allow_nan = True
         tags.sampler_tags.sample_indices = True
         return tags

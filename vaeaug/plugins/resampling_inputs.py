@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vaeaug.data import frames, images
 from vaeaug.data.label_values import as_array, is_missing
+from vaeaug.data.other_frames import is_other_series
 from vaeaug.data.tensors import as_tensor
 from vaeaug.runtime import checks
 
@@ -58,6 +59,7 @@ def readable_labels(y: Any, *, keep_container: bool = False) -> Any:
     Raises:
         InputError: If labels are missing, of several kinds or of several lengths.
     """
+    y = y.to_list() if is_other_series(y) else y
     if isinstance(y, Tensor):
         y = _array(as_tensor("y", y))
     if isinstance(y, np.ma.MaskedArray):

@@ -199,8 +199,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.pairwise = inner.input_tags.pairwise
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan, tags.input_tags.string = inner.input_tags.allow_nan, inner.input_tags.string
-        if self.perturb is None and self.augment is None:
-            tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.sparse = inner.input_tags.sparse
         return tags
 
     def _check_fitted(self) -> Any:
@@ -254,9 +253,9 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         frame = tables.as_table(X, self.categorical_features)
         if frame is None:
-            values, y = validate_data(self, X, y, allow_nd=True)
+            values, y = validate_data(self, tables.as_numbers(X), y, allow_nd=True)
         else:
-            values, y = frame, tables.check(self, frame, y)
+            values, y = frame, tables.check(self, X, frame, y)
         check_classification_targets(y)
         weighted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
         labels, counts = np.unique(y[weighted], return_counts=True)
@@ -265,7 +264,10 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if new.any():
             sklearn_params.warn_of_inner_validation(self.estimator, params, len(y) + int(new.sum()))
         if frame is None:
-            events, whole = values.reshape(-1, *self.event_shape_)[weighted], whole_numbers(X, values)
+            events, whole = (
+                values.reshape(-1, *self.event_shape_)[weighted],
+                whole_numbers(tables.as_numbers(X), values),
+            )
         else:
             events, whole = frame.iloc[weighted], None
         synthetic = make(events, whole) if make else resample(self, events, y[weighted], n_per_class, whole)
@@ -273,18 +275,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         # For every sample of the longer set, the index of the real sample whose label and metadata it has.
         index = np.concatenate([np.arange(len(y)), weighted[synthetic.parents]])
         params = sklearn_params.indexed(params, index, len(y))
-        if frame is None:
-            return _append(X, values, synthetic.x.reshape(-1, *values.shape[1:])), y[index], params
-        return tables.append(X, frame, synthetic.x), y[index], params
-
-
-def _append(X: Any, values: np.ndarray, synthetic: np.ndarray) -> Any:
-    """Returns X with synthetic samples at its end: a pandas data frame if X is one, else an array."""
-    if not hasattr(X, "iloc"):
-        return np.concatenate([values, synthetic])
-    import pandas
-
-    return pandas.concat([X, pandas.DataFrame(synthetic, columns=X.columns).astype(X.dtypes)], ignore_index=True)
+        more = synthetic.x.reshape(-1, *values.shape[1:]) if frame is None else synthetic.x
+        return tables.append(X, values, more, self.categorical_features), y[index], params
 
 
 def _shape(X: Any) -> tuple[int, ...]:

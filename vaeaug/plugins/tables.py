@@ -8,18 +8,23 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 from torch import Tensor
 
 from vaeaug.data.frames import is_frame
+from vaeaug.data.other_frames import OtherFrame, is_other_frame, to_pandas
 from vaeaug.data.tables.kinds import AUTO, is_auto, is_mixed, kinds_of
 from vaeaug.data.tables.table import as_frame
 from vaeaug.plugins.resampling_inputs import readable_samples
+from vaeaug.plugins.sparse_tables import SparseTable
 from vaeaug.runtime import checks
 
 
 def as_table(X: Any, categorical_features: Any = AUTO) -> Any:
     """Returns X as a pandas data frame if it is a table with categories or missing values, else None.
+
+    Frames of other libraries and sparse matrices are read, too.
 
     Arguments:
         X: What the user passed.
@@ -28,9 +33,23 @@ def as_table(X: Any, categorical_features: Any = AUTO) -> Any:
     Raises:
         InputError: If they are named, and X is no table.
     """
-    if not is_table(X, categorical_features):
+    sparse = SparseTable.of(X, categorical_features)
+    if sparse is not None:
+        return sparse.frame
+    read = to_pandas(X)
+    if not is_table(read, categorical_features):
         return None
-    return X if is_frame(X) else as_frame(np.asarray(_array(X)))
+    return read if is_frame(read) else as_frame(np.asarray(_array(read)))
+
+
+def as_numbers(X: Any) -> Any:
+    """Returns a frame of another library as one of pandas, sparse samples as dense ones, and all else as they are."""
+    if scipy.sparse.issparse(X):
+        return X.toarray()
+    read = to_pandas(X)
+    dtypes = dict(read.dtypes) if is_frame(read) else {}
+    sparse = {column: dtype.subtype for column, dtype in dtypes.items() if hasattr(dtype, "fill_value")}
+    return read.astype(sparse) if sparse else read
 
 
 def is_table(X: Any, categorical_features: Any = AUTO) -> bool:
@@ -50,6 +69,11 @@ def is_table(X: Any, categorical_features: Any = AUTO) -> bool:
 
 def readable(X: Any, categorical_features: Any = AUTO) -> Any:
     """Returns a table as it is, and all other samples as `readable_samples` does."""
+    if scipy.sparse.issparse(X):
+        return X
+    if is_other_frame(X):
+        readable(to_pandas(X), categorical_features)
+        return X
     return X if is_table(X, categorical_features) else readable_samples(X)
 
 
@@ -84,11 +108,12 @@ def _is_gap_or_word(value: Any) -> bool:
     return value is None or value != value
 
 
-def check(estimator: Any, frame: Any, y: Any) -> np.ndarray:
+def check(estimator: Any, X: Any, frame: Any, y: Any) -> np.ndarray:
     """Sets what an estimator knows of its columns, and returns the labels.
 
     Arguments:
         estimator: The estimator, with `categorical_features`.
+        X: What the user passed.
         frame: The table.
         y: The labels.
     """
@@ -96,23 +121,38 @@ def check(estimator: Any, frame: Any, y: Any) -> np.ndarray:
     kinds = np.array(kinds_of(frame, getattr(estimator, "categorical_features", AUTO)))
     estimator.categorical_features_ = np.flatnonzero(kinds == "category")
     estimator.continuous_features_ = np.flatnonzero(kinds == "number")
+    sparse = SparseTable.of(X, getattr(estimator, "categorical_features", AUTO))
+    if sparse is not None:
+        estimator.n_features_in_ = X.shape[1]
+        if is_auto(getattr(estimator, "categorical_features", AUTO)):
+            estimator.categorical_features_ = sparse.categorical_features
+            estimator.continuous_features_ = np.setdiff1d(np.arange(X.shape[1]), sparse.categorical_features)
     y = column_or_1d(y)
     check_consistent_length(frame, y)
     return y
 
 
-def append(X: Any, frame: Any, synthetic: Any) -> Any:
-    """Returns X with synthetic rows at its end: a data frame if X is one, else an array of the dtype of X.
+def append(X: Any, read: Any, synthetic: Any, categorical_features: Any = AUTO) -> Any:
+    """Returns X with synthetic rows at its end: a data frame or sparse matrix of the same kind, else an array.
 
     Arguments:
         X: What the user passed.
-        frame: The same as a data frame.
-        synthetic: The synthetic rows, a data frame.
+        read: The same as a data frame of pandas, or as an array of numbers.
+        synthetic: The synthetic rows, of the kind of `read`.
+        categorical_features: The columns that are categories.
     """
-    if is_frame(X):
+    sparse, other = SparseTable.of(X, categorical_features), OtherFrame.of(X)
+    if sparse is not None:
+        return sparse.append(synthetic)
+    if other is not None or is_frame(X):
         import pandas
 
-        return pandas.concat([frame, synthetic], ignore_index=True)
+        frame = to_pandas(X)
+        if not is_frame(synthetic):
+            synthetic = pandas.DataFrame(synthetic, columns=frame.columns).astype(frame.dtypes)
+        return pandas.concat([frame, synthetic], ignore_index=True) if other is None else other.append(synthetic)
+    if not is_frame(read):
+        return np.concatenate([read, synthetic])
     values = _array(X)
     assert values is not None
     return np.concatenate([values, synthetic.to_numpy(dtype=values.dtype)])
