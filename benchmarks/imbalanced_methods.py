@@ -80,12 +80,24 @@ def preprocess() -> Any:
     )
 
 
-def imputed_and_scaled(X: Any) -> Any:
-    """Returns a frame without missing values and with numbers of one scale, for SMOTE and its kin."""
-    numbers = X.select_dtypes("number")
+def smote(X: Any, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:
+    """Returns the rows of a table and those of SMOTE, SMOTENC or SMOTEN, whichever its columns allow.
+
+    They see no missing values, and numbers of one scale: without it their distances are those of the column of the largest
+    numbers. What they return is scaled back.
+    """
+    words = words_of(X)
+    numbers = X.drop(columns=words)
     filled = numbers.fillna(numbers.median()).fillna(0).astype(float)
-    spread = filled.std(ddof=0).replace(0, 1)
-    return X.assign(**((filled - filled.mean()) / spread)).fillna("missing")
+    middle, spread = filled.mean(), filled.std(ddof=0).replace(0, 1)
+    if not words:
+        sampler = SMOTE(random_state=seed)
+    elif len(words) == X.shape[1]:
+        sampler = SMOTEN(random_state=seed)
+    else:
+        sampler = SMOTENC(words, random_state=seed)
+    more, labels = sampler.fit_resample(X.assign(**(filled - middle) / spread).fillna("missing"), y)
+    return more.assign(**more[filled.columns] * spread + middle), labels
 
 
 def fill(method: str, X: Any, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:
@@ -94,14 +106,7 @@ def fill(method: str, X: Any, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray
         return VAEOverSampler(vae=SPACES[method](), random_state=seed).fit_resample(X, y)
     if method == "random oversampling":
         return RandomOverSampler(random_state=seed).fit_resample(X, y)
-    words = words_of(X)
-    if not words:
-        sampler = SMOTE(random_state=seed)
-    elif len(words) == X.shape[1]:
-        sampler = SMOTEN(random_state=seed)
-    else:
-        sampler = SMOTENC(words, random_state=seed)
-    return sampler.fit_resample(imputed_and_scaled(X), y)
+    return smote(X, y, seed)
 
 
 def words_of(X: Any) -> list[str]:
