@@ -14,12 +14,13 @@ PACKAGE = Path(vaeaug.__file__).parent
 # A folder may import itself and the folders of earlier lines. Folders of one line do not know each other.
 ORDER = (
     ("_version", "runtime"),
-    ("data",),
+    ("data", "pages"),
     ("models", "perturb"),
     ("filters",),
     ("augmenter",),
     ("choice",),
     ("plugins", "export"),
+    ("auditing",),
     ("bench",),
     ("cli",),
     ("__main__",),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vaeaug._version import __version__
 
 if TYPE_CHECKING:
+    from vaeaug.auditing import audit
     from vaeaug.augmenter import Augmenter, Generated
     from vaeaug.bench.compare import compare
     from vaeaug.bench.tuning.search import tune
@@ -48,12 +49,14 @@ _HOMES = {
     "SyntheticDataset": "plugins.torch",
     "VAEAugment": "plugins.torch",
     "VAEOverSampler": "plugins.imblearn",
+    "audit": "auditing",
     "compare": "bench.compare",
     "fit_vae": "models.fitting",
     "load": "data",
     "tune": "bench.tuning.search",
 }
 _FOLDERS = (
+    "auditing",
     "augmenter",
     "bench",
     "choice",
@@ -62,6 +65,7 @@ _FOLDERS = (
     "export",
     "filters",
     "models",
+    "pages",
     "perturb",
     "plugins",
     "runtime",
@@ -91,6 +95,7 @@ __all__ = [
     "VAEAugment",
     "VAEOverSampler",
     "__version__",
+    "audit",
     "compare",
     "fit_vae",
     "load",

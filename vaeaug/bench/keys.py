@@ -20,7 +20,6 @@ from vaeaug.models.classifiers import Classifier
 # Settings that no longer exist, with the only value that committed results had.
 REMOVED = {name: {"uniform": True} for name in ("Interpolate", "Extrapolate", "Difference")}
 
-PAGE_MARKER = b'<meta name="generator" content="vaeaug">'  # in the head of the report
 PNG_SOFTWARE = "vaeaug"  # in the head of a grid of images
 
 

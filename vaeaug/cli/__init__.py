@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vaeaug._version import __version__
+from vaeaug.cli.audit import audit
 from vaeaug.cli.bench import bench
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
@@ -44,7 +45,7 @@ def global_options(
     """Global options."""
 
 
-for command in (fit, tune, generate, bench, methods):
+for command in (fit, tune, generate, bench, audit, methods):
     app.command()(command)
 
 

@@ -174,9 +174,9 @@ def bench(
 @contextmanager
 def _claimed(output: Path, sources: Sequence[str | None], overwrite: bool) -> Iterator[None]:
     """Checks, before any work, that the files of a benchmark can be written, and keeps other benchmarks away."""
-    from vaeaug.bench.keys import PAGE_MARKER
     from vaeaug.bench.report.answers import COMPARISON_GROUPS
     from vaeaug.bench.results import REQUIRED
+    from vaeaug.pages import MARKER
     from vaeaug.runtime import files
 
     settings: dict[str, Any] = {"overwrite": overwrite}
@@ -185,7 +185,7 @@ def _claimed(output: Path, sources: Sequence[str | None], overwrite: bool) -> It
     with (
         files.claimed(output / JSON, may_replace=files.is_json_with(*REQUIRED), **settings),
         files.claimed(output / COMPARISONS, may_replace=files.is_json_with(*COMPARISON_GROUPS), **settings),
-        files.claimed(output / PAGE, may_replace=files.is_marked(PAGE_MARKER), **settings),
+        files.claimed(output / PAGE, may_replace=files.is_marked(MARKER), **settings),
     ):
         yield
 

@@ -5,12 +5,9 @@ They are narrow, so that they are legible on a phone, and take the text colour o
 
 from __future__ import annotations
 
-import io
 import math
-import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,38 +24,18 @@ from vaeaug.bench.keys import PNG_SOFTWARE
 from vaeaug.bench.report import wording
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import EQUAL_TIME, Result
+from vaeaug.pages.drawing import AS_WRITTEN, BLUE, GREEN, GREY, INK, OCHRE, RED, Figure, style_axes, svg
 from vaeaug.runtime import files, markup
 
-INK = "#010203"  # stands for the text colour of the page, which differs between light and dark
-GREY, GREEN, RED, BLUE, OCHRE = "#8a8f98", "#2a9d5c", "#d1495b", "#3b7dd8", "#b8862b"
 OUTCOME_COLOURS = {Outcome.HELPS: GREEN, Outcome.HURTS: RED}
 OUTCOME_MARKERS = {Outcome.HELPS: "^", Outcome.HURTS: "v"}
 KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE, EQUAL_TIME: BLUE}
 LINE_COLOURS = (GREY, BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e", "#c2569b")
 LINE_MARKERS = "os^Dv"
-# A user's names are no mathematics and no TeX, whatever dollars and backslashes are in them.
-AS_WRITTEN: dict[Any, Any] = {"text.parse_math": False, "text.usetex": False}
 # In inches: the width of a figure, the height of a row, and the height of a line of text above it.
 WIDTH, ROW_HEIGHT, LINE_HEIGHT = 4.8, 0.2, 0.14
 # Characters that fit into one line: across the figure, across a half of it, and in one of two columns of a legend.
 LINE_CHARS, HALF_CHARS, LEGEND_CHARS = 62, 32, 24
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the page.
-
-    Arguments:
-        title: Its heading.
-        svg: Its drawing.
-        alt: Its description in words.
-        wide: Whether it keeps its size, so that a narrow page scrolls it.
-    """
-
-    title: str
-    svg: str
-    alt: str
-    wide: bool = False
 
 
 @mpl.rc_context(AS_WRITTEN)
@@ -72,7 +49,7 @@ def accuracies(results: Sequence[Result], summaries: Sequence[Summary]) -> Figur
         _interval_line(axes, y, s, BLUE, "o")
     means = "; ".join(f"{s.method} {s.mean:.1f}" for s in summaries)
     title = f"{metric.capitalize()}: a dot per seed, mean and interval"
-    return Figure(title, _svg(drawing), f"Mean {metric} in %: {means}.")
+    return Figure(title, svg(drawing), f"Mean {metric} in %: {means}.")
 
 
 @mpl.rc_context(AS_WRITTEN)
@@ -85,7 +62,7 @@ def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: s
         _interval_line(axes, y, c, OUTCOME_COLOURS.get(outcome, GREY), OUTCOME_MARKERS.get(outcome, "o"))
     words = [f"{c.mean:+.1f}, {wording.outcome_words(c) or 'too few seeds'}" for c in comparisons]
     text = "; ".join(f"{label} {word}" for label, word in zip(labels, words, strict=True))
-    return Figure(f"Difference to {baseline}", _svg(drawing), f"Paired differences to {baseline} in points: {text}.")
+    return Figure(f"Difference to {baseline}", svg(drawing), f"Paired differences to {baseline} in points: {text}.")
 
 
 @mpl.rc_context(AS_WRITTEN)
@@ -108,11 +85,11 @@ def learning(curves: Sequence[Curve]) -> Figure:
     axes.set_xscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
-    _style_axes(axes, "real samples per class", "test accuracy, %")
+    style_axes(axes, "real samples per class", "test accuracy, %")
     drawing.legend(loc="outside lower center", ncols=columns, fontsize=8.5, frameon=False, labelcolor=INK)
     text = "; ".join(f"{c.method} {', '.join(f'{p.mean:.1f} at {p.regime}' for p in c.points)}" for c in curves)
     title = f"Learning curves: {curves[0].data}, {curves[0].classifier}"
-    return Figure(title, _svg(drawing), f"Mean test accuracy in % by real samples per class: {text}.")
+    return Figure(title, svg(drawing), f"Mean test accuracy in % by real samples per class: {text}.")
 
 
 @mpl.rc_context(AS_WRITTEN)
@@ -145,19 +122,19 @@ def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: st
         label_axes.text(0, label_y, name, fontsize=7.5, va="center", color=INK)
     axes.set_xlim(min(seconds) / 1.3, max(seconds) * 1.6)
     label_axes.axis("off")
-    _style_axes(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
+    style_axes(axes, "seconds per seed,\nVAE and classifier", f"points over {against}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(seconds) < 30 * min(seconds) else (1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
     text = "; ".join(f"{s.method} {gains[s.method].mean:+.1f} points in {s.seconds:.0f} s" for s in methods)
-    return Figure("Cost and gain", _svg(drawing), f"Seconds and points over {against}: {text}.")
+    return Figure("Cost and gain", svg(drawing), f"Seconds and points over {against}: {text}.")
 
 
 @mpl.rc_context(AS_WRITTEN)
 def grid(images: Grid) -> Figure:
     """Draws a grid of images for the page."""
     titles = ", ".join(title for title, _ in images.lines)
-    return Figure(images.title, _svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
+    return Figure(images.title, svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
 
 
 @mpl.rc_context(AS_WRITTEN)
@@ -219,7 +196,7 @@ def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
         options: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
         axes.text(0, y - 0.06 / height, name, fontsize=8.5, color=INK, **options)
     axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE_HEIGHT * lines) / height)
-    _style_axes(axes, _lines(title, LINE_CHARS - 6))
+    style_axes(axes, _lines(title, LINE_CHARS - 6))
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -230,23 +207,3 @@ def _interval_line(axes: Any, y: float, value: Summary | Comparison, colour: str
     axes.plot([value.mean], [y], marker, color=colour, markersize=5.5)
     if math.isfinite(value.low):
         axes.plot([value.low, value.high], [y, y], color=colour, linewidth=1.8)
-
-
-def _style_axes(axes: Any, x_label: str, y_label: str = "") -> None:
-    axes.set_xlabel(x_label, fontsize=9, color=INK)
-    axes.set_ylabel(y_label, fontsize=9, color=INK)
-    axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(axis="both", which="both", colors=INK, labelsize=8.5, length=0)
-
-
-def _svg(drawing: Drawing) -> str:
-    buffer = io.StringIO()
-    # Text stays text, and ids do not change from run to run.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "vaeaug", "font.family": "sans-serif", **AS_WRITTEN}):
-        drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    # Ids must be unique on a page, and nothing refers to those of groups.
-    text = re.sub(r'<g id="[^"]*">', "<g>", text[text.index("<svg") :])
-    return text.replace(INK, "currentColor")

@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from vaeaug import pages
 from vaeaug.bench.analysis import learning_curves
 from vaeaug.bench.analysis.comparisons import BASELINES, BEST, Comparison, comparisons_by_baseline
 from vaeaug.bench.analysis.learning_curves import EquivalentSampleSize
 from vaeaug.bench.analysis.primary import recipes
 from vaeaug.bench.analysis.summaries import CaseKey, Summary, best_baselines, summaries
-from vaeaug.bench.keys import PAGE_MARKER
 from vaeaug.bench.regimes import Regime
 from vaeaug.bench.relations import completed
 from vaeaug.bench.report import answers, figures, wording
 from vaeaug.bench.report.class_by_class import Heatmap, class_by_class
-from vaeaug.bench.report.figures import Figure
 from vaeaug.bench.report.gallery import Grid
 from vaeaug.bench.results import Result, as_csv
-from vaeaug.runtime import files
+from vaeaug.pages.drawing import Figure
 
 
 @dataclass(frozen=True)
@@ -82,14 +79,8 @@ def write(
     Raises:
         InputError: If something else is at `path`, or it cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("vaeaug.bench.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(mean=_mean, interval=_interval, describe_regime=describe_regime)
+    filters = {"mean": _mean, "interval": _interval, "describe_regime": describe_regime}
+    environment = pages.environment("vaeaug.bench.report", **filters)
     content = _content(results, highlight, class_names or {})
     page = environment.get_template("page.html.j2").render(
         **content,
@@ -104,8 +95,7 @@ def write(
         csv=base64.b64encode(as_csv(results).encode()).decode(),
         is_finite=math.isfinite,
     )
-    with files.atomic_write(path, may_replace=files.is_marked(PAGE_MARKER), overwrite=overwrite) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    pages.write(path, page, overwrite=overwrite)
 
 
 def describe_regime(regime: str) -> str:
