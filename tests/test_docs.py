@@ -103,3 +103,17 @@ def test_the_tests_of_each_promise_exist():
     assert len(promises) > 15
     for name in set(re.findall(r"`(test_\w+\.py)`", page)):
         assert (ROOT / "tests" / name).exists(), f"docs/reliability.md names {name}"
+
+
+def test_the_page_on_audits_runs(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(ROOT / "docs" / "audit.md"):
+        exec(compile(block, "audit.md", "exec"), {"__name__": "page"})
+    lines = capsys.readouterr().out.splitlines()
+    promised = [
+        line.split("# ")[1]
+        for line in (ROOT / "docs" / "audit.md").read_text().splitlines()
+        if "#" in line and "print(found.leak.found" in line
+    ]
+    assert (lines[0], lines[2]) == tuple(promised)
+    assert (tmp_path / "audit" / "audit.json").exists()

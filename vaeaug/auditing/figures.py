@@ -12,8 +12,8 @@ from matplotlib.figure import Figure as Drawing
 from torch import Tensor
 
 from vaeaug.auditing.leak import Leak
-from vaeaug.auditing.result import ShownPair
 from vaeaug.auditing.statistics import Estimate
+from vaeaug.auditing.values import ShownPair
 from vaeaug.pages.drawing import AS_WRITTEN, BLUE, GREY, INK, RED, Figure, style_axes, svg
 from vaeaug.runtime import markup
 

@@ -10,13 +10,13 @@ from typing import Any
 from vaeaug import pages
 from vaeaug._version import __version__
 from vaeaug.auditing import figures, text
-from vaeaug.auditing.result import Audit
+from vaeaug.auditing.values import Values
 from vaeaug.pages.drawing import Figure
 
 MOST_DRAWN = 40  # classes or columns in a drawing; the table has all
 
 
-def write(path: str | Path, audit: Audit, *, overwrite: bool = False) -> None:
+def write(path: str | Path, audit: Values, *, overwrite: bool = False) -> None:
     """Writes the page; an earlier one is replaced.
 
     Arguments:
@@ -48,7 +48,7 @@ def write(path: str | Path, audit: Audit, *, overwrite: bool = False) -> None:
     pages.write(path, page, overwrite=overwrite)
 
 
-def _pair_figures(audit: Audit) -> list[Figure]:
+def _pair_figures(audit: Values) -> list[Figure]:
     drawn = [pair for pair in audit.pairs if pair.images is not None]
     if not drawn:
         return []
@@ -59,7 +59,7 @@ def _pair_figures(audit: Audit) -> list[Figure]:
     return figures.pairs(drawn, (low, high))
 
 
-def _class_figures(audit: Audit) -> list[Figure]:
+def _class_figures(audit: Values) -> list[Figure]:
     classes = audit.good.classes[1:][:MOST_DRAWN]
     names = [c.name for c in classes]
     drawings: list[tuple[str, Any, Any, str]] = [
@@ -73,7 +73,7 @@ def _class_figures(audit: Audit) -> list[Figure]:
     ]
 
 
-def _column_figure(audit: Audit) -> Figure | None:
+def _column_figure(audit: Values) -> Figure | None:
     columns = sorted(audit.good.columns, key=lambda c: -c.difference)[:MOST_DRAWN]
     if not columns:
         return None

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from vaeaug import pages
 from vaeaug._version import __version__
-from vaeaug.auditing.good import Accuracy, ClassQuality
-from vaeaug.auditing.leak import CopyCounts, Leak
-from vaeaug.auditing.rules import Rule
-from vaeaug.auditing.tables import Associations, ColumnQuality
+from vaeaug.auditing.text import screen
+from vaeaug.auditing.values import Values
 from vaeaug.runtime import files
 
 FORMAT = 1
@@ -21,80 +19,10 @@ JSON, HTML = "audit.json", "audit.html"
 JSON_KEYS = ("audit", "space", "sizes", "copies", "leak", "good")
 
 
-@dataclass(frozen=True, eq=False)
-class ShownPair:
-    """A synthetic sample beside the real one that it is closest to.
-
-    Arguments:
-        synthetic, real: The number of each as it was passed, from 0.
-        synthetic_class, real_class: Their class names.
-        distance: Their distance.
-        synthetic_file, real_file: The file of each; empty if they were not read from files.
-        cells: For tables: the name of each column, the synthetic and the real cell, and whether they are equal.
-        images: For images and signals: the two samples, each `(C, H, W)` or `(C, T)`; not written to JSON.
-    """
-
-    synthetic: int
-    real: int
-    synthetic_class: str
-    real_class: str
-    distance: float
-    synthetic_file: str = ""
-    real_file: str = ""
-    cells: tuple[tuple[str, str, str, bool], ...] = ()
-    images: Any = None
-
-
-@dataclass(frozen=True)
-class Good:
-    """How good the synthetic samples are.
-
-    Arguments:
-        classes: All classes together, then each.
-        accuracy: The classification accuracy score; None without held-out samples.
-        columns, associations, rules: For tables, else empty or None.
-    """
-
-    classes: tuple[ClassQuality, ...]
-    accuracy: Accuracy | None
-    columns: tuple[ColumnQuality, ...] = ()
-    associations: Associations | None = None
-    rules: tuple[Rule, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Audit:
-    """The result of `vaeaug.audit`: `print` it, or read its parts.
-
-    Arguments:
-        space: The distance that was used.
-        sizes: The number of samples by `real`, `synthetic` and `holdout`.
-        notes: What a reader has to know, in sentences.
-        copies: Copies, near-copies and new samples among the synthetic ones.
-        reference: The same among held-out samples; without them among the real ones, each against all others.
-        threshold: The distance up to which a sample is a near-copy.
-        leak: The leak tests; None without held-out samples.
-        good: How good the samples are.
-        pairs: The pairs that are closest.
-        kind: `images`, `signals`, `table` or `values`.
-        seed: The seed.
-    """
-
-    space: str
-    sizes: Mapping[str, int]
-    notes: tuple[str, ...]
-    copies: CopyCounts
-    reference: CopyCounts
-    threshold: float
-    leak: Leak | None
-    good: Good
-    pairs: tuple[ShownPair, ...]
-    kind: str
-    seed: int
+class Audit(Values):
+    """The result of `vaeaug.audit`: print it, read its values, or save it."""
 
     def __str__(self) -> str:
-        from vaeaug.auditing.text import screen
-
         return screen(self)
 
     def as_json(self) -> dict[str, Any]:
@@ -119,12 +47,6 @@ class Audit:
             "pairs": self.pairs,
         }
         return {name: _as_json(value) for name, value in content.items()}
-
-    def found(self, what: str) -> bool:
-        """Returns whether there are more `copies`, or `near-copies` and copies together, than chance explains."""
-        from vaeaug.auditing.leak import more_copies
-
-        return more_copies(self.copies, self.reference, near=what == "near-copies")
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Writes `audit.json` and, if the extra `report` is installed, `audit.html` to a folder, which is created.

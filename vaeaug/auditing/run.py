@@ -10,10 +10,11 @@ from torch import Tensor
 
 from vaeaug.auditing import good, leak, tables
 from vaeaug.auditing.inputs import Inputs, read_inputs
-from vaeaug.auditing.result import Audit, Good, ShownPair
+from vaeaug.auditing.result import Audit
 from vaeaug.auditing.rules import broken_rules
 from vaeaug.auditing.spaces import distance_of
 from vaeaug.auditing.statistics import RESAMPLES
+from vaeaug.auditing.values import Good, ShownPair
 from vaeaug.data.classical import Classical
 from vaeaug.filters.teacher_training import TeacherSettings
 from vaeaug.models import classifiers

@@ -111,7 +111,7 @@ def attack(members: np.ndarray, others: np.ndarray, seed: int, resamples: int = 
     own, other = index[: len(members)], index[len(members) :]
     random = np.random.default_rng(seed)
     # Steps of the ROC curve for the scores as they are and for each resample, from the highest score down.
-    measured = _roc(_histogram(own, values.size), _histogram(other, values.size))
+    measured = _roc(_counts(own, values.size), _counts(other, values.size))
     drawn = np.array(
         [_roc(_resampled(own, values.size, random), _resampled(other, values.size, random)) for _ in range(resamples)]
     )
@@ -130,12 +130,13 @@ def _without_near_ties(scores: np.ndarray) -> np.ndarray:
     return result
 
 
-def _histogram(index: np.ndarray, size: int) -> np.ndarray:
-    return np.bincount(index, minlength=size)[::-1] / len(index)
+def _counts(index: np.ndarray, size: int) -> np.ndarray:
+    """Returns how often each score occurs, from the highest down."""
+    return np.bincount(index, minlength=size)[::-1]
 
 
 def _resampled(index: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    return _histogram(index[random.integers(0, len(index), len(index))], size)
+    return _counts(index[random.integers(0, len(index), len(index))], size)
 
 
 def _roc(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -143,12 +144,11 @@ def _roc(own: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 
     Scores that tie are a straight piece of the curve, which a random order of them gives on average.
     """
-    tpr, fpr = np.concatenate([[0.0], own.cumsum()]), np.concatenate([[0.0], other.cumsum()])
-    area = float(((tpr[1:] + tpr[:-1]) / 2 * other).sum())
+    true, false = np.concatenate([[0], own.cumsum()]), np.concatenate([[0], other.cumsum()])
+    area = int(((true[1:] + true[:-1]) * other).sum()) / (2 * int(true[-1]) * int(false[-1]))
+    tpr, fpr = true / true[-1], false / false[-1]
     # Of several points at one false-positive rate the highest is meant.
     last = int(np.searchsorted(fpr, FALSE_POSITIVES, side="right")) - 1
-    if last + 1 >= len(fpr):
-        return area, float(tpr[-1])
     rise = (FALSE_POSITIVES - fpr[last]) / (fpr[last + 1] - fpr[last])
     return area, float(tpr[last] + rise * (tpr[last + 1] - tpr[last]))
 

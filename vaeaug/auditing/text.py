@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from vaeaug.auditing.good import Accuracy, ClassQuality
 from vaeaug.auditing.leak import CopyCounts, Leak
-from vaeaug.auditing.result import Audit
 from vaeaug.auditing.statistics import Estimate
+from vaeaug.auditing.values import Values
 from vaeaug.runtime import markup
 
 WIDTH = 80
@@ -30,7 +30,7 @@ class LeakLine(NamedTuple):
     ceiling: str
 
 
-def heading(audit: Audit) -> str:
+def heading(audit: Values) -> str:
     """Returns the answer in one sentence."""
     counts = audit.copies
     words = f"{counts.copies:,} copies, {counts.near_copies:,} near-copies, {counts.new:,} new"
@@ -52,7 +52,7 @@ def verdict(leak: Leak) -> str:
     return f"Leak found: the synthetic samples tell who was in the training set: {'; '.join(found)}."
 
 
-def copies_words(audit: Audit) -> str:
+def copies_words(audit: Values) -> str:
     """Returns the copies and those of the reference in a sentence."""
     own, other = audit.copies, audit.reference
     beside = "held-out samples" if audit.leak is not None else "real samples against each other"
@@ -76,13 +76,13 @@ def leak_lines(leak: Leak) -> list[LeakLine]:
     lines = [
         _line("nearer to training", _percents, [one.share for one in three]),
         _line("membership, AUC", _number, [one.membership.auc for one in three]),
-        _line("  found at 1 % false", _percents, [one.membership.tpr for one in three]),
+        _line("  found at 1 % FPR", _percents, [one.membership.tpr for one in three]),
     ]
     if leak.likelihood is not None and leak.likelihood_control is not None:
         pair = (leak.likelihood, leak.likelihood_control)
         lines += [
-            _line("VAE likelihood, AUC", _number, [one.auc for one in pair]),
-            _line("  found at 1 % false", _percents, [one.tpr for one in pair]),
+            _line("likelihood, AUC", _number, [one.auc for one in pair]),
+            _line("  found at 1 % FPR", _percents, [one.tpr for one in pair]),
         ]
     return lines
 
@@ -98,7 +98,8 @@ def percent(value: float) -> str:
 
 
 def _percents(e: Estimate) -> str:
-    return f"{100 * e.value:.1f} % ({100 * e.low:.0f} to {100 * e.high:.0f})"
+    value = f"{100 * e.value:.1f}".removesuffix(".0") if e.value == 1 else f"{100 * e.value:.1f}"
+    return f"{value} % ({100 * e.low:.0f} to {100 * e.high:.0f})"
 
 
 def _number(e: Estimate) -> str:
@@ -140,12 +141,12 @@ def worst_classes(classes: Sequence[ClassQuality], count: int) -> list[ClassQual
     return sorted(classes, key=loss, reverse=True)[:count]
 
 
-def screen(audit: Audit) -> str:
+def screen(audit: Values) -> str:
     """Returns an audit for a terminal of 80 columns."""
     return "\n".join(line.rstrip() for line in _lines(audit))
 
 
-def _lines(audit: Audit) -> Iterator[str]:
+def _lines(audit: Values) -> Iterator[str]:
     sizes = audit.sizes
     yield from _wrapped(heading(audit))
     held_out = f", {sizes['holdout']:,} held out" if "holdout" in sizes else ""
@@ -157,15 +158,15 @@ def _lines(audit: Audit) -> Iterator[str]:
     yield from _wrapped(f"Copies: {copies_words(audit)}")
     if audit.leak is not None:
         yield ""
-        yield f"{'LEAK':20} {'synthetic':20} {'control (chance)':20} {'plain copies'}"
+        yield f"{'LEAK':18} {'synthetic':20} {'control (chance)':20} {'plain copies'}"
         for line in leak_lines(audit.leak):
-            yield f"{line.name:20} {line.measured:20} {line.control:20} {line.ceiling}"
+            yield f"{line.name:18} {line.measured:20} {line.control:20} {line.ceiling}"
         yield from _wrapped(verdict(audit.leak))
     yield ""
     yield from _good_lines(audit)
 
 
-def _good_lines(audit: Audit) -> Iterator[str]:
+def _good_lines(audit: Values) -> Iterator[str]:
     everything, *classes = audit.good.classes
     yield f"{'GOOD':20} {'real':>6} {'synth.':>7} {'label kept':>11} {'density':>9} {'coverage':>9}"
     shown = worst_classes(classes, FEW)
@@ -188,7 +189,7 @@ def _class_line(c: ClassQuality) -> str:
     return f"{'  ' + name:20} {c.real:>6} {c.synthetic:>7} {values}"
 
 
-def _table_lines(audit: Audit) -> Iterator[str]:
+def _table_lines(audit: Values) -> Iterator[str]:
     columns = sorted(audit.good.columns, key=lambda c: -c.difference)[:FEW]
     words = [f"{markup.one_line(c.name)} {number(c.difference)}{_beside(c.difference_holdout)}" for c in columns]
     yield from _wrapped(f"Columns that differ most (0 to 1{_held(audit)}): {'; '.join(words)}.")
@@ -207,7 +208,7 @@ def _table_lines(audit: Audit) -> Iterator[str]:
     yield from _wrapped(f"Broken rules: {listed}.")
 
 
-def _held(audit: Audit) -> str:
+def _held(audit: Values) -> str:
     return "; held-out rows in brackets" if audit.leak is not None else ""
 
 
