@@ -18,6 +18,7 @@ from vaeaug.auditing.statistics import TIE
 
 BLOCK_BYTES = 2**25  # of one block of distances
 PAIRS = 2**23  # numbers that are compared in float64 at once
+MANY = 0.2  # of a block, divided by the number of features: so many pairs cost more than the block as a whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Nearest:
 
     Arguments:
         distance: The distances to the k nearest, from the nearest on, `(N, k)`, float64.
-        index: Their indices, `(N, k)`; of equally near ones the first comes first.
+        index: Their indices, `(N, k)`; of equally near ones the first is the nearest.
         ties: How many are as near as the nearest, `(N,)`, 1 or more.
     """
 
@@ -58,26 +59,47 @@ class Distance(ABC):
     def count_within(self, centres: np.ndarray, radius: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """Returns how many samples lie within the radius of each centre, the radius included, `(N,)`."""
 
-    def _smallest(self, size: int, parts: Iterator[tuple[Tensor, Tensor, Tensor]], k: int, others: bool) -> Nearest:
-        distance, index, ties = np.full((size, k), np.inf), np.zeros((size, k), dtype=np.int64), np.ones(size, np.int64)
-        for rows, columns, exact in parts:
-            if others:
-                keep = rows != columns
-                rows, columns, exact = rows[keep], columns[keep], exact[keep]
-            # By row, then by distance, then by index: three stable sorts, the last key first.
-            order = torch.argsort(exact, stable=True)
-            order = order[torch.argsort(rows[order], stable=True)]
-            rows, columns, exact = rows[order], columns[order], exact[order]
-            first = torch.searchsorted(rows, rows)
-            place = torch.arange(len(rows)) - first
-            smallest = exact[first]
-            tied = exact <= smallest * (1 + TIE)
-            own = torch.unique(rows)
-            ties[own.numpy()] = torch.bincount(rows[tied], minlength=size)[own].numpy()
-            chosen = place < k
-            at = rows[chosen].numpy(), place[chosen].numpy()
-            distance[at], index[at] = exact[chosen].numpy(), columns[chosen].numpy()
-        return Nearest(distance, index, ties)
+
+class _Smallest:
+    """Collects the k smallest distances of each query, from blocks of all distances or of pairs."""
+
+    def __init__(self, size: int, k: int, others: bool) -> None:
+        self.k, self.others = k, others
+        self.distance, self.index = np.full((size, k), np.inf), np.zeros((size, k), dtype=np.int64)
+        self.ties = np.ones(size, dtype=np.int64)
+
+    def add_block(self, start: int, block: Tensor) -> None:
+        """Adds the distances of the queries from `start` on to all references, `(n, R)`."""
+        rows = torch.arange(len(block))
+        if self.others:
+            block[rows, rows + start] = torch.inf
+        at = slice(start, start + len(block))
+        found = block.topk(self.k, largest=False)
+        self.distance[at], self.index[at] = found.values.numpy(), found.indices.numpy()
+        self.index[at, 0] = block.argmin(1).numpy()  # of equal ones the first
+        self.ties[at] = (block <= found.values[:, :1] * (1 + TIE)).sum(1).numpy()
+
+    def add_pairs(self, rows: Tensor, columns: Tensor, exact: Tensor) -> None:
+        """Adds all pairs of some queries that may be among the smallest: query, reference and distance, each `(P,)`."""
+        if self.others:
+            keep = rows != columns
+            rows, columns, exact = rows[keep], columns[keep], exact[keep]
+        # By row, then by distance, then by index: stable sorts, the last key first.
+        order = torch.argsort(exact, stable=True)
+        order = order[torch.argsort(rows[order], stable=True)]
+        rows, columns, exact = rows[order], columns[order], exact[order]
+        first = torch.searchsorted(rows, rows)
+        tied = exact <= exact[first] * (1 + TIE)
+        own = torch.unique(rows)
+        self.ties[own.numpy()] = torch.bincount(rows[tied], minlength=len(self.ties))[own].numpy()
+        place = torch.arange(len(rows)) - first
+        chosen = place < self.k
+        at = rows[chosen].numpy(), place[chosen].numpy()
+        self.distance[at], self.index[at] = exact[chosen].numpy(), columns[chosen].numpy()
+
+    def found(self) -> Nearest:
+        """Returns the nearest."""
+        return Nearest(self.distance, self.index, self.ties)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +116,18 @@ class Euclidean(Distance):
 
     def nearest(self, queries: np.ndarray, references: np.ndarray, k: int = 1, *, others: bool = False) -> Nearest:
         a, b = self.pool[torch.from_numpy(queries)], self.pool[torch.from_numpy(references)]
-        return self._smallest(len(a), self._candidates(a, b, k + others), k, others)
-
-    def _candidates(self, a: Tensor, b: Tensor, k: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yields the pairs that may be among the k nearest of their rows, with their exact distances, a block at a time."""
+        smallest = _Smallest(len(a), k, others)
         for start, squared, bound in _blocks(a, b):
-            kth = squared.amin(1) if k == 1 else squared.kthvalue(min(k, len(b)), dim=1).values
+            needed = min(k + others, len(b))
+            kth = squared.amin(1) if needed == 1 else squared.kthvalue(needed, dim=1).values
             # Within the error of either of the two that are compared.
-            rows, columns = (squared - bound <= (kth + bound.amax(1))[:, None]).nonzero(as_tuple=True)
-            yield rows + start, columns, _exact(a, b, rows + start, columns)
+            candidates = squared - bound <= (kth + bound.amax(1))[:, None]
+            if int(candidates.sum()) > MANY * candidates.numel() / a.shape[1]:
+                smallest.add_block(start, _exact_block(a[start : start + len(squared)], b))
+            else:
+                rows, columns = candidates.nonzero(as_tuple=True)
+                smallest.add_pairs(rows + start, columns, _exact(a, b, rows + start, columns))
+        return smallest.found()
 
     def count_within(self, centres: np.ndarray, radius: np.ndarray, samples: np.ndarray) -> np.ndarray:
         a, b = self.pool[torch.from_numpy(centres)], self.pool[torch.from_numpy(samples)]
@@ -143,6 +168,14 @@ def _exact(a: Tensor, b: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
+def _exact_block(a: Tensor, b: Tensor) -> Tensor:
+    """Returns all distances, `(n, R)`, float64."""
+    total = torch.zeros(len(a), len(b), dtype=torch.float64)
+    for own, other in zip(a.double().T, b.double().T, strict=True):
+        total += (own[:, None] - other) ** 2
+    return total.sqrt()
+
+
 @dataclass(frozen=True, eq=False)
 class Gower(Distance):
     """Gower's distance of rows with numbers and categories.
@@ -165,13 +198,10 @@ class Gower(Distance):
     ranges: np.ndarray
 
     def nearest(self, queries: np.ndarray, references: np.ndarray, k: int = 1, *, others: bool = False) -> Nearest:
-        return self._smallest(len(queries), self._candidates(queries, references, k + others), k, others)
-
-    def _candidates(self, a: np.ndarray, b: np.ndarray, k: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for start, block in self._blocks(a, b):
-            kth = block.kthvalue(min(k, block.shape[1]), dim=1).values
-            rows, columns = (block <= (kth * (1 + TIE))[:, None]).nonzero(as_tuple=True)
-            yield rows + start, columns, block[rows, columns]
+        smallest = _Smallest(len(queries), k, others)
+        for start, block in self._blocks(queries, references):
+            smallest.add_block(start, block)
+        return smallest.found()
 
     def count_within(self, centres: np.ndarray, radius: np.ndarray, samples: np.ndarray) -> np.ndarray:
         limit = torch.from_numpy(radius * (1 + TIE))
