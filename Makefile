@@ -1,8 +1,8 @@
-# make demo: does augmentation help on the embedded data?   make test: the tests.   make lint: style and types.
+# make demo: does augmentation help on the embedded data?   make test: the tests.   make lint: style and types.   make docs: the site, in docs/_build/html.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs clean
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,5 +25,8 @@ format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/installed
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 clean:
-	rm -rf .venv demo runs build *.egg-info
+	rm -rf .venv demo runs build *.egg-info docs/_build docs/api docs/auto_gallery

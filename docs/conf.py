@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import vaeaug
+from vaeaug.bench.relations import completed
+from vaeaug.bench.report.answers import as_json
+from vaeaug.bench.results import read
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "https://github.com/vaeaug/vaeaug"  # a placeholder, as in setup.cfg
 
 project = "vaeaug"
-author = copyright = "the vaeaug developers"
+author = "the vaeaug developers"
+copyright = author  # noqa: A001 (Sphinx reads this name)
 release = vaeaug.__version__
 
 extensions = [
@@ -24,11 +31,10 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "gallery/*.ipynb"]
+exclude_patterns = ["_build", "gallery"]
+templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"vaeaug {release}"
-html_static_path: list[str] = []
-html_extra_path: list[str] = []
 
 myst_enable_extensions = ["colon_fence", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 4
@@ -71,3 +77,21 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
     if not path.is_relative_to(ROOT):
         return None
     return f"{SOURCE}/blob/main/{path.relative_to(ROOT)}#L{first}-L{first + len(lines) - 1}"
+
+
+def link_to_source(app: Any, name: str, text: list[str]) -> None:
+    """Turns links that leave this folder into links to the repository: on GitHub the pages keep their relative ones."""
+    text[0] = re.sub(r"\]\(\.\./", f"]({SOURCE}/blob/main/", text[0])
+
+
+def write_results(app: Any, exception: Exception | None) -> None:
+    """Writes all committed comparisons as one file, results.json, beside the pages."""
+    tables = sorted((ROOT / "benchmarks" / "results").glob("*/rows.csv"))
+    results = {path.parent.name: as_json(completed(read(path))) for path in tables if path.parent.name != "regret"}
+    if exception is None and app.builder.format == "html":
+        (Path(app.outdir) / "results.json").write_text(json.dumps(results, indent=1))
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", link_to_source)
+    app.connect("build-finished", write_results)

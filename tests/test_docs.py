@@ -39,6 +39,38 @@ def test_the_page_on_imbalanced_tables_runs(capsys):
     assert "DataFrame (20, 5)" in printed
 
 
+def test_the_quick_starts_run(capsys):
+    pytest.importorskip("imblearn")
+    pytest.importorskip("pandas")
+    torch_block, sklearn_block, table_block = blocks(ROOT / "docs" / "quickstart.md")
+    torch_block = torch_block.replace(".fit(dataset)", ".fit(dataset, steps=2, progress=False)")
+    sklearn_block = sklearn_block.replace("RandomForestClassifier()", "RandomForestClassifier(5)")
+    table_block = table_block.replace("VAEOverSampler(", "VAEOverSampler(steps=2, ")
+    for block in (torch_block, sklearn_block, table_block):
+        exec(compile(block, "quickstart.md", "exec"), {"__name__": "page"})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "torch.Size([256, 1, 8, 8])"
+    assert printed[1].startswith("Use ")
+
+
+def test_will_it_help_me_says_what_the_results_say(monkeypatch):
+    script = ROOT / "benchmarks" / "help_page.py"
+    if not script.exists():
+        pytest.skip("benchmarks/ is not there")
+    monkeypatch.syspath_prepend(script.parent)
+    page = runpy.run_path(str(script))
+    for name in ("readme", "results_page"):
+        sys.modules.pop(name, None)
+    text = (ROOT / "docs" / "will-it-help.md").read_text()
+    assert page["updated"](text) == text, "run python benchmarks/help_page.py"
+
+
+def test_every_page_is_in_the_contents_of_the_site():
+    contents = re.findall(r"```{toctree}.*?```", (ROOT / "docs" / "index.md").read_text(), re.S)
+    listed = {line for block in contents for line in block.splitlines() if re.fullmatch(r"[\w-]+", line)}
+    assert listed == {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+
+
 def test_the_figures_of_the_page_on_imbalanced_tables_come_from_rows():
     pytest.importorskip("imblearn")
     script = ROOT / "benchmarks" / "imbalanced.py"

@@ -2,8 +2,8 @@
 Let cross-validation choose
 ===========================
 
-``augment="auto"`` compares no augmentation, cheap baselines and synthetic samples, with and without a VAE, inside the training
-set. It takes the cheapest that is as good as the best within the noise.
+``augment="auto"`` compares no augmentation, cheap baselines and synthetic samples, with and without a VAE, inside the
+training set. It takes the cheapest that is as good as the best within the noise.
 """
 
 import matplotlib.pyplot as plt

@@ -25,8 +25,9 @@ for row, scale in zip(axes, scales, strict=True):
     for axis, image in zip(row, near.x, strict=True):
         axis.imshow(image[0], cmap="gray", vmin=0, vmax=1)
         axis.axis("off")
-    row[0].set_title(
-        f"scale {scale}: the teacher is {many.confidence.mean():.0%} sure of the label", loc="left", fontsize=9
+    title = row[0].set_title(
+        f"scale {scale}: the teacher is {many.confidence.mean():.0%} sure of the label", loc="left"
     )
+    title.set_in_layout(False)  # it is wider than its column
 figure.tight_layout()
 plt.show()
