@@ -19,7 +19,7 @@ ORDER = (
     ("filters",),
     ("augmenter",),
     ("choice",),
-    ("plugins", "export"),
+    ("plugins", "export", "explorer"),
     ("auditing",),
     ("bench",),
     ("cli",),

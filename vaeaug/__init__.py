@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vaeaug.bench.tuning.search import tune
     from vaeaug.data import load
     from vaeaug.data.classical import Classical
+    from vaeaug.explorer import explore
     from vaeaug.filters import Confident, CrossFitted
     from vaeaug.models.fitting import fit_vae
     from vaeaug.models.spaces import PCA, Identity
@@ -51,6 +52,7 @@ _HOMES = {
     "VAEOverSampler": "plugins.imblearn",
     "audit": "auditing",
     "compare": "bench.compare",
+    "explore": "explorer",
     "fit_vae": "models.fitting",
     "load": "data",
     "tune": "bench.tuning.search",
@@ -62,6 +64,7 @@ _FOLDERS = (
     "choice",
     "cli",
     "data",
+    "explorer",
     "export",
     "filters",
     "models",
@@ -97,6 +100,7 @@ __all__ = [
     "__version__",
     "audit",
     "compare",
+    "explore",
     "fit_vae",
     "load",
     "tune",

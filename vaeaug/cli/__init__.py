@@ -13,6 +13,7 @@ import typer
 from vaeaug._version import __version__
 from vaeaug.cli.audit import audit
 from vaeaug.cli.bench import bench
+from vaeaug.cli.explore import explore
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
 from vaeaug.cli.methods import methods
@@ -45,7 +46,7 @@ def global_options(
     """Global options."""
 
 
-for command in (fit, tune, generate, bench, audit, methods):
+for command in (fit, tune, generate, explore, bench, audit, methods):
     app.command()(command)
 
 

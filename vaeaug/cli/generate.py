@@ -22,11 +22,10 @@ from vaeaug.cli.options import (
     check_choices,
     check_device,
     check_exists,
-    check_space,
     parse_classes,
-    parse_perturbation,
     report,
 )
+from vaeaug.cli.saved import load_augmenter
 from vaeaug.runtime import limits
 from vaeaug.runtime.errors import check_number, refuse
 
@@ -99,7 +98,8 @@ def generate(
 
         check_device(device)
         world = stack.enter_context(distributed.process_group(device, training=False, report=report))
-        augmenter = _load(model, perturb, scale, device)
+        augmenter = load_augmenter(model, perturb, scale)
+        augmenter.vae_.to(device)
         bank = augmenter.bank_
         class_numbers = None if labels is None else parse_classes(labels, bank.samples.names)
         if sharded:
@@ -120,19 +120,6 @@ def generate(
             message = f"{output}: {n} samples"
     if world.is_main:
         typer.echo(message)
-
-
-def _load(model: Path, perturb: str | None, scale: float | None, device: str) -> Augmenter:
-    """Returns the saved augmenter, with the perturbation of the options, on the device."""
-    from vaeaug.augmenter import Augmenter
-    from vaeaug.models.spaces import Identity
-
-    augmenter = Augmenter.load(model)
-    check_space("identity" if isinstance(augmenter.vae_, Identity) else "vae", perturb)
-    if perturb is not None or scale is not None:
-        augmenter = augmenter.using(perturb=parse_perturbation(perturb, scale, augmenter.perturb))
-    augmenter.vae_.to(device)
-    return augmenter
 
 
 def _check_size(output: Path, n: int, sharded: bool) -> None:
