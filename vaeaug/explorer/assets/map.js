@@ -158,12 +158,9 @@ class SampleMap {
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     const context = canvas.getContext("2d");
+    context.drawImage(this.background(width, height, ratio), 0, 0);
     context.scale(ratio, ratio);
     const [ink, page] = [themeColour("--ink"), themeColour("--page")];
-    this.drawPoints(context, width, height);
-    if (this.model.isImage) {
-      this.drawThumbnails(context, width, height);
-    }
     if (scene.sample === undefined) {
       return;
     }
@@ -171,6 +168,24 @@ class SampleMap {
     if (this.drag?.moved && this.drag.sample !== null) {
       drawArrow(context, this.toScreen(this.places[this.drag.sample]), this.drag.now, ink, page, 2.5);
     }
+  }
+
+  /** Returns the samples, drawn anew only where the view has changed: while the slider moves, it does not. */
+  background(width, height, ratio) {
+    const { label, sample } = this.scene;
+    const key = [width, height, ratio, this.zoom, ...this.middle, label, label >= 0 ? sample : "", themeColour("--page")].join();
+    if (this.backgroundKey !== key) {
+      this.backgroundKey = key;
+      this.backgroundCanvas = document.createElement("canvas");
+      [this.backgroundCanvas.width, this.backgroundCanvas.height] = [Math.max(1, width * ratio), Math.max(1, height * ratio)];
+      const context = this.backgroundCanvas.getContext("2d");
+      context.scale(ratio, ratio);
+      this.drawPoints(context, width, height);
+      if (this.model.isImage) {
+        this.drawThumbnails(context, width, height);
+      }
+    }
+    return this.backgroundCanvas;
   }
 
   drawPoints(context, width, height) {

@@ -103,9 +103,13 @@ class Model {
     return each[0].map((_, label) => each.reduce((sum, p) => sum + p[label], 0) / each.length);
   }
 
-  /** Returns the nearest sample of the page, and its distance in units of its class's usual distance. */
-  nearest(x) {
-    let [index, smallest] = [0, Infinity];
+  /**
+   * Returns the nearest sample of the page, and its distance in units of its class's usual distance. `guess` is a sample that is
+   * near, such as the parent: most others are then ruled out by their first features.
+   */
+  nearest(x, guess) {
+    let index = guess;
+    let smallest = this.sample(guess).reduce((sum, value, k) => sum + (x[k] - value) ** 2, 0);
     for (let i = 0; i < this.size; i += 1) {
       const start = i * this.features;
       let sum = 0;

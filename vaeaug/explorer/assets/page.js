@@ -180,7 +180,7 @@ class Page {
     const { draws } = this.flips;
     const children = draws.map((draw) => {
       const made = model.generate(draw, state.scale);
-      return { ...made, probabilities: model.probabilities(made.x, state.sample), nearest: model.nearest(made.x) };
+      return { ...made, probabilities: model.probabilities(made.x, state.sample), nearest: model.nearest(made.x, state.sample) };
     });
     this.view = { state, draws, children, flips: this.flips.values };
     this.fillControls(largest);
@@ -211,7 +211,7 @@ class Page {
     });
     const file = model.facts.files[state.sample];
     const name = model.facts.names[model.y[state.sample]];
-    this.byId("sample-title").textContent = `Sample ${state.sample}, ${name}${file ? ` (${file})` : ""}, and eight synthetic ones`;
+    this.byId("sample-title").textContent = `Sample ${state.sample}, class ${name}${file ? `, ${file}` : ""}, and eight synthetic ones`;
     this.byId("code").textContent = pythonCode(state, model.facts, model);
   }
 
@@ -222,8 +222,8 @@ class Page {
     fillKeepCurve(this.byId("keep-curve"), this.flips.values, state.scale, largest);
     this.byId("walk-panel").hidden = state.to < 0;
     if (state.to >= 0) {
-      const ends = [state.sample, state.to].map((i) => `${i}, ${model.facts.names[model.y[i]]}`);
-      this.byId("walk-title").textContent = `A walk from sample ${ends[0]}, to ${ends[1]}`;
+      const ends = [state.sample, state.to].map((i) => `${i} (${model.facts.names[model.y[i]]})`);
+      this.byId("walk-title").textContent = `A walk from sample ${ends[0]} to sample ${ends[1]}`;
       fillWalk(this.byId("walk"), model, state);
     }
   }

@@ -18,7 +18,7 @@ function flipWords(flip, largest) {
   if (flip === null) {
     return `keeps it up to ${largest}`;
   }
-  return flip === 0 ? "judged wrong at 0" : `flips at ${flip.toFixed(2)}`;
+  return flip === 0 ? "judged wrong at 0" : `first flips at ${flip.toFixed(2)}`;
 }
 
 /** Says what a classifier thinks of a synthetic sample's label. */
@@ -90,7 +90,7 @@ class RowTable {
       return { cells, row: element("tr", {}, element("th", { scope: "row", title: name }, name), ...cells) };
     };
     this.lines = columns.map((column) => line(column.name));
-    this.below = ["label", "confidence", "flips", "nearest"].map(line);
+    this.below = ["label", "confidence", "first flip", "nearest"].map(line);
     const table = element(
       "table",
       {},
@@ -163,7 +163,7 @@ function fillDetail(container, model, { state, draws, children, flips }) {
   const isParent = child.nearest.index === state.sample ? ", the one that it was made from" : "";
   const lines = [
     `${draw.formula(state.scale)}${parts.length ? `; ${parts.join(", ")}` : ""}.`,
-    `Label: ${ranked.map((i) => `${names[i]} ${percent(child.probabilities[i])}`).join(", ")}; ${flipWords(
+    `Label: ${ranked.map((i) => `${names[i]}: ${percent(child.probabilities[i])}`).join(", ")}; ${flipWords(
       flips[state.shown],
       largestScale(facts.schemes[state.scheme]),
     )}.`,
