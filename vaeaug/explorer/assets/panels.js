@@ -24,7 +24,8 @@ function flipWords(flip, largest) {
 /** Says what a classifier thinks of a synthetic sample's label. */
 function verdict(child, names, label) {
   const best = mostLikely(child.probabilities);
-  return best === label ? "keeps its label" : `now ${names[best]}`;
+  const confidence = `${percent(child.probabilities[label])} ${names[label]}`;
+  return best === label ? confidence : `now ${names[best]}, ${confidence}`;
 }
 
 function meter(child, label) {
@@ -66,7 +67,7 @@ class PictureGrid {
       const flip = flipWords(flips[number], largestScale(model.facts.schemes[state.scheme]));
       text.replaceChildren(
         meter(child, label),
-        element("strong", { class: "verdict" }, `${percent(child.probabilities[label])} ${verdict(child, names, label)}`),
+        element("strong", { class: "verdict" }, verdict(child, names, label)),
         element("span", {}, `${flip} · ${nearness(child.nearest.distance)}`),
       );
     });
