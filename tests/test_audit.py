@@ -183,6 +183,20 @@ def test_swapped_arguments_are_refused(case):
         SWAPPED[case]()
 
 
+def test_sets_of_different_groups_are_audited_with_a_note():
+    """Held-out patients, say, of which each has several samples: near each other, and far from all other patients."""
+
+    def patients(seed):
+        random = np.random.default_rng(seed)
+        x = np.repeat(random.normal(size=(30, 4)), 4, axis=0) + 0.05 * random.normal(size=(120, 4))
+        return x.astype(np.float32), np.arange(120) % 2
+
+    found = vaeaug.audit(patients(0), patients(1), holdout=patients(2), **QUICK)
+    assert any("not of one population" in note for note in found.notes)
+    with pytest.raises(InputError, match="the synthetic and the real samples do not"):
+        vaeaug.audit(rows(0), rows(2), holdout=far(rows(1)), **QUICK)
+
+
 def test_what_we_generated_is_not_taken_for_real(augmenter, digits, tmp_path):
     generated = augmenter.generate(40, seed=0)
     metadata = formats.Metadata.of(augmenter.bank_)
@@ -340,6 +354,26 @@ def test_spaces(augmenter, digits):
         vaeaug.audit(train, synthetic, holdout=holdout, features=lambda x: x.mean((1, 2, 3)), **QUICK)
 
 
+@pytest.mark.parametrize(
+    "case", ["one synthetic row", "one class", "one column", "classes of one", "no pairs", "large k"]
+)
+def test_small_and_odd_sets(case):
+    settings = {**QUICK, "seeds": 1}
+    options = {"one class": {"classes": 1}, "one column": {"d": 1}, "classes of one": {"n": 40, "classes": 40}}.get(
+        case, {}
+    )
+    if case in ("no pairs", "large k"):
+        settings |= {"pairs": 0} if case == "no pairs" else {"k": 500}
+    real, synthetic, holdout = (rows(seed, **options) for seed in range(3))
+    if case == "one synthetic row":
+        synthetic = tuple(part[:1] for part in synthetic)
+    found = vaeaug.audit(real, synthetic, holdout=holdout, **settings)
+    assert found.copies.size == len(synthetic[1])
+    assert max(map(len, str(found).splitlines())) <= 80
+    json.dumps(found.as_json(), allow_nan=False)
+    assert repr(found).startswith("<Audit: 0 copies, ")
+
+
 def test_without_held_out_samples():
     found = vaeaug.audit(rows(0), moved(rows(0), 1, 1e-4), **QUICK)
     assert found.leak is None
@@ -364,6 +398,10 @@ REFUSED = {
     ),
     "classifier": (lambda: vaeaug.audit(rows(0), rows(1), classifier="tree"), "classifier to be one of"),
     "space": (lambda: vaeaug.audit(rows(0), rows(1), space="words"), "space to be one of"),
+    "far too large": (
+        lambda: vaeaug.audit(*((1e17 * images(0)[i][0], images(0)[i][1]) for i in (0, 1)), **QUICK),
+        r"values up to 1e\+15",
+    ),
     "seeds": (lambda: vaeaug.audit(rows(0), rows(1), seeds=-1), "seeds to be a whole number from 0"),
 }
 

@@ -53,8 +53,8 @@ def leak(measured: Leak) -> Figure:
 
 
 @mpl.rc_context(AS_WRITTEN)
-def bars(title: str, names: Sequence[str], values: Sequence[float], beside: Sequence[float], label: str) -> Figure:
-    """Draws a value of each class or column as a dot, with that of held-out samples as a ring."""
+def dots(title: str, names: Sequence[str], values: Sequence[float], beside: Sequence[float], label: str) -> Figure:
+    """Draws a value of each class or column as a dot, with that of real samples as a ring."""
     drawing = Drawing(figsize=(WIDTH, 0.7 + 0.22 * len(names)), layout="constrained")
     axes = drawing.add_subplot()
     shown = [textwrap.shorten(markup.one_line(name), LABEL, placeholder="...") for name in names]
@@ -64,6 +64,8 @@ def bars(title: str, names: Sequence[str], values: Sequence[float], beside: Sequ
         drawing.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False, labelcolor=INK)
     axes.set_yticks(range(len(names)), shown)
     axes.set_ylim(len(names) - 0.5, -0.5)
+    known = [value for value in (*values, *beside) if not math.isnan(value)]
+    axes.set_xlim(-0.03, max([1.0, *known]) + 0.03)  # from 0, so that small differences look small
     style_axes(axes, label)
     pairs = zip(names, values, beside, strict=True)
     words = "; ".join(f"{name} {value:.2f}, real {other:.2f}" for name, value, other in pairs)
@@ -86,13 +88,16 @@ def pairs(shown: Sequence[ShownPair], limits: tuple[float, float]) -> list[Figur
         for ax in axes.flat:
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
+        width = (limits[1] - limits[0]) or 1
+        largest = max(float((synthetic - real).abs().max()) for synthetic, real in (pair.images for pair in group))
+        factor = max(1.0, 10 ** math.floor(math.log10(width / largest))) if largest > 0 else 1.0
         for column, pair in enumerate(group):
             synthetic, real = pair.images
             for row, sample in enumerate((synthetic, real)):
                 _draw(axes[row, column], sample, limits)
-            _draw_difference(axes[2, column], synthetic - real, limits)
+            _draw_difference(axes[2, column], factor * (synthetic - real) / width)
             axes[0, column].set_title(f"{pair.distance:.3g}", fontsize=8, color=INK)
-        for row, name in enumerate(("synthetic", "real", "change")):
+        for row, name in enumerate(("synthetic", "real", f"change x {factor:.3g}" if factor > 1 else "change")):
             axes[row, 0].set_ylabel(name, fontsize=8, color=INK)
         words = "; ".join(f"synthetic {p.synthetic} and real {p.real}, {p.distance:.3g}" for p in group)
         title = "The closest pairs" if start == 0 else "Further pairs"
@@ -111,10 +116,9 @@ def _draw(ax: mpl.axes.Axes, sample: Tensor, limits: tuple[float, float]) -> Non
     ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
-def _draw_difference(ax: mpl.axes.Axes, change: Tensor, limits: tuple[float, float]) -> None:
-    width = (limits[1] - limits[0]) or 1
+def _draw_difference(ax: mpl.axes.Axes, change: Tensor) -> None:
     if change.ndim == 2:
         ax.plot(change.numpy().T, linewidth=0.9, color=RED)
-        ax.set_ylim(-width / 2, width / 2)
+        ax.set_ylim(-1, 1)
         return
-    ax.imshow(change.mean(0).numpy() / width, cmap="coolwarm", vmin=-0.5, vmax=0.5, interpolation="nearest")
+    ax.imshow(change.mean(0).numpy(), cmap="coolwarm", vmin=-1, vmax=1, interpolation="nearest")

@@ -67,7 +67,7 @@ class Accuracy:
         classifier: The name of the classifier.
         seeds: The number of seeds.
         real: After training on real samples.
-        synthetic: After training on synthetic samples; NaN if they have one class alone.
+        synthetic: After training on synthetic samples; NaN if they have one class alone, or hardly two of a class.
         both: After training on both.
         gain: `both` minus `real`, paired by seed.
     """
@@ -223,7 +223,7 @@ def accuracy_score(
 
 def _score(train: Samples, test: Samples, classifier: Any, settings: TeacherSettings, seed: int) -> float:
     """Returns the mean over the classes of the share of test samples that are recognised."""
-    if len(torch.unique(train.y)) < 2:
+    if not 1 < len(torch.unique(train.y)) <= len(train) / 2:
         return math.nan
     with one_thread():
         fitted = fit_teacher(classifier, train, torch.ones(len(train), dtype=torch.bool), settings, seed)

@@ -154,7 +154,7 @@ def measure_leak(inputs: Inputs, distance: Distance, seed: int, resamples: int) 
     labels = inputs.real.samples.y.numpy()[own]
     train, held_out = inputs.positions(inputs.real)[own], inputs.positions(inputs.holdout)[other]
     synthetic = inputs.positions(inputs.synthetic)
-    standard_errors = check_exchangeable(distance, train, held_out)
+    standard_errors = check_exchangeable(distance, train, held_out, synthetic)
     measured = nearness(distance, synthetic, train, held_out, labels, seed, resamples)
     _check_not_swapped(measured)
     halves = _halves(len(labels))
@@ -199,32 +199,48 @@ def nearness(
     return Nearness(share, effective, attack(members, others, seed, resamples))
 
 
-def check_exchangeable(distance: Distance, train: np.ndarray, held_out: np.ndarray) -> float:
-    """Refuses training and held-out samples that are not of one population: then all numbers would mean something else.
-
-    By Schilling's test ("Multivariate two-sample tests based on nearest neighbors", 1986): if both are of one population,
-    half of the nearest other samples are of the sample's own set.
+def check_exchangeable(distance: Distance, train: np.ndarray, held_out: np.ndarray, synthetic: np.ndarray) -> float:
+    """Checks that training and held-out samples are of one population: if not, the leak tests mean something else.
 
     Returns:
-        How many standard errors the share is away from one half.
+        How many standard errors the share of `mixing` is away from one half.
 
     Raises:
-        InputError: If it is far away.
+        InputError: If the same samples are in both, or if they differ while one of them is like the synthetic samples, so
+            that two arguments seem to be swapped. Sets that differ otherwise, such as those of different patients, pass.
+    """
+    share, errors = mixing(distance, train, held_out)
+    if abs(errors) <= SURELY or abs(share - 0.5) <= CLEARLY:
+        return errors
+    expected = "real and held-out samples of one population, none of them in both"
+    if share < 0.5:
+        got = f"sets where the nearest other sample is of the other set for {1 - share:.0%} (50 % expected)"
+        checks.refuse(expected, got, f"hold out samples at random; the order is {ORDER}: are two of them swapped?")
+    for name, part in (("real", train), ("held-out", held_out)):
+        size = min(len(part), len(synthetic))
+        if size < 2 * FEWEST:
+            continue  # too few to tell
+        other_share, other_errors = mixing(distance, part[:size], synthetic[:size])
+        if abs(other_errors) < SUSPICIOUS or abs(other_share - 0.5) < CLEARLY:
+            got = f"sets that differ, while the synthetic and the {name} samples do not"
+            checks.refuse(expected, got, f"the order is {ORDER}: are two of them swapped? If not, hold out at random")
+    return errors
+
+
+def mixing(distance: Distance, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Returns the share of samples whose nearest other one is of their own set, and its distance from one half in standard
+    errors.
+
+    By Schilling's test ("Multivariate two-sample tests based on nearest neighbors", 1986): if two sets of equal size are of
+    one population, the share is one half.
     """
     wins = []
-    for own, other in ((train, held_out), (held_out, train)):
+    for own, other in ((first, second), (second, first)):
         to_own = distance.nearest(own, own, others=True).distance[:, 0]
         wins.append(compared(to_own, distance.nearest(own, other).distance[:, 0]))
     share = float(np.concatenate(wins).mean())
     # Two samples that are each other's nearest agree, so that the variance is at most twice that of independent trials.
-    errors = (share - 0.5) / (0.5 / (2 * len(train))) ** 0.5
-    if abs(errors) > SURELY and abs(share - 0.5) > CLEARLY:
-        expected = "real and held-out samples of one population, none of them in both"
-        word = "the same set" if share > 0.5 else "the other set"
-        got = f"sets where the nearest other sample is of {word} for {max(share, 1 - share):.0%} (50 % expected)"
-        remedy = f"hold out samples at random; the order is {ORDER}: are two of them swapped?"
-        checks.refuse(expected, got, remedy)
-    return errors
+    return share, (share - 0.5) / (0.5 / (2 * len(first))) ** 0.5
 
 
 def _check_not_swapped(measured: Nearness) -> None:

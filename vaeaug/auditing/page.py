@@ -68,7 +68,7 @@ def _class_figures(audit: Values) -> list[Figure]:
         ("Density", "density", "density_holdout", "about 1 for real samples"),
     ]
     return [
-        figures.bars(title, names, [getattr(c, own) for c in classes], [getattr(c, other) for c in classes], label)
+        figures.dots(title, names, [getattr(c, own) for c in classes], [getattr(c, other) for c in classes], label)
         for title, own, other, label in drawings
     ]
 
@@ -78,4 +78,4 @@ def _column_figure(audit: Values) -> Figure | None:
     if not columns:
         return None
     values, beside = [c.difference for c in columns], [c.difference_holdout for c in columns]
-    return figures.bars("Columns", [c.name for c in columns], values, beside, "difference of the distributions, 0 to 1")
+    return figures.dots("Columns", [c.name for c in columns], values, beside, "difference of the distributions, 0 to 1")

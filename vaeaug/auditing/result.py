@@ -10,7 +10,7 @@ from typing import Any
 
 from vaeaug import pages
 from vaeaug._version import __version__
-from vaeaug.auditing.text import screen
+from vaeaug.auditing.text import heading, screen
 from vaeaug.auditing.values import Values
 from vaeaug.runtime import files
 
@@ -24,6 +24,9 @@ class Audit(Values):
 
     def __str__(self) -> str:
         return screen(self)
+
+    def __repr__(self) -> str:
+        return f"<Audit: {heading(self)}>"
 
     def as_json(self) -> dict[str, Any]:
         """Returns the result as JSON can hold it, without the pictures; what is not known is null."""

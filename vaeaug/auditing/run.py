@@ -187,8 +187,8 @@ def _notes(inputs: Inputs, leaks: leak.Leak | None) -> tuple[str, ...]:
         )
     if leaks is not None and leaks.differs:
         notes.append(
-            "Real and held-out samples are not quite of one population: their nearest samples tell them apart "
-            f"({leaks.standard_errors:+.1f} standard errors), so that the leak tests are biased."
+            "Real and held-out samples are not of one population: their nearest samples tell them apart "
+            f"({leaks.standard_errors:+.1f} standard errors). Samples that are like the real ones look like a leak."
         )
     alone = [name for name, n in zip(inputs.names, inputs.real.samples.counts, strict=True) if n == 1]
     if alone:

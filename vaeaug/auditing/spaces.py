@@ -15,6 +15,7 @@ from vaeaug.auditing.inputs import Inputs, Part
 from vaeaug.models.codec import Codec
 from vaeaug.runtime import checks
 
+LARGEST = 1e15  # squares of larger values, added up, exceed float32
 SPACES = ("auto", "values", "codes")
 
 
@@ -33,16 +34,23 @@ def distance_of(inputs: Inputs, space: str = "auto", features: Callable[[Tensor]
     """
     checks.check_choice("space", space, SPACES)
     if features is not None:
-        return Euclidean("the features given", _given_features(inputs, features))
+        return _euclidean("the features given", _given_features(inputs, features))
     if space == "codes":
-        return Euclidean(*_codes(inputs))
+        return _euclidean(*_codes(inputs))
     columns = inputs.real.columns
     if columns is None:
         name = {4: "pixels", 3: "values of signals"}.get(inputs.real.samples.x.ndim, "values")
-        return Euclidean(f"Euclidean distance of {name}", torch.cat([p.samples.x.flatten(1) for p in inputs.parts]))
+        return _euclidean(f"Euclidean distance of {name}", torch.cat([p.samples.x.flatten(1) for p in inputs.parts]))
     pooled = [part.columns for part in inputs.parts if part.columns is not None]
     known = [part.columns for part in inputs.parts if part is not inputs.synthetic and part.columns is not None]
     return _gower(pooled, known) if any(c.is_mixed for c in pooled) else _standardised(pooled, known)
+
+
+def _euclidean(name: str, pool: Tensor) -> Distance:
+    largest = float(pool.abs().max())
+    if largest > LARGEST:
+        checks.refuse(f"values up to {LARGEST:g} to measure distances of", f"{largest:g}", "divide them by a constant")
+    return Euclidean(name, pool)
 
 
 def _standardised(pooled: list[Columns], known: list[Columns]) -> Distance:
@@ -50,7 +58,7 @@ def _standardised(pooled: list[Columns], known: list[Columns]) -> Distance:
     spread = np.concatenate([c.numbers for c in known]).std(0)
     spread[spread == 0] = 1
     scaled = np.concatenate([c.numbers for c in pooled]) / spread
-    return Euclidean("Euclidean distance of columns, each divided by its standard deviation", _float32(scaled))
+    return _euclidean("Euclidean distance of columns, each divided by its standard deviation", _float32(scaled))
 
 
 def _gower(pooled: list[Columns], known: list[Columns]) -> Distance:

@@ -45,11 +45,12 @@ def verdict(leak: Leak) -> str:
         return f"No leak found: training and held-out samples are not told apart. {NO_PROMISE}"
     found = []
     if leak.measured.share.low > 0.5:
-        found.append(f"{percent(leak.measured.share.value)} of them are nearer to the training set (50 % by chance)")
+        share = percent(leak.measured.share.value)
+        found.append(f"{share} of the synthetic samples are nearer to the training set (50 % by chance)")
     if leak.measured.membership.auc.low > 0.5:
         auc = leak.measured.membership.auc.value
-        found.append(f"an attack tells members from others (AUC {auc:.2f}, 0.5 by chance)")
-    return f"Leak found: the synthetic samples tell who was in the training set: {'; '.join(found)}."
+        found.append(f"an attack tells who was in the training set (AUC {auc:.2f}, 0.5 by chance)")
+    return f"Leak found: {'; '.join(found)}."
 
 
 def copies_words(audit: Values) -> str:
