@@ -341,6 +341,14 @@ def test_labels_that_do_not_fit_are_seen():
     assert found.agreement_real > 0.8
 
 
+def test_who_has_learnt_a_label_by_heart_does_not_judge_its_copy():
+    x, _ = rows(0, 200)
+    by_chance = np.random.default_rng(0).integers(0, 2, 200)
+    found = vaeaug.audit((x, by_chance), (x + 1e-4, by_chance), **QUICK).good.classes[0]
+    assert found.agreement == found.agreement_real
+    assert found.agreement < 0.65
+
+
 def test_spaces(augmenter, digits):
     train, synthetic, holdout = images(2)
     codes = vaeaug.audit(train, synthetic, holdout=holdout, augmenter=augmenter, space="codes", **QUICK)
