@@ -39,7 +39,7 @@ from vaeaug.choice.candidates import NONE
 from vaeaug.plugins import auto
 
 ROOT = Path(__file__).parents[1]
-ROWS = ROOT / "benchmarks" / "results" / "regret" / "rows.csv"
+ROWS = ROOT / "benchmarks" / "results" / "regret.csv"
 PAGE = ROOT / "docs" / "tuning.md"
 BEGIN, END = "<!-- rows: python benchmarks/regret.py -->", "<!-- rows end -->"
 WEKA = Path("/usr/share/doc/weka/examples")

@@ -87,7 +87,7 @@ def link_to_source(app: Any, name: str, text: list[str]) -> None:
 def write_results(app: Any, exception: Exception | None) -> None:
     """Writes all committed comparisons as one file, results.json, beside the pages."""
     tables = sorted((ROOT / "benchmarks" / "results").glob("*/rows.csv"))
-    results = {path.parent.name: as_json(completed(read(path))) for path in tables if path.parent.name != "regret"}
+    results = {path.parent.name: as_json(completed(read(path))) for path in tables}
     if exception is None and app.builder.format == "html":
         (Path(app.outdir) / "results.json").write_text(json.dumps(results, indent=1))
 
