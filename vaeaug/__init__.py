@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vaeaug.models.spaces import PCA, Identity
     from vaeaug.models.vae import VAE
     from vaeaug.perturb import Covariance, Difference, Extrapolate, Interpolate, Posterior, Prior
+    from vaeaug.plugins.huggingface import AugmentedCollator
     from vaeaug.plugins.imblearn import VAEOverSampler
     from vaeaug.plugins.sklearn import AugmentedClassifier
     from vaeaug.plugins.torch import AugmentedDataset, AugmentedLoader, SyntheticDataset, VAEAugment
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "VAE": "models.vae",
     "AugmentedClassifier": "plugins.sklearn",
+    "AugmentedCollator": "plugins.huggingface",
     "AugmentedDataset": "plugins.torch",
     "AugmentedLoader": "plugins.torch",
     "Augmenter": "augmenter",
@@ -78,6 +80,7 @@ __all__ = [
     "PCA",
     "VAE",
     "AugmentedClassifier",
+    "AugmentedCollator",
     "AugmentedDataset",
     "AugmentedLoader",
     "Augmenter",

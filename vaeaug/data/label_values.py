@@ -134,7 +134,7 @@ def _one_label_each(values: np.ndarray, columns: tuple[str, ...]) -> tuple[np.nd
             checks.refuse("labels of shape (B,), or one 1 per row", got, "pass one class per sample")
         return values.argmax(1), columns or tuple(map(str, range(values.shape[1])))
     if values.ndim == 2 and values.dtype.kind == "f":
-        remedy = "pass y.argmax(1), or augment before mixing (MixUp, CutMix)"
+        remedy = f"pass y.argmax(1), or {checks.AUGMENT_FIRST}"
         checks.refuse("labels of shape (B,)", f"soft labels of shape {values.shape}", remedy)
     if values.ndim != 1:
         checks.refuse("labels of shape (B,)", f"shape {values.shape}", "pass one class per sample")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeaug.data.fields import label_key
 from vaeaug.data.label_values import MAX_CLASSES, as_array
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
@@ -120,8 +121,13 @@ def check_class_number(largest: int) -> None:
 
 
 def names_of(dataset: Any) -> tuple[str, ...]:
-    """Returns the class names that a dataset has in its attribute `classes`; none if that is no sequence of names."""
+    """Returns the class names of a dataset; none if it has no sequence of names.
+
+    They are in its attribute `classes`, or for Hugging Face's `datasets` in the feature of the labels.
+    """
     classes: Any = getattr(dataset, "classes", None)
+    if classes is None:
+        classes = _names_of_feature(getattr(dataset, "features", None))
     if isinstance(classes, Mapping):
         # Either {name: number} or {number: name}.
         numbers = {name: number for number, name in classes.items()} if _counts(classes) else classes
@@ -130,6 +136,17 @@ def names_of(dataset: Any) -> tuple[str, ...]:
         classes = classes.tolist()
     is_sequence = isinstance(classes, Sequence) and not isinstance(classes, str | bytes)
     return tuple(map(str, classes)) if is_sequence and all(isinstance(c, str | Real) for c in classes) else ()
+
+
+def _names_of_feature(features: Any) -> Any:
+    """Returns the class names in the feature of the labels; None if there is none, or if two columns could be the labels."""
+    if not isinstance(features, Mapping):
+        return None
+    try:
+        key = label_key(features, "")
+    except checks.InputError:
+        return None
+    return None if key is None else getattr(features[key], "names", None)
 
 
 def _counts(numbers: Iterable[Any]) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 
-from vaeaug.data import tensors
+from vaeaug.data import huggingface, tensors
 from vaeaug.data.images import from_pil, is_pil_image
 from vaeaug.data.labels import names_of
 from vaeaug.data.samples import Samples
@@ -35,6 +35,9 @@ def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]
     sampler = getattr(loader, "sampler", None)
     if isinstance(sampler, DistributedSampler):
         sampler.set_epoch(epoch)
+    dataset = getattr(loader, "dataset", None)
+    if isinstance(dataset, IterableDataset) and hasattr(dataset, "set_epoch"):  # it shuffles by itself
+        dataset.set_epoch(epoch)
     # Loaders and transforms draw from global generators. They are seeded here, so that an epoch can be repeated.
     with seeds.all_forked(seed, EPOCH_STREAM, epoch):
         batches = iter(loader)
@@ -50,23 +53,41 @@ _END = object()
 
 
 def items_of(dataset: Dataset, seed: int = 0) -> Iterator[Any]:
-    """Yields the items of a map-style Dataset.
+    """Yields the items of a map-style Dataset, or of a dataset or stream of Hugging Face's `datasets`.
 
     Arguments:
         dataset: The Dataset.
         seed: The seed of random transforms that draw from the global generators of torch, numpy or Python.
 
     Raises:
-        InputError: If the Dataset has no length.
+        InputError: If the Dataset has no length, and is no stream of `datasets`.
     """
+    if huggingface.is_dataset(dataset):
+        columns = huggingface.readable(dataset)
+        read = _items_of_stream if huggingface.is_stream(dataset) else _items_by_index
+        return (huggingface.arrays_in(item, columns) for item in read(columns, seed))
     if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
         got = f"{type(dataset).__name__}, which is iterable only"
         checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
+    return _items_by_index(dataset, seed)
+
+
+def _items_by_index(dataset: Any, seed: int) -> Iterator[Any]:
     size = len(dataset)
     for start in range(0, size, ITEMS_TOGETHER):
         with seeds.all_forked(seed, ITEM_STREAM, start):
             items = [dataset[i] for i in range(start, min(start + ITEMS_TOGETHER, size))]
         yield from items
+
+
+def _items_of_stream(dataset: Any, seed: int) -> Iterator[Any]:
+    items = iter(dataset)
+    for start in count(0, ITEMS_TOGETHER):
+        with seeds.all_forked(seed, ITEM_STREAM, start):
+            some = list(islice(items, ITEMS_TOGETHER))
+        if not some:
+            return
+        yield from some
 
 
 def datasets_in(dataset: Any) -> list[Any]:

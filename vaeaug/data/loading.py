@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from vaeaug.data import csv_tables, npz
+from vaeaug.data import csv_tables, huggingface, npz
 from vaeaug.data.fields import x_and_y
 from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
@@ -37,7 +37,8 @@ def as_samples(
 
     Arguments:
         data: `Samples`, a tuple `(X, y)` of arrays, tensors or a data frame and its labels, a torch Dataset or DataLoader of
-            pairs `(x, y)` or of mappings, the name of a data set (see `load`) or a path.
+            pairs `(x, y)` or of mappings, a dataset or a stream of Hugging Face's `datasets`, the name of a data set (see
+            `load`) or a path.
         names: The class names; by default those of the data, or the numbers of the classes.
         y: The labels, if `data` is X alone.
         seed: The seed of the order of a DataLoader that shuffles, and of random transforms.
@@ -48,7 +49,7 @@ def as_samples(
             samples.
     """
     if y is not None:
-        if isinstance(data, Samples | str | Path | DataLoader | Dataset):
+        if isinstance(data, Samples | str | Path | DataLoader | Dataset) or huggingface.is_dataset(data):
             checks.refuse("X and y, or data with its labels in it", f"{type(data).__name__} and y", "leave y out")
         return _checked(from_arrays(data, y, names, categorical_features=categorical_features))
     if isinstance(data, Samples):
@@ -58,11 +59,17 @@ def as_samples(
     if isinstance(data, DataLoader):
         pairs = (x_and_y(batch) for batch in read_batches(data, seed))
         return with_names_inside(_from_pairs(pairs, names or names_of(data.dataset), True), data.dataset)
-    if isinstance(data, Dataset):
+    table = huggingface.labelled_frame(data) if huggingface.is_dataset(data) else None
+    if table is not None:
+        names = names or names_of(data)
+        return _checked(from_arrays(*table, names, categorical_features=categorical_features))
+    if isinstance(data, Dataset) or huggingface.is_dataset(data):
         return with_names_inside(_from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False), data)
     if isinstance(data, tuple | list) and len(data) == 2:
         return _checked(from_arrays(data[0], data[1], names, categorical_features=categorical_features))
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
+    if isinstance(data, Mapping) and data and all(map(huggingface.is_dataset, data.values())):
+        remedy = f"choose one of its splits, for example [{next(iter(data))!r}]"
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from vaeaug.data import huggingface
 from vaeaug.data.fields import x_and_y
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, read_batches, with_names_inside
@@ -47,7 +48,7 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
     Reference: Vitter, "Random sampling with a reservoir", 1985 (algorithm R), https://doi.org/10.1145/3147.3165.
 
     Arguments:
-        data: A finite DataLoader or a map-style Dataset.
+        data: A finite DataLoader, a map-style Dataset, or a dataset or stream of Hugging Face's `datasets`.
         size: The number of samples to keep.
         seed: The seed of the sample.
         batch_size: The batch size for a Dataset.
@@ -59,6 +60,8 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
         InputError: If the data is neither, cannot be used, or if the sample has fewer than two samples of a class.
     """
     checks.check_number("bank_size", size, 2, whole=True)
+    if huggingface.is_dataset(data):
+        data = huggingface.as_loader(data, batch_size)
     if not isinstance(data, DataLoader):
         if not isinstance(data, Dataset):
             remedy = "leave bank_size out for data that fits into memory"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vaeaug.data import huggingface
 from vaeaug.data.fields import first_field, named_fields
 from vaeaug.data.frames import is_frame
 from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
@@ -57,7 +58,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
     if isinstance(data, DataLoader):
         for batch in read_batches(data, seed):
             samples.add_batch(_batch(batch, like.event_shape))
-    elif isinstance(data, Dataset):
+    elif isinstance(data, Dataset) or huggingface.is_dataset(data):
         for item in items_of(data, seed):
             samples.add(_item(item, like.event_shape))
     else:

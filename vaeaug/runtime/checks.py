@@ -26,16 +26,19 @@ __all__ = [
     "renamed",
 ]
 
+# Soft labels are those of blended samples: such samples lie between the classes, where the encoder has never been. docs/hosts.md
+# explains the order.
+AUGMENT_FIRST = "augment before mixing (MixUp, CutMix): docs/hosts.md#soft-labels"
 ENCODE_LABELS = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
 
 
 def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = ()) -> Tensor:
     """Returns the labels as an int64 tensor `(B,)`.
 
-    Floats and unknown strings are refused, because rounding or sorting them would be a guess.
+    Floats and unknown strings are refused, because rounding or sorting them would be a guess. So are soft labels.
 
     Arguments:
-        y: The labels: whole numbers from 0, or class names if `names` are passed.
+        y: The labels: whole numbers from 0, class names if `names` are passed, or one-hot rows `(B, K)` of all K classes.
         num_classes: The number of classes, if it is known and `names` are not.
         names: The class names.
 
@@ -50,10 +53,10 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
     dtype = str(y.dtype).removeprefix("torch.")
     if names and not isinstance(y, Tensor) and y.dtype.kind in "UO" and all(isinstance(name, str) for name in y.flat):
         y, dtype = _names_to_labels(y, names), "int64"
+    if _is_one_hot(y, len(names) or num_classes):
+        y, dtype = y.argmax(1), "int64"
     if y.ndim == 2 and "float" in dtype:
-        refuse(
-            "labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", "augment before mixing (MixUp, CutMix)"
-        )
+        refuse("labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", AUGMENT_FIRST)
     if "int" not in dtype:
         refuse("whole-number labels", f"{dtype} labels", ENCODE_LABELS)
     if y.ndim != 1:
@@ -67,6 +70,16 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
             valid, remedy = f"{valid} ({join_names(names)})", "pass the names or the numbers of these classes"
         refuse(f"labels in {valid}", f"labels from {y.min()} to {y.max()}", remedy)
     return y
+
+
+def _is_one_hot(y: Any, num_classes: int | None) -> bool:
+    """Returns whether labels are rows of zeros and a single one, as many as there are classes."""
+    if y.ndim != 2 or not len(y) or y.shape[1] != num_classes or num_classes < 2:
+        return False
+    if not isinstance(y, Tensor) and y.dtype.kind not in "biuf":
+        return False
+    is_one = y == 1
+    return bool(((y == 0) | is_one).all()) and bool((is_one.sum(1) == 1).all())
 
 
 def _names_to_labels(y: np.ndarray, names: Sequence[str]) -> np.ndarray:
