@@ -26,6 +26,9 @@ DOCS = ROOT / "docs"
 # Each page, and the packages beside torch that its code needs.
 PAGES = {
     "torch": ("torchvision",),
+    "transformers": ("datasets", "transformers", "accelerate"),
+    "timm": ("timm",),
+    "kornia": ("kornia",),
     "lightning": ("lightning",),
     "skorch": ("skorch",),
     "albumentations": ("albumentations",),

@@ -160,7 +160,7 @@ def test_a_table():
     assert samples.names == NAMES
     generated = Augmenter().fit(data, steps=2, progress=False).generate(10, seed=0)
     assert set(generated.x["sex"]) <= {"f", "m"}
-    with pytest.raises(InputError, match="expected one field of samples, got {'height': float"):
+    with pytest.raises(InputError, match="expected one field of samples"):
         as_samples(data.to_iterable_dataset())
 
 

@@ -111,8 +111,8 @@ def as_loader(dataset: Any, batch_size: int) -> DataLoader:
         got = f"words in the column {key!r}"
         checks.refuse("numbered classes with bank_size=", got, f"use dataset.class_encode_column({key!r})")
     # Not for streams: torch refuses to shuffle them, `dataset.shuffle(buffer_size=...)` does.
-    shuffle = {} if is_stream(dataset) else {"shuffle": True}
-    return DataLoader(dataset, batch_size, collate_fn=partial(_collate, dataset=dataset), **shuffle)
+    shuffle = None if is_stream(dataset) else True
+    return DataLoader(dataset, batch_size, shuffle, collate_fn=partial(_collate, dataset=dataset))
 
 
 def _collate(items: Sequence[Mapping[str, Any]], dataset: Any) -> tuple[Any, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count, islice
@@ -22,6 +23,14 @@ EMPTY_LOADER = ("at least one batch", "an empty DataLoader", "pass a loader that
 EPOCH_STREAM = 3  # the stream of `read_batches`; see models/fitting.py
 ITEM_STREAM = 5  # the stream of `items_of`
 ITEMS_TOGETHER = 64  # items that are read between two changes of the global generators
+
+
+def is_loader(value: Any) -> bool:
+    """Returns whether this is a DataLoader, or timm's loader around one, which puts its batches on a device."""
+    timm = sys.modules.get(
+        "timm.data.loader"
+    )  # not imported: a value can only be its loader if somebody has imported it
+    return isinstance(value, DataLoader) or (timm is not None and isinstance(value, timm.PrefetchLoader))
 
 
 def read_batches(loader: DataLoader, seed: int, epoch: int = 0) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from vaeaug.data import csv_tables, huggingface, npz
 from vaeaug.data.fields import x_and_y
 from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
-from vaeaug.data.loaders import EMPTY_LOADER, SampleList, items_of, read_batches, with_names_inside
+from vaeaug.data.loaders import EMPTY_LOADER, SampleList, is_loader, items_of, read_batches, with_names_inside
 from vaeaug.data.row_numbers import warn_of_row_numbers
 from vaeaug.data.samples import Samples, from_arrays, from_table
 from vaeaug.data.tables import Table
@@ -56,7 +56,7 @@ def as_samples(
         return data
     if isinstance(data, str | Path):
         return load(data)
-    if isinstance(data, DataLoader):
+    if is_loader(data):
         pairs = (x_and_y(batch) for batch in read_batches(data, seed))
         return with_names_inside(_from_pairs(pairs, names or names_of(data.dataset), True), data.dataset)
     table = huggingface.labelled_frame(data) if huggingface.is_dataset(data) else None

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from vaeaug.data import huggingface
 from vaeaug.data.fields import first_field, named_fields
 from vaeaug.data.frames import is_frame
 from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
 from vaeaug.data.images import is_pil_image
-from vaeaug.data.loaders import SampleList, items_of, read_batches
+from vaeaug.data.loaders import SampleList, is_loader, items_of, read_batches
 from vaeaug.data.loading import NAMES, load, read_maybe_labelled
 from vaeaug.data.other_frames import to_pandas
 from vaeaug.data.samples import Samples, from_arrays
@@ -55,7 +55,7 @@ def _read(data: Any, like: Samples, seed: int) -> Tensor:
         return like.table.encode(data, "unlabelled")
     if isinstance(data, str | Path):
         return _from_path(data, like)
-    if isinstance(data, DataLoader):
+    if is_loader(data):
         for batch in read_batches(data, seed):
             samples.add_batch(_batch(batch, like.event_shape))
     elif isinstance(data, Dataset) or huggingface.is_dataset(data):

@@ -136,8 +136,7 @@ class AugmentedCollator:
 def normalization(processor: Any, bank: Bank) -> tuple[list[float], list[float]] | None:
     """Returns the `(mean, std)` by which a processor maps images in 0..1 to those of its range; None if nothing is to undo.
 
-    The processor is asked, by images of one colour: so rescaling, normalisation and what else it does count, and not the names
-    of its settings.
+    The processor is asked, by images of one colour: so what it does counts, and not the names of its settings.
 
     Arguments:
         processor: An image processor, or a processor that holds one.

@@ -26,8 +26,7 @@ __all__ = [
     "renamed",
 ]
 
-# Soft labels are those of blended samples: such samples lie between the classes, where the encoder has never been. docs/hosts.md
-# explains the order.
+# Soft labels are those of blended samples, which lie between the classes, where the encoder has never been.
 AUGMENT_FIRST = "augment before mixing (MixUp, CutMix): docs/hosts.md#soft-labels"
 ENCODE_LABELS = "map them to 0..K-1 first, e.g. with sklearn.preprocessing.LabelEncoder"
 
@@ -55,7 +54,7 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
         y, dtype = _names_to_labels(y, names), "int64"
     if _is_one_hot(y, len(names) or num_classes):
         y, dtype = y.argmax(1), "int64"
-    if y.ndim == 2 and "float" in dtype:
+    if y.ndim > 1 and "float" in dtype:  # kornia's mixed labels have up to three dimensions
         refuse("labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", AUGMENT_FIRST)
     if "int" not in dtype:
         refuse("whole-number labels", f"{dtype} labels", ENCODE_LABELS)
@@ -74,7 +73,7 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
 
 def _is_one_hot(y: Any, num_classes: int | None) -> bool:
     """Returns whether labels are rows of zeros and a single one, as many as there are classes."""
-    if y.ndim != 2 or not len(y) or y.shape[1] != num_classes or num_classes < 2:
+    if y.ndim != 2 or not len(y) or y.shape[1] < 2 or y.shape[1] != num_classes:
         return False
     if not isinstance(y, Tensor) and y.dtype.kind not in "biuf":
         return False
