@@ -53,7 +53,7 @@ def check_labels(y: Any, num_classes: int | None = None, names: Sequence[str] = 
     if names and not isinstance(y, Tensor) and y.dtype.kind in "UO" and all(isinstance(name, str) for name in y.flat):
         y, dtype = _names_to_labels(y, names), "int64"
     if _is_one_hot(y, len(names) or num_classes):
-        y, dtype = y.argmax(1), "int64"
+        y, dtype = torch.as_tensor(y == 1).long().argmax(1), "int64"
     if y.ndim > 1 and "float" in dtype:  # kornia's mixed labels have up to three dimensions
         refuse("labels of shape (B,)", f"soft labels of shape {tuple(y.shape)}", AUGMENT_FIRST)
     if "int" not in dtype:
