@@ -509,6 +509,12 @@ class TestTrainer:
         run.train()
         assert run.state.global_step == 3
 
+    def test_accelerate_without_a_trainer(self, fitted):
+        accelerate = pytest.importorskip("accelerate", reason="needs the package accelerate")
+        loader = accelerate.Accelerator(cpu=True).prepare(DataLoader(transformed(), 10))
+        augmented = AugmentedLoader(loader, fitted)
+        assert [len(batch["labels"]) for batch in augmented] == [40] * 3
+
     def test_real_processors(self):
         transformers = pytest.importorskip("transformers", reason="needs the package transformers")
         augmenter = Augmenter().fit(kinds()["images"][0], steps=1, progress=False)

@@ -149,9 +149,11 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_an_augmenter_loads_neither_the_benchmark_nor_torchvision_nor_an_extra():
-    modules = loaded("import vaeaug\nvaeaug.Augmenter, vaeaug.AugmentedLoader, vaeaug.VAE, vaeaug.fit_vae")
+    names = ("Augmenter", "AugmentedCollator", "AugmentedLoader", "VAE", "fit_vae")
+    modules = loaded(f"import vaeaug\n{', '.join(f'vaeaug.{name}' for name in names)}")
     assert "vaeaug.bench" not in modules
     assert not {"torchvision", "sklearn", "matplotlib", "imblearn", "pythae", "diffusers", "lightning"} & modules
+    assert not {"datasets", "transformers", "accelerate", "timm", "kornia", "albumentations"} & modules
 
 
 def test_every_public_name_is_there():
