@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 # Each page, and the packages beside torch that its code needs.
 PAGES = {
     "torch": ("torchvision",),
+    "torchvision": ("torchvision",),
     "transformers": ("datasets", "transformers", "accelerate"),
     "timm": ("timm",),
     "kornia": ("kornia",),

@@ -203,6 +203,7 @@ class TestAlbumentations:
     [
         ("transformers", ["datasets", "transformers", "accelerate"]),
         ("timm", ["timm"]),
+        ("torchvision", ["torchvision"]),
         ("kornia", ["kornia"]),
         ("lightning", ["lightning"]),
         ("skorch", ["skorch"]),
