@@ -116,12 +116,13 @@ def of_sdmetrics(sets: Sets) -> float:
     return float(found["synthetic_data_percentages"]["closer_to_training"])
 
 
-def of_anonymeter(sets: Sets) -> tuple[float, bool]:
+def of_anonymeter(sets: Sets, seed: int) -> tuple[float, bool]:
     """Returns the risk of inferring the last column, and whether its 95 % interval lies above 0."""
     from anonymeter.evaluators import InferenceEvaluator
 
     train, synthetic, held_out = frames(sets)
     *known, secret = train.columns
+    np.random.seed(seed)
     settings = {"regression": True, "control": held_out, "n_attacks": len(held_out)}
     evaluator = InferenceEvaluator(train, synthetic, known, secret, **settings)
     risk = evaluator.evaluate(n_jobs=1).risk()
@@ -137,7 +138,7 @@ def leak_rows() -> list[dict[str, Any]]:
             sets = draw(np.random.default_rng(seed))
             ours.append(of_vaeaug(sets, seed))
             theirs.append(of_sdmetrics(sets))
-            risks.append(of_anonymeter(sets))
+            risks.append(of_anonymeter(sets, seed))
         rows.append(
             {
                 "case": name,

@@ -502,15 +502,15 @@ def test_files_folders_and_models(digits, augmenter, tmp_path):
     result = run(tmp_path / "real.npz", tmp_path / "new.npz", "--holdout", tmp_path / "other.npz", "-o", tmp_path / "a")
     assert result.exit_code == 0, result.output
     augmenter.save(tmp_path / "model")
-    augmenter.subset(torch.arange(len(digits)))
     other = subset(load("digits"), 12, seed=1)
     np.savez(tmp_path / "digits.npz", x=other.x.numpy(), y=other.y.numpy())
     result = run(tmp_path / "model", "--holdout", tmp_path / "digits.npz", "-o", tmp_path / "b")
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "b" / "audit.json").read_text())["leak"]["likelihood"]["auc"]["value"] > 0
     formats.save(augmenter.generate(40, seed=0), tmp_path / "more", formats.Metadata.of(augmenter.bank_))
-    result = run(tmp_path / "model", tmp_path / "more", "-o", tmp_path / "c")
+    result = run(tmp_path / "model", tmp_path / "more", "--space", "codes", "-o", tmp_path / "c")
     assert result.exit_code == 0, result.output
+    assert "Euclidean distance of codes (VAE, 16 of 64)" in result.stdout
 
 
 def test_words_of_the_data_cannot_break_the_page(tmp_path):
