@@ -9,13 +9,15 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from conftest import needs_fashion
 from safetensors.numpy import load as read_arrays
 from torch import nn
 
 import vaeaug
 from vaeaug import PCA, Augmenter, Covariance, Difference, Identity, InputError, Posterior, cli, explore
+from vaeaug.data import load, subset
 from vaeaug.data.samples import from_arrays
-from vaeaug.explorer import packing, page, selection
+from vaeaug.explorer import packing, page, selection, teachers
 from vaeaug.models.adapters import from_functions
 
 HOSTILE = ("</script><script>boom()</script>", "$\\frac{$", "{{script}}<!--")
@@ -55,6 +57,13 @@ def mixed_table():
         }
     )
     return frame, y
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_teachers():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teachers, "STEPS", 30)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +108,7 @@ def test_names_and_columns_stand_in_the_block_alone(tmp_path):
     assert facts["columns"][2]["name"] == HOSTILE[2]
 
 
+@pytest.mark.usefixtures("random_state_untouched")
 def test_the_same_augmenter_gives_the_same_bytes(augmenter, tmp_path):
     pages = [explore(augmenter, tmp_path / name, samples=30).read_bytes() for name in ("a.html", "b.html")]
     assert pages[0] == pages[1]
@@ -120,6 +130,14 @@ def test_large_images_are_fewer():
     assert sizes[0] == 2000
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == selection.FEWEST_SAMPLES
+
+
+@needs_fashion
+def test_2000_images_of_28_by_28_pixels_are_less_than_1500_kilobytes(tmp_path):
+    augmenter = Augmenter().fit(subset(load("fashion-mnist"), 200, seed=0), steps=20, progress=False)
+    path = explore(augmenter, tmp_path / "page.html")
+    assert len(unpacked(path)[1]["y"]) == 2000
+    assert path.stat().st_size < 1_500_000
 
 
 def test_synthetic_only_leaves_real_samples_out(augmenter, tmp_path):

@@ -10,6 +10,8 @@ from test_explorer import HOSTILE, mixed_table
 from torch import nn
 
 from vaeaug import PCA, VAE, Augmenter, Identity, explore, fit_vae
+from vaeaug.data.samples import from_arrays
+from vaeaug.explorer import teachers
 from vaeaug.explorer.layers import LayerList
 from vaeaug.explorer.selection import scaled
 from vaeaug.models.classifiers import Standardize
@@ -19,6 +21,13 @@ from vaeaug.models.networks import MLP
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt install chromium")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_teachers():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teachers, "STEPS", 30)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +82,7 @@ def conditional_colour():
 
 
 def mixed():
-    return Augmenter().fit(*mixed_table(), steps=20, progress=False)
+    return Augmenter().fit(*mixed_table(), steps=150, progress=False)
 
 
 def curves():
@@ -170,7 +179,7 @@ def test_rows_of_a_mixed_table_are_valid(opened, tmp_path):
         assert (x[:, part].sum(1) == 1).all()
     missing = list(table.layout.number_missing)
     assert torch.equal(x[:, missing], augmenter.bank_.samples.x[:40].repeat_interleave(schemes, 0)[:, missing])
-    assert (x.reshape(40, schemes, -1) != augmenter.bank_.samples.x[:40, None]).any(2).float().mean() > 0.5
+    assert (x.reshape(40, schemes, -1) != augmenter.bank_.samples.x[:40, None]).any(2).float().mean() > 0.3
 
 
 def test_layers_are_those_of_torch(digits_page, opened):
@@ -257,6 +266,16 @@ def test_nearest_and_flip(digits_page, augmenter, opened):
         assert kept == ([True] if flip is None else [False, True])
 
 
+def test_the_classifiers_name_as_many_samples_rightly_as_the_page_says(kind, opened):
+    tab = opened(kind[1])
+    right, said = tab.evaluate(
+        """() => { const m = explorer.model;
+             const right = [...m.y.keys()].filter((i) => mostLikely(m.probabilities(m.sample(i), i)) === m.y[i]);
+             return [right.length / m.size, m.facts.teacher_accuracy]; }"""
+    )
+    assert right == pytest.approx(said, abs=0.02)
+
+
 def test_controls_do_what_they_say(digits_page, opened):
     tab = opened(digits_page, "#sample=4")
     before = tab.evaluate("[...explorer.view.children[0].x]")
@@ -296,19 +315,19 @@ def test_controls_do_what_they_say(digits_page, opened):
 
 def test_the_change_is_red_where_pixels_rise_and_blue_where_they_fall(digits_page, opened):
     tab = opened(digits_page, "#sample=4&change=1&scale=3")
-    red, blue, pixels = tab.evaluate(
-        """() => { const child = explorer.view.children[2], canvas = document.querySelectorAll("#children button canvas")[2];
+    pixels = tab.evaluate(
+        """() => explorer.view.children.flatMap(({ change }, k) => {
+             const canvas = document.querySelectorAll("#children button canvas")[k];
              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-             const strong = [...child.change.keys()].filter((i) => Math.abs(child.change[i]) > 0.05);
-             const is = (i, up) => (child.change[i] > 0) === up;
-             return [strong.filter((i) => is(i, true)).map((i) => data[4 * i] > data[4 * i + 2]),
-                     strong.filter((i) => is(i, false)).map((i) => data[4 * i] < data[4 * i + 2]),
-                     canvas.width * canvas.height]; }"""
+             return [...change.keys()].map((i) => [change[i], data[4 * i], data[4 * i + 2], data[4 * i + 3]]);
+           })"""
     )
-    assert pixels == 64
-    assert red
-    assert blue
-    assert all(red + blue)
+    change, red, blue, alpha = np.array(pixels).T
+    assert len(change) == 8 * 64
+    for strong, warmer in ((change > 0.02, 1), (change < -0.02, -1)):
+        assert strong.sum() > 5
+        assert (warmer * (red - blue)[strong] > 0).all()
+    assert np.abs(alpha - np.minimum(255, np.abs(change) * 510)).max() <= 1
 
 
 def point_of(tab, sample):
@@ -530,3 +549,25 @@ def test_a_screen_reader_hears_what_changed(digits_page, opened):
     assert "of 8 synthetic samples keep the label" in tab.locator("#announcement").inner_text()
     names = [json.dumps(tab.locator("#children button").nth(i).get_attribute("aria-pressed")) for i in range(8)]
     assert names.count('"true"') == 1
+
+
+@pytest.mark.parametrize(("latent", "size"), [(1, 40), (3, 4)])
+def test_one_latent_dimension_and_four_samples(tmp_path, opened, latent, size):
+    x = torch.rand(size, 6, generator=torch.Generator().manual_seed(0))
+    augmenter = Augmenter().fit(x, torch.arange(size) % 2, steps=5, latent_dim=latent, progress=False)
+    tab = opened(explore(augmenter, tmp_path / "page.html"), "#sample=1&to=2")
+    for scheme in tab.evaluate("Object.keys(explorer.model.facts.schemes)"):
+        tab.get_by_label("Scheme").select_option(scheme)
+        settled(tab)
+        assert tab.evaluate("explorer.view.children.every((c) => c.x.every(Number.isFinite))")
+
+
+def test_classes_of_one_sample_and_of_none(tmp_path, opened):
+    y = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3])
+    x = torch.rand(11, 6, generator=torch.Generator().manual_seed(0))
+    augmenter = Augmenter().fit(from_arrays(x, y, ["a", "b", "c", "none"]), steps=5, progress=False)
+    alone = augmenter.subset(torch.arange(8))
+    tab = opened(explore(alone, tmp_path / "page.html"), "#sample=7&scheme=interpolate&scale=1")
+    assert tab.evaluate("explorer.view.children.every((c) => c.nearest.index === 7)")
+    assert tab.evaluate("explorer.view.children.every((c) => c.probabilities[3] === 0)")
+    assert "none (0)" in tab.locator("#legend").inner_text()
