@@ -229,6 +229,28 @@ def test_the_command_line(augmenter, tmp_path, monkeypatch, capsys):
     assert facts["schemes"]["posterior"]["python"] == repr(Posterior(scale=2.0))
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "model/page.html"), "inside the input"),
+        (("-o", "page.html", "--samples", "1"), "expected samples"),
+        (("-o", "page.html", "--scale", "nan"), "--scale"),
+        (("-o", "taken.html"), "expected a new file"),
+    ],
+)
+def test_the_command_line_refuses_before_any_work(augmenter, tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    augmenter.save("model")
+    (tmp_path / "taken.html").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["vaeaug", "explore", "model", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_all_scripts_are_in_the_page_and_in_the_wheel():
     scripts = {path.stem for path in page.ASSETS.glob("*.js")}
     assert scripts == set(page.SCRIPTS)

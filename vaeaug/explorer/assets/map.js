@@ -140,8 +140,9 @@ class SampleMap {
   }
 
   turn(event) {
-    // At the ends of the zoom the page scrolls.
-    if ((event.deltaY > 0 && this.zoom > 1) || (event.deltaY < 0 && this.zoom < 40)) {
+    // Whoever scrolls past the map does not want to zoom: only after a click on it, or with two fingers (a wheel with ctrlKey).
+    const isMeant = event.ctrlKey || document.activeElement === this.canvas;
+    if (isMeant && (event.deltaY > 0 ? this.zoom > 1 : this.zoom < 40)) {
       event.preventDefault();
       this.zoomBy(Math.exp(-event.deltaY / 400), this.pointOf(event));
     }

@@ -123,12 +123,16 @@ class Model {
     return { index, distance: Math.sqrt(smallest) / this.arrays.unit[this.y[index]] };
   }
 
-  /** Returns the smallest scale at which a draw's label flips, 0 if that of the sample itself is judged wrong, or null. */
-  flipScale(draw, largest) {
+  /**
+   * Returns the smallest scale at which a draw's label flips, 0 if that of the sample itself is judged wrong, or null. `pause` is
+   * awaited between the steps, so that the page stays responsive.
+   */
+  async flipScale(draw, largest, pause) {
     const label = this.y[draw.sample];
     const isFlipped = (scale) => mostLikely(this.probabilities(this.generate(draw, scale).x, draw.sample)) !== label;
     const steps = 24;
     for (let step = 0; step <= steps; step += 1) {
+      await pause();
       if (isFlipped((largest * step) / steps)) {
         let [low, high] = [(largest * Math.max(0, step - 1)) / steps, (largest * step) / steps];
         for (let halving = 0; halving < 4 && step; halving += 1) {

@@ -228,14 +228,21 @@ class Page {
     }
   }
 
-  /** Finds where the labels flip, one synthetic sample after the other, so that the page stays responsive. */
+  /** Finds where the labels flip, one synthetic sample after the other; given up when others are drawn. */
   async findFlips(flips, largest) {
+    let rested = 0;
+    const pause = async () => {
+      if (performance.now() - rested > 20) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        rested = performance.now();
+      }
+    };
     for (let number = 0; number < CHILDREN; number += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      const value = await this.model.flipScale(flips.draws[number], largest, pause);
       if (this.flips !== flips) {
         return;
       }
-      flips.values[number] = this.model.flipScale(flips.draws[number], largest);
+      flips.values[number] = value;
     }
     this.fillPanels(largest);
   }
