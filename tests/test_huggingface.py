@@ -121,6 +121,22 @@ def test_a_bank_of_a_part_and_unlabelled_samples(kind, form):
     assert torch.allclose(pool / unit, torch.as_tensor(x, dtype=torch.float32), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["grey images", "images", "3d bytes", "lists"])
+@pytest.mark.parametrize("form", ["as it is", "torch"])
+def test_columns_are_samples_and_labels(kind, form):
+    data, x = kinds()[kind]
+    data = FORMS[form](data)
+    column, label = data.column_names
+    samples = as_samples(data[column], y=data[label])
+    unit = 255 if "bytes" in kind else 1  # as nested lists they are whole numbers
+    assert torch.allclose(samples.x / unit, torch.as_tensor(x, dtype=torch.float32), atol=1e-6)
+    assert samples.y.tolist() == [i % 3 for i in range(N)]
+    fitted = Augmenter().fit(data[column], data[label], steps=1, progress=False)
+    from_column, from_list = (fitted.generate(6, near=near, seed=0).x for near in (data[column], data[column][:]))
+    assert torch.equal(from_column, from_list)
+    assert torch.equal(read_unlabelled(data[column], samples), samples.x)
+
+
 def to_pixels(batch):
     x = np.stack([np.asarray(image, dtype=np.float32)[None] for image in batch["image"]])
     return {"pixel_values": torch.from_numpy(x / 127.5 - 1), "labels": batch["label"]}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeaug.data.columns import listed
 from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
 from vaeaug.runtime.errors import warn
@@ -178,7 +179,7 @@ def from_pil(value: Any, channels: int | None = None) -> Tensor | None:
     Raises:
         InputError: If the images differ in size, or have values of an unknown range.
     """
-    images = [value] if is_pil_image(value) else value
+    images = [value] if is_pil_image(value) else listed(value)
     if not isinstance(images, list | tuple) or not images or not all(map(is_pil_image, images)):
         return None
     x = stack_images([image_to_tensor(image, channels, name=f"number {i}") for i, image in enumerate(images)])

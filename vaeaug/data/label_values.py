@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaeaug.data.columns import listed
 from vaeaug.runtime import checks
 
 # What pandas reads as a missing value. np.array(["a", np.nan]) holds the word "nan".
@@ -37,6 +38,7 @@ def as_array(y: Any, names: Sequence[str] = ()) -> tuple[np.ndarray, tuple[str, 
         InputError: If labels are missing, of several kinds or lengths, or if there is not one for each sample.
     """
     columns: tuple[str, ...] = ()
+    y = listed(y)
     if isinstance(y, Tensor):
         if y.layout != torch.strided or y.is_quantized:
             checks.refuse("labels as a dense tensor", str(y.layout).removeprefix("torch."), "pass y.to_dense()")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vaeaug.data import frames, images
+from vaeaug.data.columns import listed
 from vaeaug.runtime import checks
 
 
@@ -31,6 +32,7 @@ def as_tensor(name: str, value: Any, columns: Sequence[str] = ()) -> Tensor:
     Raises:
         InputError: If the samples are not numbers, differ in shape, or have missing values.
     """
+    value = listed(value)
     if isinstance(value, Tensor):
         return _dense(name, value)
     x = images.from_pil(value)

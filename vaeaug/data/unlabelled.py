@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vaeaug.data import huggingface
+from vaeaug.data.columns import listed
 from vaeaug.data.fields import first_field, named_fields
 from vaeaug.data.frames import is_frame
 from vaeaug.data.image_paths import find_images, read_files, warn_of_left_out
@@ -47,6 +48,7 @@ def read_unlabelled(data: Any, like: Samples, seed: int = 0) -> Tensor:
 
 
 def _read(data: Any, like: Samples, seed: int) -> Tensor:
+    data = listed(data)
     samples = SampleList("unlabelled", LEAVE_OUT, like.columns[:-1])
     if isinstance(data, Samples):
         return data.x
