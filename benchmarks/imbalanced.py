@@ -10,7 +10,8 @@ Rows are appended to results/imbalanced.csv one by one: an interrupted run goes 
 
 The recipe was frozen on 2026-11-25: `VAEOverSampler` with its defaults. So were the other methods, their settings and the
 judged tables (`JUDGED` of imbalanced_tables.py), before any of them had been run on these tables. The tables of `DEVELOPMENT`
-chose the scheme: no number there is a claim for others.
+chose the scheme: no number there is a claim for others. Once, SMOTE(NC) ran with a fault of this benchmark (its rows were not
+scaled back), to its disadvantage; those rows were thrown away, and it ran again after all others, on the same splits.
 """
 
 # ruff: noqa: N806 (X is what scikit-learn calls it)

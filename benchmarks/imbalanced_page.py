@@ -196,16 +196,12 @@ def probabilities(rows: Sequence[Row]) -> str:
 def others(rows: Sequence[Row]) -> str:
     """Returns the balanced accuracies on the development tables, and in other regimes."""
     parts = []
-    cases = [
-        ("100:10", DEVELOPMENT, "development"),
-        *((regime, JUDGED, "judged") for regime in REGIMES if regime != "100:10"),
-    ]
-    for regime, tables, kind in cases:
+    regimes = [regime for regime in REGIMES if regime != "100:10"]
+    for regime, tables, kind in [("100:10", DEVELOPMENT, "development"), *((r, JUDGED, "judged") for r in regimes)]:
         results = Results(rows, tables, regime)
         if results.runs:
-            parts.append(
-                f"Balanced accuracy over doing nothing, {kind} tables, {regime} ({results.words}: {', '.join(results.tables)}):"
-            )
+            what = f"{kind} tables, {regime} ({results.words}: {', '.join(results.tables)})"
+            parts.append(f"Balanced accuracy over doing nothing, {what}:")
             parts.append(gains(results, "balanced_accuracy"))
     return "\n\n".join(parts)
 
@@ -218,7 +214,8 @@ def seconds(rows: Sequence[Row]) -> str:
         f"{method} {np.mean([s.mean() for s in results.scores(first, method, 'seconds').values()]):.2f} s"
         for method in ("SMOTE(NC)", *SPACES)
     )
-    return f"CPU seconds to fit and fill 110 rows up to 200, mean over the judged tables: {told}.\n\n{imbalanced_speed.shown()}"
+    told = f"CPU seconds to fit and fill 110 rows up to 200, mean over the judged tables: {told}."
+    return f"{told}\n\n{imbalanced_speed.shown()}"
 
 
 def updated(text: str, rows: Sequence[Row]) -> str:

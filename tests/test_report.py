@@ -13,8 +13,9 @@ from vaeaug.bench.analysis.comparisons import comparisons
 from vaeaug.bench.analysis.confusion import confusion_counts, confusion_differences, confusion_percent
 from vaeaug.bench.analysis.learning_curves import learning_curves
 from vaeaug.bench.analysis.summaries import summaries
-from vaeaug.bench.report import figures, gallery, page
+from vaeaug.bench.report import figures, gallery, page, rows
 from vaeaug.data import load, subset
+from vaeaug.models.spaces import Identity
 from vaeaug.perturb import PERTURBATIONS, Interpolate, Prior
 
 BASE = replace(RESULT, data="<digits>")
@@ -308,6 +309,37 @@ def test_the_maximum_scale_is_the_largest_that_is_accepted(scheme):
 def test_a_grid_is_saved_as_png(augmenter, tmp_path):
     figures.save_png(gallery.gallery(augmenter, columns=3)[0], tmp_path / "grid.png")
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["mixed", "numbers"])
+def test_rows_of_a_table_beside_their_synthetic_rows(kind, tmp_path):
+    if kind == "mixed":
+        pandas = pytest.importorskip("pandas")
+        words = ["<a>", None, "c", "d"] * 10
+        frame = pandas.DataFrame({"word": words, "number": [i / 3 for i in range(40)], "same": ["x"] * 40})
+        data = (frame, ["rare"] * 8 + ["common"] * 32)
+    else:
+        data = subset(load("wine"), 5)
+    fitted = Augmenter(Identity()).fit(data)
+    shown = rows.rows_of(fitted)
+    samples = fitted.bank_.samples
+    assert shown.labels[0] == ("rare" if kind == "mixed" else samples.names[0])
+    assert len(shown.columns) == len(shown.cells) == (3 if kind == "mixed" else 13)
+    cells = [(real, cell) for line in shown.cells for real, cell in line]
+    assert len(cells) == 4 * len(shown.columns)
+    assert all(cell.changed == (cell.text != real) for real, cell in cells)
+    assert any(cell.changed for _, cell in cells)
+    parsed = page_of(tmp_path, RESULTS, rows=shown)
+    assert parsed.count("mark") == sum(cell.changed for _, cell in cells)
+    if kind == "mixed":
+        assert not any(cell.changed for _, cell in shown.cells[2])
+        assert {real for real, _ in shown.cells[0]} <= {"<a>", "(missing)", "c", "d"}
+        assert "<td><a></td>" not in (tmp_path / "page.html").read_text()
+
+
+def test_no_rows_of_images(augmenter):
+    with pytest.raises(InputError, match="expected an augmenter of a table, got one of images"):
+        rows.rows_of(augmenter)
 
 
 def test_no_gallery_of_tabular_data():

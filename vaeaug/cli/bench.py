@@ -296,18 +296,17 @@ def _write_page(
         typer.echo("\nFor an HTML report: pip install 'vaeaug[report]'")
         return
 
-    from vaeaug.bench.report import gallery
+    from vaeaug.bench.report import gallery, rows
     from vaeaug.perturb import DEFAULT
 
-    grids = []
-    if train_data.x.ndim == 4:
-        augmenter = _first_augmenter(output, results[0], train_data, regime, settings, space)
-        grids = gallery.gallery(augmenter.using(perturb=perturb or DEFAULT))
+    augmenter = _first_augmenter(output, results[0], train_data, regime, settings, space)
+    augmenter, is_table = augmenter.using(perturb=perturb or DEFAULT), train_data.x.ndim == 2
+    grids, table = ([], rows.rows_of(augmenter)) if is_table else (gallery.gallery(augmenter), None)
     shared = {"perturbation": repr(perturb) if perturb else "each method's own", "space": space}
     shared |= {name: value for name, value in asdict(settings).items() if name != "vae"}
     shared |= {f"VAE {name}": value for name, value in settings.vae}
     path, names = output / PAGE, {results[0].data: train_data.names}
-    page.write(path, results, grids, shared, class_names=names, overwrite=overwrite)
+    page.write(path, results, grids, shared, rows=table, class_names=names, overwrite=overwrite)
     typer.echo(f"\nThe report: {path}")
 
 

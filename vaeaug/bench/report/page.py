@@ -20,6 +20,7 @@ from vaeaug.bench.relations import completed
 from vaeaug.bench.report import answers, figures, wording
 from vaeaug.bench.report.class_by_class import Heatmap, class_by_class
 from vaeaug.bench.report.gallery import Grid
+from vaeaug.bench.report.rows import Rows
 from vaeaug.bench.results import Result, as_csv
 from vaeaug.pages.drawing import Figure
 
@@ -60,6 +61,7 @@ def write(
     grids: Sequence[Grid] = (),
     settings: Mapping[str, Any] | None = None,
     *,
+    rows: Rows | None = None,
     highlight: Sequence[str] = (),
     class_names: Mapping[str, Sequence[str]] | None = None,
     overwrite: bool = False,
@@ -72,6 +74,7 @@ def write(
             curves.
         grids: Image grids of synthetic samples; see `vaeaug.bench.report.gallery`.
         settings: The settings that all methods share, by name, to be listed on the page.
+        rows: Rows of a table with synthetic ones; see `vaeaug.bench.report.rows`.
         highlight: The methods that the text is about; see `vaeaug.bench.report.wording.highlighted_methods`.
         class_names: The class names of each data set; classes without names are numbered.
         overwrite: Whether a file of any kind may be replaced.
@@ -91,6 +94,7 @@ def write(
         metric_text=answers.metric_text,
         metrics=wording.METRICS,
         grids=[figures.grid(images) for images in grids],
+        rows=rows,
         settings=settings,
         csv=base64.b64encode(as_csv(results).encode()).decode(),
         is_finite=math.isfinite,
