@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import imbalanced_joint
+import imbalanced_peers
 import imbalanced_picture
 import imbalanced_speed
 import numpy as np
@@ -23,7 +24,8 @@ from imbalanced_tables import DEVELOPMENT, JUDGED, REGIMES
 from vaeaug.bench.markdown import markdown_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "imbalanced.md"
-PARTS = ("judged", "rivals", "goals", "probabilities", "others", "joint", "seconds")
+PARTS = ("judged", "rivals", "goals", "probabilities", "others", "joint", "seconds", "peers")
+OWN_ROWS = {"joint": imbalanced_joint.shown, "peers": imbalanced_peers.shown}
 DRAWS, TIE = 4000, 0.5  # points within which a table is neither won nor lost
 OURS, BOTH = "ours", "ours + tuned threshold"
 FILLED_UP = ("class weights", "SMOTE(NC)", "ROSE")  # the rivals of the first goal
@@ -67,7 +69,7 @@ class Results:
     def words(self) -> str:
         """What was run, in words."""
         seeds = sorted({sum(table == name for table, _ in self.runs) for name in self.tables})
-        number = f"{seeds[0]} seeds" if len(set(seeds)) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+        number = f"{seeds[0]} seed{'s' * (seeds[0] > 1)}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
         return f"{len(self.tables)} tables, {number} each"
 
 
@@ -221,7 +223,7 @@ def seconds(rows: Sequence[Row]) -> str:
 def updated(text: str, rows: Sequence[Row]) -> str:
     """Returns the text of the page with the results between its marks."""
     for part in PARTS:
-        shown = imbalanced_joint.shown() if part == "joint" else globals()[part](rows)
+        shown = OWN_ROWS[part]() if part in OWN_ROWS else globals()[part](rows)
         begin, end = f"<!-- {part}: python benchmarks/imbalanced_page.py -->", f"<!-- {part} end -->"
         marked = re.compile(re.escape(begin) + r"\n.*?" + re.escape(end), re.DOTALL)
         assert marked.search(text), begin

@@ -116,10 +116,27 @@ def test_lists_of_numbers_and_words():
     assert all(isinstance(age, int) and city in ("Rome", "Oslo") for age, city in more)
 
 
-def test_every_strategy_fills_up_to_its_counts():
-    more, labels = over_sampler(sampling_strategy={"yes": 15, "no": 33}).fit_resample(TABLE, LABELS)
-    assert len(more) == 48
-    assert dict(zip(*np.unique(labels, return_counts=True), strict=True)) == {"no": 33, "yes": 15}
+@pytest.mark.parametrize(
+    ("strategy", "counts"),
+    [
+        ("auto", (30, 30)),
+        ("minority", (30, 30)),
+        ("not majority", (30, 30)),
+        ("not minority", (30, 10)),
+        ("all", (30, 30)),
+        (0.5, (30, 15)),
+        ({"yes": 15, "no": 33}, (33, 15)),
+        (lambda y: {"yes": 12}, (30, 12)),
+    ],
+    ids=["auto", "minority", "not majority", "not minority", "all", "float", "dict", "function"],
+)
+def test_every_strategy_fills_up_to_its_counts(strategy, counts):
+    sampler = over_sampler(sampling_strategy=strategy, vae=Identity(), steps=None)
+    more, labels = sampler.fit_resample(TABLE, LABELS)
+    assert len(more) == sum(counts)
+    assert dict(zip(*np.unique(labels, return_counts=True), strict=True)) == dict(
+        zip(("no", "yes"), counts, strict=True)
+    )
 
 
 def test_a_pipeline_with_the_encoder_behind_the_sampler():
