@@ -379,7 +379,7 @@ def test_clone_and_grid_search(wine):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"augment": "best"}, r"expected augment to be one of None, auto, got 'best'"),
+        ({"augment": "best"}, r"expected augment to be one of None, auto, classical, got 'best'"),
         ({"perturb": Interpolate()}, 'expected no perturb with augment="auto", got a value; leave it out'),
         ({"scale": 0.5, "add": 3}, 'expected no scale, add with augment="auto", got a value; leave it out'),
         ({"vae": Identity()}, 'expected no vae with augment="auto", got a value; leave it out'),

@@ -344,5 +344,5 @@ def test_no_rows_of_images(augmenter):
 
 def test_no_gallery_of_tabular_data():
     wine = Augmenter().fit(subset(load("wine"), 5), steps=2, progress=False)
-    with pytest.raises(InputError, match="expected an augmenter of images, got one of tabular data"):
+    with pytest.raises(InputError, match="expected an augmenter of images or signals, got one of tabular data"):
         gallery.gallery(wine)

@@ -183,7 +183,7 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         ({"latent_dim": 0}, "expected latent_dim to be a whole number from 1 up, got 0"),
         ({"latent_dim": 2.5}, "expected latent_dim to be a whole number from 1 up, got 2.5"),
         ({"likelihood": "poisson"}, "expected likelihood to be one of gaussian, bernoulli, mixed, got 'poisson'"),
-        ({"architecture": "resnet"}, "expected architecture to be one of conv, mlp, got 'resnet'"),
+        ({"architecture": "resnet"}, "expected architecture to be one of conv, conv1d, mlp, got 'resnet'"),
         (
             {"event_shape": (5,), "architecture": "conv"},
             r"expected an event shape \(C, H, W\) for a Conv, got \(5,\)",

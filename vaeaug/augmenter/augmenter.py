@@ -32,6 +32,7 @@ from vaeaug.data import streaming
 from vaeaug.data.frames import is_frame
 from vaeaug.data.loading import as_samples
 from vaeaug.data.other_frames import OtherFrame, to_pandas
+from vaeaug.data.sample_kinds import SIGNALS
 from vaeaug.data.samples import Samples
 from vaeaug.data.tables.kinds import AUTO
 from vaeaug.filters.base import AcceptanceCounts, Filter
@@ -103,6 +104,7 @@ class Augmenter:
         seed: int = 0,
         bank_size: int | None = None,
         categorical_features: Any = AUTO,
+        kind: str = AUTO,
         **training: Any,
     ) -> Augmenter:
         """Trains the VAE unless one was given, and fills the bank.
@@ -121,6 +123,8 @@ class Augmenter:
                 drawn at random in one pass.
             categorical_features: The columns of a data frame that are categories: indices, names or a mask. By default
                 those of words, categories and, beside these, booleans.
+            kind: `signals` for signals `(N, C, T)`, or `(N, T)` of one channel, and `images` for images, where the shape
+                cannot tell; see `vaeaug.data.as_samples`.
             training: Arguments of `fit_vae`: `steps`, `latent_dim`, `progress`, `checkpoint` and so on.
 
         Raises:
@@ -128,15 +132,18 @@ class Augmenter:
         """
         check_settings(self.vae, self.perturb, self.filter)
         pair = isinstance(data, tuple | list) and len(data) == 2
-        kind = OtherFrame.of(data[0] if pair else data, "x", keep=False)
+        frame_kind = OtherFrame.of(data[0] if pair else data, "x", keep=False)
         if self.vae is not None and training:
             checks.refuse("no training arguments with a VAE of your own", ", ".join(training), "leave them out")
+        vae_shape = getattr(unwrapped(self.vae), "event_shape", None)
+        if kind == AUTO and vae_shape is not None and len(vae_shape) == 2:
+            kind = SIGNALS
         if bank_size is None:
             # A copy, so that later changes of the user's data do not change the bank.
-            samples = as_samples(data, y=y, seed=seed, categorical_features=categorical_features).copy()
+            samples = as_samples(data, y=y, seed=seed, categorical_features=categorical_features, kind=kind).copy()
             data = samples = number_labels(samples, self.filter, training if self.vae is None else {"vae": self.vae})
         else:
-            data, samples, scaling = streaming.reservoir(data, bank_size, seed, training.get("batch_size", 64))
+            data, samples, scaling = streaming.reservoir(data, bank_size, seed, training.get("batch_size", 64), kind)
         checks.check_class_counts(samples.counts, names=samples.names)
         if unlabelled is not None:
             unlabelled = load_unlabelled(
@@ -145,7 +152,7 @@ class Augmenter:
             data = concatenate_unlabelled(samples, unlabelled)
         if bank_size is None:
             scaling = replace(samples, x=data.x).scaling()
-        training = {"scaling": scaling, **training}
+        training = {"scaling": scaling, "kind": kind, **training}
         vae = unwrapped(self.vae)
         if vae is None:
             vae = fit_vae(data, seed=seed, **training)
@@ -159,7 +166,7 @@ class Augmenter:
             cross_fitted = fit_teacher(self.bank_, teacher, self, seed)
             pseudo_labelled = match_pseudo_labels(self.bank_, Codec(self.vae_), unlabelled, cross_fitted)
             self._set_fitted(vae, replace(self.bank_, pseudo_labelled=pseudo_labelled))
-        self._frame_kind = kind
+        self._frame_kind = frame_kind
         return self
 
     @modes.in_plain_modes
@@ -276,6 +283,32 @@ class Augmenter:
         """Writes the fitted augmenter to a folder, atomically; see `vaeaug.augmenter.saving`."""
         self._prepare()
         saving.save(folder, saving.AugmenterState(self.vae_, self.bank_, self.perturb, self.filter, self.residual))
+
+    @modes.in_plain_modes
+    def export(self, path: str | Path, *, part: str = "augmenter", overwrite: bool = False) -> None:
+        """Writes the fitted augmenter as an ONNX model, atomically, for other languages; see docs/onnx.md.
+
+        What is random comes from outside, as inputs. The model holds the codes of the bank, not its samples. Each model is
+        run with onnxruntime before it is written, and refused unless it agrees with torch. Needs the extra `onnx`.
+
+        Arguments:
+            path: The file, `.onnx`; an earlier one that this method wrote is replaced.
+            part: `augmenter`, from real samples to synthetic ones; `encoder`, to mean and standard deviation of the codes;
+                or `decoder`, from codes to samples.
+            overwrite: Whether a file of any kind may be replaced.
+
+        Raises:
+            InputError: For tables with categories, a filter, or a perturbation or a VAE that cannot be exported.
+            ImportError: If the extra is not installed.
+        """
+        from vaeaug.augmenter import onnx
+
+        self._prepare()
+        if self.filter is not None:
+            got, remedy = type(self.filter).__name__, "export augmenter.using(filter=None), and filter afterwards"
+            checks.refuse("no filter in an exported augmenter", got, remedy)
+        job = onnx.ExportJob(self.vae_, self.bank_, self.perturb, self.residual, part)
+        onnx.export(job, path, overwrite=overwrite)
 
     @classmethod
     @checks.renamed(keep="filter")

@@ -181,6 +181,8 @@ def as_samples_like(near: Any, bank: Bank) -> Tensor:
     else:
         low, high = bank.scaling.low[0], bank.scaling.high[0]
         x = low + (high - low) * unit_float(images)
+    if len(event_shape) == 2 and x.shape[1:] == event_shape[1:] and event_shape[0] == 1:
+        x = x[:, None]  # signals of one channel without their axis of channels
     checks.check_event_shape("near", x, event_shape)
     return x
 

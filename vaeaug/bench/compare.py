@@ -192,7 +192,7 @@ def _run(
     key = (plan.name, regime, classifier.name, method.name, str(seed_run.seed), subset, setup)
     # A result of an older version lacks these.
     known: dict[str, Any] = {
-        "data_kind": "images" if seed_run.samples.x.ndim == 4 else "tabular",
+        "data_kind": {4: "images", 3: "signals"}.get(seed_run.samples.x.ndim, "tabular"),
         **relations_of(method, classifier.is_network),
     }
     if key in existing:

@@ -90,9 +90,7 @@ def check_classifiers(classifiers: Any, train_data: Samples) -> tuple[Classifier
     if len(set(names)) < len(names):
         checks.refuse("classifiers of different names", names, "pass pairs (name, classifier)")
     for classifier in checked:
-        if classifier.images_only and train_data.x.ndim == 2:
-            remedy = "choose mlp, forest, svc, logistic, knn or boosting"
-            checks.refuse("a classifier for tabular data", classifier.name, remedy)
+        classifier.check_takes(train_data.x)
         check_logits(classifier, train_data.x[:2], len(train_data.names))
     return checked
 

@@ -59,7 +59,7 @@ def missing_controls(results: Sequence[Result], result: Result) -> tuple[str, ..
         results: All results of the table.
         result: A result of a method of ours.
     """
-    catalogue = _catalogued(result.data, result.data_kind != "tabular")
+    catalogue = _catalogued(result.data, result.data_kind not in ("tabular", "signals"))
     own, for_network = catalogue.get(result.method), result.steps > 0
     if own is None:
         return ()

@@ -42,7 +42,7 @@ class Result:
         calibration_error: The expected calibration error with 15 bins, in 0..1 (Guo et al., 2017,
             https://arxiv.org/abs/1706.04599). These three are NaN where the classifier gives no probabilities (auc: no
             scores), and in results of older versions.
-        data_kind: The kind of the samples: `images` or `tabular`.
+        data_kind: The kind of the samples: `images`, `signals` or `tabular`.
         frame, scheme, space: What tells which controls a method has; see `Method.frame`, `Method.scheme` and
             `Method.sample_space`. These four are empty in results of older versions; `vaeaug.bench.relations.completed` fills
             them in.

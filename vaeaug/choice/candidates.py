@@ -113,6 +113,7 @@ def default_candidates(
     *,
     network: bool,
     images: bool,
+    signals: bool = False,
     imbalanced: bool,
     weights: bool = True,
     classical: bool = True,
@@ -122,13 +123,14 @@ def default_candidates(
 
     Arguments:
         network: Whether the classifier is a network rather than an estimator.
-        images: Whether the samples are images rather than tabular.
+        images: Whether the samples are images rather than signals or tabular.
+        signals: Whether they are signals.
         imbalanced: See `is_imbalanced`.
         weights: Whether the classifier takes sample weights.
         classical: Whether classical augmentation is a candidate, rather than part of every one.
         spaces: The spaces of the synthetic samples.
     """
-    candidates = [Candidate(baseline="classical")] if images and classical else []
+    candidates = [Candidate(baseline="classical")] if (images or signals) and classical else []
     if imbalanced and weights:
         candidates.append(Candidate(baseline="class weights"))
     if imbalanced and not images:
@@ -137,6 +139,7 @@ def default_candidates(
         candidates += [Candidate(baseline=RAND_AUGMENT), Candidate(add=ADD, baseline=RAND_AUGMENT)]
     elif network:
         candidates.append(Candidate(baseline="MixUp"))
+    extrapolates = images or signals  # as `for_estimators`
     for space in spaces:
         if imbalanced:
             candidates.append(Candidate(DEFAULT, balance=True, space=space))
@@ -144,7 +147,7 @@ def default_candidates(
         if network and images:
             candidates.append(Candidate(DEFAULT, add=ADD, space=space, baseline=RAND_AUGMENT))
         elif not network:
-            candidates.append(Candidate(Extrapolate(), add=MANY, space=space) if images else _between(space))
+            candidates.append(Candidate(Extrapolate(), add=MANY, space=space) if extrapolates else _between(space))
     return tuple(sorted(candidates, key=lambda candidate: candidate.tier))
 
 
@@ -156,7 +159,7 @@ def usual_choice(*, images: bool, imbalanced: bool) -> Candidate | None:
     benchmarks/regret.py the usual choice leaves less than half of the regret of the search alone.
 
     Arguments:
-        images: Whether the samples are images rather than tabular.
+        images: Whether the samples are images or signals rather than tabular.
         imbalanced: See `is_imbalanced`.
     """
     if imbalanced:

@@ -19,6 +19,7 @@ from vaeaug.cli.options import (
     REGIMES,
     Data,
     KeepRowNumbers,
+    Kind,
     Label,
     Latent,
     Overwrite,
@@ -118,6 +119,7 @@ def bench(
     label: Label = None,
     keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
+    kind: Kind = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Does augmentation help? Compares training with and without it.
@@ -140,12 +142,13 @@ def bench(
 
         perturbation = None if perturb is None else parse_perturbation(perturb, scale)
         moves = {"flip": flip, "shift": shift, "rotate": rotate, "zoom": zoom, "cutout": cutout}
-        data, test_data = _load(source, test, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
-        images = data.x.ndim == 4
+        options: dict[str, Any] = {"label_column": label, "size": size, "keep_row_numbers": keep_row_numbers}
+        data, test_data = _load(source, test, **options, kind=kind)
+        images, signals = data.x.ndim == 4, data.x.ndim == 3
         imbalanced = Regime.of(regime).is_imbalanced
         catalogue = Catalogue(source, _classical(source, moves), perturbation, images, space, imbalanced)
         methods = (*(catalogue.named(method) if method else catalogue.standard), *catalogue.with_unlabelled(unlabelled))
-        classifiers = classifier or (["cnn"] if images else ["logistic", "forest"])
+        classifiers = classifier or (["cnn"] if images else ["forest", "knn"] if signals else ["logistic", "forest"])
         training = {"steps": vae_steps, "latent_dim": latent}
         settings = Settings(steps=steps, vae=tuple((name, value) for name, value in training.items() if value))
         name = source if source in DATA_SETS else Path(source).stem
@@ -158,7 +161,7 @@ def bench(
             seeds=seeds,
             settings=settings,
             results=output / RESULTS,
-            save_augmenter_to=output if images else None,
+            save_augmenter_to=output if images or signals else None,
             name=name,
             n_jobs=jobs or os.cpu_count() or 1,
         )

@@ -14,6 +14,7 @@ from vaeaug.cli.options import (
     Data,
     Device,
     KeepRowNumbers,
+    Kind,
     Label,
     Latent,
     Perturb,
@@ -52,6 +53,7 @@ def fit(
     label: Label = None,
     keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
+    kind: Kind = "auto",
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="A file for the state of the training, from which the same command resumes."),
@@ -88,7 +90,9 @@ def fit(
         if world.is_main:
             stack.enter_context(files.claimed(output, folder=True, may_replace=saving.is_ours))
         if bank is None:
-            samples: Any = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
+            samples: Any = data.load(
+                source, label_column=label, size=size, keep_row_numbers=keep_row_numbers, kind=kind
+            )
             checks.check_utf8("class names", samples.names)
         else:
             samples = _stream(source, size, batch or BATCH)

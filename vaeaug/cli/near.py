@@ -54,8 +54,9 @@ def read_near(
         if labelled and labels is None:
             class_numbers = [parse_classes(name, names)[0] for name in samples.names]
             y = [class_numbers[file_label] for file_label in samples.y.tolist()]
-    elif len(shape) == 1:
-        refuse("an .npz or a .csv of tabular data to start from", f"'{path}'", "convert the data to one of these")
+    elif len(shape) < 3:
+        forms = "an .npz of signals" if len(shape) == 2 else "an .npz or a .csv of tabular data"
+        refuse(f"{forms} to start from", f"'{path}'", "convert the data to one of these")
     else:
         # Black to white in a file is low to high in the data.
         low, high = bank.scaling.low[0], bank.scaling.high[0]

@@ -24,6 +24,7 @@ PERTURBATIONS = ("posterior", "covariance", "interpolate", "extrapolate", "diffe
 CLASSIFIERS = ("cnn", "mlp", "resnet18", "forest", "svc", "logistic", "knn", "boosting")
 REGIMES = ("imbalanced", "imbalanced-small")
 SPACES = ("vae", "pca", "identity")
+KINDS = ("auto", "images", "signals")
 FORMATS = ("webdataset", "webdataset-npy", "npz", "csv", "images")
 
 DATA_FORMS = f"one of {', '.join(DATA_SETS)}, a folder of class folders, an .npz or a .csv"
@@ -99,6 +100,14 @@ KeepRowNumbers = Annotated[
 ]
 Size = Annotated[
     int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384)
+]
+Kind = Annotated[
+    str,
+    typer.Option(
+        callback=check_choices("kind", KINDS),
+        help="What the samples of an .npz are: images, or signals (N, C, T). By default the shape tells, or is refused. Rows "
+        "of a .csv are signals of one channel with --kind signals.",
+    ),
 ]
 Space = Annotated[
     str,

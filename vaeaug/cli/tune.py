@@ -16,6 +16,7 @@ from vaeaug.cli.options import (
     SPACES,
     Data,
     KeepRowNumbers,
+    Kind,
     Label,
     Latent,
     Overwrite,
@@ -70,6 +71,7 @@ def tune(
     label: Label = None,
     keep_row_numbers: KeepRowNumbers = False,
     size: Size = None,
+    kind: Kind = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Chooses an augmentation, or none, by cross-validation: the cheapest within the noise of the best.
@@ -87,16 +89,16 @@ def tune(
         from vaeaug.bench.tuning import search
 
         with _claimed(output, [source] if source not in DATA_SETS else [], overwrite) as save:
-            samples = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers)
+            samples = data.load(source, label_column=label, size=size, keep_row_numbers=keep_row_numbers, kind=kind)
             check_utf8("class names", samples.names)
-            images = samples.x.ndim == 4
+            images, signals = samples.x.ndim == 4, samples.x.ndim == 3
             training = {"steps": vae_steps, "latent_dim": latent}
             augmenter, result = search.tune(
                 samples,
-                classifier or ("cnn" if images else "logistic"),
+                classifier or ("cnn" if images else "forest" if signals else "logistic"),
                 time_budget=budget,
                 spaces=space or None,
-                classical=_classical(source) if classical and images else None,
+                classical=_classical(source) if classical and (images or signals) else None,
                 folds=folds,
                 repeats=repeats,
                 steps=steps,

@@ -1,4 +1,4 @@
-"""Classical augmentation: random flips, shifts, rotations, zooms and cutouts of images, and jitter of tabular data."""
+"""Classical augmentation: flips, shifts, rotations, zooms and cutouts of images, warps of signals, jitter of tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vaeaug.data.signal_moves import SignalMoves
 from vaeaug.runtime import checks, modes, seeds
 
 Augmentation = Callable[[Tensor, int], Tensor]  # samples `(B, *event)` and a seed -> augmented samples
@@ -16,7 +17,8 @@ Augmentation = Callable[[Tensor, int], Tensor]  # samples `(B, *event)` and a se
 
 @dataclass(frozen=True)
 class Classical:
-    """Random affine transforms of images, one per image, and Gaussian jitter of tabular data.
+    """Random affine transforms of images, one per image, the default `SignalMoves` of signals, and Gaussian jitter of tabular
+    data.
 
     Images are resampled bilinearly and padded with the minimum of the training set. torchvision's transforms draw one
     transform per batch; here every image of a batch gets its own.
@@ -63,6 +65,8 @@ class Classical:
             return modes.in_plain_modes(
                 lambda batch, seed: batch + stddev * torch.randn(batch.shape, generator=seeds.generator(seed))
             )
+        if x.ndim == 3:
+            return SignalMoves().on(x)
         low = x.min()
 
         def augment(batch: Tensor, seed: int) -> Tensor:

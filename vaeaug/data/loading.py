@@ -18,6 +18,7 @@ from vaeaug.data.image_folders import read_folder
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, SampleList, is_loader, items_of, read_batches, with_names_inside
 from vaeaug.data.row_numbers import warn_of_row_numbers
+from vaeaug.data.sample_kinds import SIGNALS, kind_like
 from vaeaug.data.samples import Samples, from_arrays, from_table
 from vaeaug.data.tables import Table
 from vaeaug.data.tables.kinds import AUTO
@@ -31,7 +32,13 @@ NAMES = ("digits", "breast-cancer", "wine", "fashion-mnist")
 
 @modes.in_plain_modes
 def as_samples(
-    data: Any, names: Sequence[str] = (), *, y: Any = None, seed: int = 0, categorical_features: Any = AUTO
+    data: Any,
+    names: Sequence[str] = (),
+    *,
+    y: Any = None,
+    seed: int = 0,
+    categorical_features: Any = AUTO,
+    kind: str = AUTO,
 ) -> Samples:
     """Converts labelled data to `Samples`.
 
@@ -43,6 +50,8 @@ def as_samples(
         y: The labels, if `data` is X alone.
         seed: The seed of the order of a DataLoader that shuffles, and of random transforms.
         categorical_features: The columns of a data frame that are categories; see `from_arrays`.
+        kind: `signals` or `images`, where the shape of the samples cannot tell; "auto" reads `(N, C, T)` with fewer than 8
+            channels as signals and `(N, H, W)` as grey images (see `vaeaug.data.sample_kinds`).
 
     Raises:
         InputError: If the samples differ in shape, a value is not finite, a label is missing or none, or there are no
@@ -51,29 +60,30 @@ def as_samples(
     if y is not None:
         if isinstance(data, Samples | str | Path | DataLoader | Dataset) or huggingface.is_dataset(data):
             checks.refuse("X and y, or data with its labels in it", f"{type(data).__name__} and y", "leave y out")
-        return _checked(from_arrays(data, y, names, categorical_features=categorical_features))
+        return _checked(from_arrays(data, y, names, categorical_features=categorical_features, kind=kind))
     if isinstance(data, Samples):
         return data
     if isinstance(data, str | Path):
-        return load(data)
+        return load(data, kind=kind)
     if is_loader(data):
         pairs = (x_and_y(batch) for batch in read_batches(data, seed))
-        return with_names_inside(_from_pairs(pairs, names or names_of(data.dataset), True), data.dataset)
+        return with_names_inside(_from_pairs(pairs, names or names_of(data.dataset), True, kind), data.dataset)
     table = huggingface.labelled_frame(data) if huggingface.is_dataset(data) else None
     if table is not None:
         names = names or names_of(data)
-        return _checked(from_arrays(*table, names, categorical_features=categorical_features))
+        return _checked(from_arrays(*table, names, categorical_features=categorical_features, kind=kind))
     if isinstance(data, Dataset) or huggingface.is_dataset(data):
-        return with_names_inside(_from_pairs(map(x_and_y, items_of(data, seed)), names or names_of(data), False), data)
+        items = map(x_and_y, items_of(data, seed))
+        return with_names_inside(_from_pairs(items, names or names_of(data), False, kind), data)
     if isinstance(data, tuple | list) and len(data) == 2:
-        return _checked(from_arrays(data[0], data[1], names, categorical_features=categorical_features))
+        return _checked(from_arrays(data[0], data[1], names, categorical_features=categorical_features, kind=kind))
     remedy = "pass the labels, too: (X, y)" if hasattr(data, "__array__") else "pass one of these"
     if isinstance(data, Mapping) and data and all(map(huggingface.is_dataset, data.values())):
         remedy = f"choose one of its splits, for example [{next(iter(data))!r}]"
     checks.refuse("(X, y), a torch Dataset or DataLoader, a name or a path", type(data).__name__, remedy)
 
 
-def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched: bool) -> Samples:
+def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched: bool, kind: str) -> Samples:
     """Returns samples of pairs of a sample and its label, or of a batch of samples and theirs."""
     xs, ys = SampleList("x"), []
     for x, y in pairs:
@@ -81,7 +91,7 @@ def _from_pairs(pairs: Iterator[tuple[Any, Any]], names: Sequence[str], batched:
         ys.extend(_labels_in(y) if batched else [y])
     if not ys:
         checks.refuse(*(EMPTY_LOADER if batched else EMPTY_DATASET))
-    return _checked(from_arrays(xs.tensor(), ys, names))
+    return _checked(from_arrays(xs.tensor(), ys, names, kind=kind))
 
 
 def _checked(samples: Samples) -> Samples:
@@ -108,6 +118,7 @@ def load(
     label_column: str | None = None,
     size: int | None = None,
     keep_row_numbers: bool = False,
+    kind: str = AUTO,
 ) -> Samples:
     """Loads a named data set, a folder or a file.
 
@@ -119,6 +130,8 @@ def load(
         keep_row_numbers: Whether columns of a `.csv` that number the rows are features; by default they are left out with a
             warning (see `csv_tables.read`).
         size: Resizes the images of a folder to `size` x `size` pixels; by default they must have one size.
+        kind: `signals` or `images`, for an `.npz` whose shape cannot tell; see `as_samples`. With `signals` the rows of a
+            `.csv` are signals of one channel.
 
     Returns:
         The samples, with the file names of a folder or the column names of a `.csv`.
@@ -134,9 +147,10 @@ def load(
     if path.is_dir():
         return read_folder(path, size)
     if path.suffix.lower() == ".npz" and path.exists():
-        return _checked(from_arrays(*npz.read(path)))
+        return _checked(from_arrays(*npz.read(path), kind=kind))
     if path.suffix.lower() == ".csv" and path.exists():
-        return _from_table(csv_tables.read(path, label_column, keep_row_numbers=keep_row_numbers))
+        table = csv_tables.read(path, label_column, keep_row_numbers=keep_row_numbers)
+        return _from_table(table) if kind == AUTO else _signals_from_table(table, kind)
     expected = f"one of {', '.join(NAMES)}, a folder of class folders, an .npz or a .csv"
     checks.refuse(expected, repr(str(source)), "check the name or the path")
 
@@ -200,15 +214,32 @@ def read_maybe_labelled(
     if path.suffix.lower() == ".npz":
         stored = npz.read(path, labelled=False)
         y = np.zeros(len(stored.x) if stored.x.ndim else 0, dtype=np.int64) if stored.y is None else stored.y
-        return from_arrays(stored.x, y, () if stored.y is None else stored.names), stored.y is not None
+        names = () if stored.y is None else stored.names
+        return from_arrays(stored.x, y, names, kind=_kind_like(stored.x, event_shape)), stored.y is not None
     if like is not None:
         known = (*(column.name for column in like.columns), columns[-1])
         table = csv_tables.read_features(path, len(like.columns), known, label_column, like)
         y = np.zeros(len(table.frame), dtype=np.int64) if table.y is None else table.y
         x = like.encode(like.like(table.frame, str(path)), str(path))
         return Samples(x, torch.as_tensor(y), table.names, table=like), table.y is not None
-    table = csv_tables.read_features(path, event_shape[0], columns, label_column)
+    table = csv_tables.read_features(path, event_shape[-1], columns, label_column)
+    if len(event_shape) == 2:
+        return _signals_from_table(table, SIGNALS), table.y is not None
     return _from_table(table), table.y is not None
+
+
+def _signals_from_table(table: csv_tables.Table, kind: str) -> Samples:
+    """Returns the rows of a `.csv` as signals of one channel."""
+    if table.frame is not None:
+        checks.refuse(f"numbers alone in a .csv of {kind}", "words or empty cells", "leave kind out for a table")
+    y = np.zeros(len(table.x), dtype=np.int64) if table.y is None else table.y
+    return from_arrays(table.x, y, table.names, kind=kind)
+
+
+def _kind_like(x: np.ndarray, event_shape: Sequence[int]) -> str:
+    """Returns the kind to read samples as that have to be like others; "auto" where they have another shape anyway."""
+    fits = x.ndim in (len(event_shape), len(event_shape) + 1)
+    return kind_like(event_shape) if fits else AUTO
 
 
 def _from_table(table: csv_tables.Table) -> Samples:

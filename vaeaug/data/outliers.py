@@ -19,6 +19,7 @@ FAR_PIXEL = 2.0  # the same for one value among all the pixels of a data set
 LARGEST_SHARE = 0.3  # a value of more than this share of all values is no exception
 TAIL = 0.001  # the share of pixels that may be far
 CHECKED_PIXELS = 100_000
+NAMED = 3  # columns that get a warning each; of more, as among the 1,000 features of a network, one warning counts them
 ROUNDED = 0.01  # the share of a column's standard deviation that rounding to float32 may change
 REMEDY = "if it marks missing values or is a fault, replace it or drop these samples"
 
@@ -27,7 +28,7 @@ def warn_of_far_values(x: Tensor, columns: Sequence[str] = ()) -> None:
     """Warns if one value, such as -9999 for missing data, lies far from all others.
 
     Arguments:
-        x: The samples, `(N, features)` or `(N, C, H, W)`.
+        x: The samples, `(N, features)`, `(N, C, T)` or `(N, C, H, W)`.
         columns: The names of the features.
     """
     if len(x) and x.ndim == 2:
@@ -62,14 +63,20 @@ def _warn_of_columns(x: Tensor, columns: Sequence[str]) -> None:
     far = FAR if len(x) >= FEW_SAMPLES else FAR_OF_FEW
     # Infinite gaps, of constant columns, have an infinite or negative span beside them and never count.
     sides = ((low, second - low, high - second), (high, high - second_last, second_last - low))
+    found = []
     for value, gap, rest in sides:
         span = torch.where(inner > 0, inner, rest)
         share = (x == value).float().mean(0)
         odd = (span > 0) & span.isfinite() & (gap > far * span) & (share <= LARGEST_SHARE)
         for i in torch.nonzero(odd)[:, 0].tolist():
             count = int((x[:, i] == value[i]).sum())
-            got = f"{column_name(i, columns)}: the value {float(value[i]):g}, in {count} of {len(x)} samples"
-            warn(f"{got}, lies far from all others and sets the scale of the column; {REMEDY}")
+            found.append(f"{column_name(i, columns)}: the value {float(value[i]):g}, in {count} of {len(x)} samples")
+    if len(found) > NAMED:
+        first = f"{len(found)} columns have a value that lies far from all others and sets the scale of the column"
+        warn(f"{first}; the first is {found[0]}; {REMEDY}")
+        return
+    for got in found:
+        warn(f"{got}, lies far from all others and sets the scale of the column; {REMEDY}")
 
 
 def _warn_of_pixels(x: Tensor) -> None:
@@ -85,7 +92,8 @@ def _warn_of_pixels(x: Tensor) -> None:
         ):
             count = int((x == value).flatten(1).any(1).sum())
             got = f"the value {value:g}, in {count} of {len(x)} samples"
-            warn(f"{got}, lies far from almost all others and sets the range of the images; {REMEDY}")
+            kind = "images" if x.ndim == 4 else "signals"
+            warn(f"{got}, lies far from almost all others and sets the range of the {kind}; {REMEDY}")
 
 
 def _is_far_from_all(x: Tensor, value: float) -> bool:

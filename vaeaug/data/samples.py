@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaeaug.data import frames, labels
+from vaeaug.data import frames, labels, sample_kinds
 from vaeaug.data.images import SMALLEST_SIDE
 from vaeaug.data.other_frames import to_pandas
 from vaeaug.data.outliers import warn_of_rounding
@@ -37,13 +37,13 @@ class Samples:
     """Labelled samples.
 
     Arguments:
-        x: The samples, `(N, C, H, W)` or `(N, features)`, float32, in the data's own range.
+        x: The samples, images `(N, C, H, W)`, signals `(N, C, T)` or rows `(N, features)`, float32, in the data's own range.
         y: The labels, `(N,)`, int64 in 0..K-1.
         names: The class names; by default the numbers.
         files: The file of each sample; empty if the samples were not read from files.
         columns: The names of the features and, last, of the label; empty if they are unknown.
         integer_columns: The indices of the features whose values are all whole numbers or booleans, so that they can be given
-            back as such; empty if that is unknown, and for images.
+            back as such; empty if that is unknown, and for images and signals.
         boolean_columns: The indices of the features that were booleans, True and False; they are integer columns, too.
         decimals: The largest number of decimals of each feature in a `.csv`; empty if they are unknown.
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
@@ -84,7 +84,8 @@ class Samples:
     def round_(self, x: Tensor) -> Tensor:
         """Rounds synthetic samples, `(B, *event)`, in place, wherever these samples are whole numbers or booleans."""
         if x.ndim > 2:
-            return x.round_() if self.dtype and self.dtype != "uint8" else x  # uint8 images became floats in 0..1
+            is_unit = self.dtype == "uint8" and x.ndim == 4  # uint8 images became floats in 0..1
+            return x.round_() if self.dtype and not is_unit else x
         if len(self.integer_columns) == x.shape[1]:
             return x.round_()
         if self.integer_columns:
@@ -116,18 +117,22 @@ def from_arrays(
     columns: Sequence[str] = (),
     partial: bool = False,
     categorical_features: Any = AUTO,
+    kind: str = sample_kinds.AUTO,
 ) -> Samples:
     """Creates `Samples` from arrays or tensors.
 
     Arguments:
-        x: Numbers of shape `(N, features)`, `(N, H, W)` or `(N, C, H, W)`, a data frame, or a list of PIL images; uint8
-            images are divided by 255. A frame with categories or missing values becomes a table (see `vaeaug.data.tables`).
+        x: Numbers of shape `(N, features)`, `(N, C, T)`, `(N, H, W)` or `(N, C, H, W)`, a data frame, or a list of PIL
+            images; uint8 images are divided by 255. A frame with categories or missing values becomes a table (see
+            `vaeaug.data.tables`).
         y: The labels, `(N,)`: whole numbers from 0, words, booleans, categories or one-hot; see `labels.encode`.
         names: The class names; by default those of the labels, or the numbers.
         columns: The names of the features; by default those of a frame.
         partial: Whether these are a part of the samples, as in a batch; see `labels.encode`.
         categorical_features: The columns of a frame that are categories, as indices, names or a mask; "auto" decides by their
             types.
+        kind: `signals` for signals `(N, C, T)`, or `(N, T)` of one channel, and `images` for images; "auto" decides by the
+            shape (see `vaeaug.data.sample_kinds`).
 
     Raises:
         InputError: If there are no samples, if a shape or a label is not valid, or if a value is NaN or infinite.
@@ -142,12 +147,12 @@ def from_arrays(
         x, columns, booleans = frame.x, frame.columns, frame.booleans
     x = as_tensor("x", x)
     y, found_names = labels.encode(y, tuple(map(str, names)), partial=partial)
-    _check_shapes(x, len(y))
-    x = x[:, None] if x.ndim == 3 else x
+    signals = _check_shapes(x, len(y), kind)
+    x = sample_kinds.with_channels(x, signals)
     checks.check_finite("x", x)
-    if x.dtype == torch.uint8 and x.ndim > 2 and x.max() == 1:
+    if x.dtype == torch.uint8 and x.ndim == 4 and x.max() == 1:
         checks.refuse("uint8 images in 0..255", "values of 0 and 1 alone", "pass floats in 0..1, or 255 times x")
-    exact, x = x, unit_float(x).cpu()
+    exact, x = x, (x.float() if signals else unit_float(x)).cpu()
     if exact.dtype == torch.float64:  # which may overflow in float32
         checks.check_finite("x as float32", x)
     if x.ndim == 2 and not partial:
@@ -222,8 +227,11 @@ def without_gaps(samples: Samples) -> Samples:
     return replace(samples, y=torch.searchsorted(y, samples.y), names=names)
 
 
-def _check_shapes(x: Tensor, labels_count: int) -> None:
-    """Refuses samples of a shape that no VAE takes, and another number of samples than labels."""
+def _check_shapes(x: Tensor, labels_count: int, kind: str = sample_kinds.AUTO) -> bool:
+    """Refuses samples of a shape that no VAE takes, and another number of samples than labels.
+
+    Returns whether they are signals.
+    """
     if x.ndim == 0:
         checks.refuse("x with one sample per row", "a single number", "pass an array of shape (N, ...)")
     if len(x) != labels_count:
@@ -232,15 +240,25 @@ def _check_shapes(x: Tensor, labels_count: int) -> None:
     if len(x) == 0:
         checks.refuse("at least one sample", "none", "pass data that is not empty")
     if x.ndim not in (2, 3, 4):
-        shapes = "tabular data (N, features), grey images (N, H, W) or images (N, C, H, W)"
+        shapes = "tabular data (N, features), signals (N, C, T), grey images (N, H, W) or images (N, C, H, W)"
         checks.refuse(shapes, f"shape {tuple(x.shape)}", "reshape x")
+    if x.shape[1] == 0:
+        checks.refuse("at least one feature or channel", f"shape {tuple(x.shape)}", "pass data that is not empty")
+    if sample_kinds.are_signals(tuple(x.shape), kind, uint8=x.dtype == torch.uint8):
+        if x.shape[-1] < SMALLEST_SIDE:
+            expected = f"signals of at least {SMALLEST_SIDE} points, (N, C, T)"
+            remedy = "put the time last, or flatten them to (N, features)"
+            checks.refuse(expected, f"shape {tuple(x.shape)}", remedy)
+        return True
     if x.ndim == 4 and x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
         checks.refuse("images (N, C, H, W)", f"shape {tuple(x.shape)}", "use x.transpose(0, 3, 1, 2)")
     if x.ndim > 2 and min(x.shape[-2:]) < SMALLEST_SIDE:
         smallest = f"images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
-        checks.refuse(smallest, f"{x.shape[-2]}x{x.shape[-1]}", "resize them, or flatten them to (N, features)")
-    if x.shape[1] == 0:
-        checks.refuse("at least one feature or channel", f"shape {tuple(x.shape)}", "pass data that is not empty")
+        remedy = "resize them, or flatten them to (N, features)"
+        if x.ndim == 3 and x.shape[1] >= SMALLEST_SIDE:
+            remedy += "; signals are (N, C, T) with the time last: x.transpose(0, 2, 1)"
+        checks.refuse(smallest, f"{x.shape[-2]}x{x.shape[-1]}", remedy)
+    return False
 
 
 def _whole_columns(x: Tensor) -> tuple[int, ...]:

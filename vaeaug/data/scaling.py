@@ -21,11 +21,11 @@ class Scaling:
     """Maps the data's own range to the one a VAE trains in, and back: `x = offset + gain * u`.
 
     Images map to 0..1 with one offset and gain for all pixels; images that already lie in 0..1 stay exactly the same. Tabular
-    data maps to mean 0 and standard deviation 1 per feature; a constant feature keeps gain 1.
+    data maps to mean 0 and standard deviation 1 per feature, and signals per channel; a constant one keeps gain 1.
 
     Arguments:
-        offset, gain: One number, or one per feature.
-        low, high: The range of the data: one number each, or one per feature.
+        offset, gain: One number, or one per feature or channel.
+        low, high: The range of the data: one number each, or one per feature or channel.
 
     Raises:
         InputError: If a number is NaN or infinite, or a gain is not above 0.
@@ -41,6 +41,15 @@ class Scaling:
             if not all(map(math.isfinite, values)) or (name == "gain" and min(values, default=0) <= 0):
                 wanted = "finite numbers above 0" if name == "gain" else "finite numbers"
                 checks.refuse(f"{wanted} as {name} of a Scaling", values[:5], "fit it to data: Scaling.fit(x)")
+
+    def tensor(self, name: str, event_shape: Sequence[int]) -> Tensor:
+        """Returns `offset`, `gain`, `low` or `high` as a tensor that broadcasts against samples, `(B, *event)`.
+
+        One number is a scalar; numbers of features are `(features,)`, those of channels `(C, 1)`.
+        """
+        values = getattr(self, name)
+        tensor = torch.tensor(values if len(values) > 1 else values[0], dtype=torch.float32)
+        return tensor[:, None] if tensor.ndim and len(event_shape) == 2 else tensor
 
     @property
     def is_unit(self) -> bool:
@@ -58,8 +67,9 @@ class Scaling:
             columns: The names of the features, for the warning.
         """
         warn_of_far_values(x, columns)
-        if x.ndim > 2:
+        if x.ndim == 4:
             return cls.from_range(float(x.min()), float(x.max()))
+        x = x.transpose(1, 2).flatten(0, 1) if x.ndim == 3 else x  # of signals, the points of each channel
         mean, stddev, low, high = x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0)
         # In float32, the moments of seconds since 1970, of an hour, and of values near the largest float are wrong.
         odd = ~_is_plain(mean, stddev, low, high) & (low < high)

@@ -15,6 +15,7 @@ from vaeaug.data.fields import x_and_y
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, read_batches, with_names_inside
 from vaeaug.data.outliers import warn_of_far_values
+from vaeaug.data.sample_kinds import AUTO
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.data.scaling import Scaling
 from vaeaug.runtime import checks, seeds
@@ -22,14 +23,14 @@ from vaeaug.runtime import checks, seeds
 RANGE_SAMPLES = 8192  # samples of a DataLoader from which its range is estimated
 
 
-def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES) -> Samples:
+def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES, kind: str = AUTO) -> Samples:
     """Returns at least `minimum` samples from the start of a DataLoader, in whole batches; all if it has fewer.
 
     Raises:
         InputError: If the loader is empty.
     """
     batches: list[Samples] = []
-    for batch in read_epoch(loader, seed, 0):
+    for batch in read_epoch(loader, seed, 0, kind):
         batches.append(batch)
         if sum(map(len, batches)) >= minimum:
             break
@@ -42,7 +43,9 @@ def peek(loader: DataLoader, seed: int, minimum: int = RANGE_SAMPLES) -> Samples
     return types.of(Samples(x, y, names_of(loader.dataset)))
 
 
-def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[DataLoader, Samples, Scaling]:
+def reservoir(
+    data: Any, size: int, seed: int, batch_size: int = 64, kind: str = AUTO
+) -> tuple[DataLoader, Samples, Scaling]:
     """Reads a DataLoader once, for a uniform sample of it and its range.
 
     Reference: Vitter, "Random sampling with a reservoir", 1985 (algorithm R), https://doi.org/10.1145/3147.3165.
@@ -52,6 +55,7 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
         size: The number of samples to keep.
         seed: The seed of the sample.
         batch_size: The batch size for a Dataset.
+        kind: The kind of the samples; see `vaeaug.data.sample_kinds`.
 
     Returns:
         The DataLoader, the samples, and the scaling fitted to everything that was read.
@@ -71,7 +75,7 @@ def reservoir(data: Any, size: int, seed: int, batch_size: int = 64) -> tuple[Da
             checks.refuse("a Dataset with a length, or a DataLoader", got, "pass DataLoader(dataset, batch_size=64)")
         data = DataLoader(data, batch_size=batch_size, shuffle=True)
     sample, value_range = _Reservoir(size, seeds.generator(seed, 4)), _Range()
-    for batch in read_epoch(data, seed, 0):
+    for batch in read_epoch(data, seed, 0, kind):
         value_range.update(batch.x)
         sample.update(batch)
     samples = with_names_inside(sample.samples(names_of(data.dataset)), data.dataset)
@@ -144,9 +148,10 @@ class _Range:
         from sklearn.preprocessing import StandardScaler
 
         self.low = self.high = torch.empty(0)
-        self.moments = StandardScaler()  # of tabular data, in float64
+        self.moments = StandardScaler()  # of tabular data and of the channels of signals, in float64
 
     def update(self, x: Tensor) -> None:
+        x = x.transpose(1, 2).flatten(0, 1) if x.ndim == 3 else x  # of signals, the points of each channel
         axes = tuple(range(x.ndim)) if x.ndim > 2 else (0,)
         low, high = x.amin(axes), x.amax(axes)
         empty = not self.low.numel()
@@ -161,22 +166,26 @@ class _Range:
             ends = torch.stack([self.low, self.high])[:, None, None, None].expand(2, *samples.event_shape)
             warn_of_far_values(torch.cat([samples.x, ends]))
             return Scaling.from_range(float(self.low), float(self.high))
-        warn_of_far_values(torch.cat([samples.x, self.low[None], self.high[None]]), samples.columns)
+        low, high = (
+            end[:, None].expand(samples.event_shape) if samples.x.ndim == 3 else end for end in (self.low, self.high)
+        )
+        warn_of_far_values(torch.cat([samples.x, low[None], high[None]]), samples.columns)
         mean, stddev = (torch.from_numpy(v).float() for v in (self.moments.mean_, self.moments.var_**0.5))
         return Scaling.from_moments(mean, stddev, self.low, self.high)
 
 
-def read_epoch(loader: DataLoader, seed: int, epoch: int) -> Iterator[Samples]:
+def read_epoch(loader: DataLoader, seed: int, epoch: int, kind: str = AUTO) -> Iterator[Samples]:
     """Yields the batches of one epoch of a DataLoader.
 
     Arguments:
         loader: The DataLoader.
         seed: The seed of the order, and of random transforms that draw from a global generator.
         epoch: The number of the epoch, from 0.
+        kind: The kind of the samples; see `vaeaug.data.sample_kinds`.
 
     Raises:
         InputError: If a batch cannot be used.
     """
     names = names_of(loader.dataset)
     for batch in read_batches(loader, seed, epoch):
-        yield from_arrays(*x_and_y(batch), names, partial=True)
+        yield from_arrays(*x_and_y(batch), names, partial=True, kind=kind)

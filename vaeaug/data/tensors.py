@@ -16,7 +16,7 @@ from vaeaug.runtime import checks
 
 
 def unit_float(x: Tensor) -> Tensor:
-    """Returns samples as float32; uint8 images, but not tabular data, are divided by 255."""
+    """Returns samples as float32; uint8 images, but not tabular data, are divided by 255. It is not for signals."""
     return x.float() / 255 if x.dtype == torch.uint8 and x.ndim > 2 else x.float()
 
 

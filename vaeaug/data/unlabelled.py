@@ -19,6 +19,7 @@ from vaeaug.data.images import is_pil_image
 from vaeaug.data.loaders import SampleList, is_loader, items_of, read_batches
 from vaeaug.data.loading import NAMES, load, read_maybe_labelled
 from vaeaug.data.other_frames import to_pandas
+from vaeaug.data.sample_kinds import kind_like
 from vaeaug.data.samples import Samples, from_arrays
 from vaeaug.runtime import checks, modes
 
@@ -41,10 +42,10 @@ def read_unlabelled(data: Any, like: Samples, seed: int = 0) -> Tensor:
     """
     event_shape = like.event_shape
     x = _read(data, like, seed)
-    if x.ndim == len(event_shape) and len(event_shape) == 3 and event_shape[0] == 1:
+    if x.ndim == len(event_shape) > 1 and event_shape[0] == 1:
         x = x[:, None]
     checks.check_event_shape("unlabelled", x, event_shape)
-    return from_arrays(x, torch.zeros(len(x), dtype=torch.long)).x
+    return from_arrays(x, torch.zeros(len(x), dtype=torch.long), kind=kind_like(event_shape)).x
 
 
 def _read(data: Any, like: Samples, seed: int) -> Tensor:
@@ -95,9 +96,9 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _event_shapes(event_shape: Sequence[int]) -> list[tuple[int, ...]]:
-    """Returns the shapes that one sample may have: grey images may lack their channel."""
-    is_grey = len(event_shape) == 3 and event_shape[0] == 1
-    return [tuple(event_shape), *([tuple(event_shape[1:])] if is_grey else [])]
+    """Returns the shapes that one sample may have: grey images and signals of one channel may lack their channel."""
+    has_one = len(event_shape) > 1 and event_shape[0] == 1
+    return [tuple(event_shape), *([tuple(event_shape[1:])] if has_one else [])]
 
 
 def _channels(event_shape: Sequence[int]) -> int | None:

@@ -213,7 +213,9 @@ def claimed(
     settings: dict[str, Any] = {"overwrite": overwrite, "inputs": inputs}
     if path.suffix == ".csv":
         if len(event_shape) != 1:
-            checks.refuse("an .npz or a folder for images", f"'{path}'", "write images to one of these")
+            kind = "signals" if len(event_shape) == 2 else "images"
+            remedy = "write signals to an .npz" if kind == "signals" else "write images to one of these"
+            checks.refuse(f"an .npz{'' if kind == 'signals' else ' or a folder'} for {kind}", f"'{path}'", remedy)
         settings |= {
             "may_replace": recognition.is_saved_csv,
             "beside": [(recognition.provenance_file(path), recognition.is_provenance)],
@@ -229,6 +231,8 @@ def claimed(
 
 def check_images(event_shape: tuple[int, ...], got: str) -> None:
     """Checks that samples of this shape are images that a PNG can hold; `got` names the output in the message."""
+    if len(event_shape) == 2:
+        checks.refuse("a path that ends in .npz for signals", got, "write signals to an .npz")
     if len(event_shape) != 3:
         checks.refuse("a path that ends in .npz or .csv for tabular data", got, "write tabular data to one of these")
     if event_shape[0] not in IMAGE_CHANNELS:

@@ -26,7 +26,7 @@ def as_dtype(x: Tensor, dtype: str) -> np.ndarray:
     array = x.numpy()
     if not dtype or not x.is_floating_point():
         return array
-    array = np.rint(array * 255.0 if dtype == "uint8" and x.ndim > 2 else array)
+    array = np.rint(array * 255.0 if dtype == "uint8" and x.ndim == 4 else array)
     if dtype == "bool":
         return array > 0
     # Rounding to float32 may have increased the largest number, and that of 64 bits is no float64 either.

@@ -202,8 +202,7 @@ class _ForParents(Filter):
 def _check_kind(kind: Any, samples: Samples) -> None:
     if isinstance(kind, str):
         classifiers.check_name(kind)
-        if kind in classifiers.IMAGES_ONLY and samples.x.ndim == 2:
-            checks.refuse("a classifier for tabular data", kind, "choose mlp, forest, logistic or knn")
+        classifiers.check_takes(kind, samples.x, "mlp, forest, logistic or knn")
         kind = classifiers.NETWORKS.get(kind) or classifiers.ESTIMATORS[kind](0)
     elif isinstance(kind, nn.Module):
         remedy = "pass a function that makes a new one: lambda event_shape, classes: Network(...)"

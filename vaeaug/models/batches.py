@@ -12,6 +12,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
+from vaeaug.data.sample_kinds import AUTO
 from vaeaug.data.samples import Samples
 from vaeaug.data.streaming import EMPTY_LOADER, read_epoch
 from vaeaug.runtime import checks
@@ -53,7 +54,7 @@ def batches_from_memory(
 
 
 def batches_from_loader(
-    loader: DataLoader, seed: int, check: Callable[[Samples], None], world: World = SINGLE_PROCESS
+    loader: DataLoader, seed: int, check: Callable[[Samples], None], world: World = SINGLE_PROCESS, kind: str = AUTO
 ) -> Callable[[int], Batch]:
     """Returns a function from a step to its batch, for a DataLoader; steps must follow each other.
 
@@ -62,6 +63,7 @@ def batches_from_loader(
         seed: The seed of the order, and of random transforms that draw from torch's global generator.
         check: A function that raises if samples cannot be used.
         world: The rank of this process and the number of processes.
+        kind: The kind of the samples; see `vaeaug.data.sample_kinds`.
 
     Raises:
         InputError: In the returned function, if the loader is empty or a batch has fewer samples than there are processes.
@@ -72,7 +74,7 @@ def batches_from_loader(
     def batch(step: int) -> Batch:
         nonlocal iterator
         if iterator is None:
-            iterator = _batches_from_step(loader, seed, step)
+            iterator = _batches_from_step(loader, seed, step, kind)
         samples = next(iterator)
         check(samples)
         size = len(samples)
@@ -87,13 +89,13 @@ def batches_from_loader(
     return batch
 
 
-def _batches_from_step(loader: DataLoader, seed: int, step: int) -> Iterator[Samples]:
+def _batches_from_step(loader: DataLoader, seed: int, step: int, kind: str) -> Iterator[Samples]:
     """Yields the batches from `step` on, epoch after epoch. Earlier batches of its epoch are read and dropped."""
     length = len(loader) if isinstance(loader, Sized) and not _is_endless(loader) else None
     first_epoch, n_skipped = divmod(step, length) if length else (0, step)
     for epoch in count(first_epoch):
         empty = True
-        for samples in read_epoch(loader, seed, epoch):
+        for samples in read_epoch(loader, seed, epoch, kind):
             empty = False
             if n_skipped:
                 n_skipped -= 1

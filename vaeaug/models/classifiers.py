@@ -23,13 +23,20 @@ from vaeaug.runtime import checks, seeds
 def small_cnn(event_shape: Sequence[int], classes: int, width: int = 16) -> nn.Module:
     """Creates a small convolutional classifier: three blocks, batch normalisation, about 24,000 weights.
 
+    Of signals it convolves the time, with kernels of 7, 5 and 3 points.
+
     Arguments:
-        event_shape: `(C, H, W)`, from 8x8 up.
+        event_shape: `(C, H, W)`, from 8x8 up, or `(C, T)`, from 8 up.
         classes: The number of logits.
         width: The channels of the first block; each further one has twice as many.
     """
     channels = [event_shape[0], width, 2 * width, 4 * width]
     blocks: list[nn.Module] = []
+    if len(event_shape) == 2:
+        for a, b, kernel in zip(channels, channels[1:], (7, 5, 3), strict=False):
+            convolution = nn.Conv1d(a, b, kernel, padding=kernel // 2, bias=False)
+            blocks += [convolution, nn.BatchNorm1d(b), nn.ReLU(), nn.MaxPool1d(2)]
+        return nn.Sequential(*blocks, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4 * width, classes))
     for a, b in zip(channels, channels[1:], strict=False):
         blocks += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, classes))
@@ -66,7 +73,23 @@ def resnet18(event_shape: Sequence[int], classes: int) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[[Sequence[int], int], nn.Module]] = {"cnn": small_cnn, "mlp": mlp, "resnet18": resnet18}
-IMAGES_ONLY = ("cnn", "resnet18")
+IMAGES_ONLY = ("cnn", "resnet18")  # of these cnn takes signals, too
+SIGNALS_TOO = ("cnn",)
+
+
+def check_takes(name: str, x: Tensor, others: str = "mlp, forest, svc, logistic, knn or boosting") -> None:
+    """Refuses samples of a kind that a classifier by name does not take.
+
+    Arguments:
+        name: The name.
+        x: The samples, `(N, *event)`.
+        others: The classifiers that the message offers.
+    """
+    if name not in IMAGES_ONLY or x.ndim == 4 or (x.ndim == 3 and name in SIGNALS_TOO):
+        return
+    if x.ndim == 3:
+        checks.refuse("a classifier for signals", name, f"choose cnn, {others}")
+    checks.refuse("a classifier for tabular data", name, f"choose {others}")
 
 
 class Standardize(nn.Module):
@@ -92,9 +115,15 @@ class Standardize(nn.Module):
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns mean and standard deviation: one number each for images, one per feature for tabular data."""
-    axes: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
-    return x.mean(axes), x.std(axes, correction=0).clamp(min=1e-6)
+    """Returns mean and standard deviation: one number each for images, one per feature of rows or channel of signals."""
+    axes, keep = pooled_axes(x), x.ndim == 3
+    mean, spread = x.mean(axes, keepdim=keep), x.std(axes, correction=0, keepdim=keep).clamp(min=1e-6)
+    return (mean[0], spread[0]) if keep else (mean, spread)
+
+
+def pooled_axes(x: Tensor) -> Any:
+    """Returns the axes whose values have one scale: all of images, all but the features or the channels of others."""
+    return {2: 0, 3: (0, 2)}.get(x.ndim, tuple(range(x.ndim)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +147,11 @@ class Classifier:
     def images_only(self) -> bool:
         """Whether it does not take tabular data."""
         return isinstance(self.spec, str) and self.spec in IMAGES_ONLY
+
+    def check_takes(self, x: Tensor) -> None:
+        """Refuses samples of a kind that it does not take."""
+        if isinstance(self.spec, str):
+            check_takes(self.spec, x)
 
     @property
     def accepts_sample_weight(self) -> bool:

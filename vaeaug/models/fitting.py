@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from vaeaug.data import streaming
+from vaeaug.data import sample_kinds, streaming
 from vaeaug.data.loading import as_samples
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.models.batches import Batch, batches_from_loader, batches_from_memory
@@ -87,6 +87,7 @@ def fit_vae(
     scaling: Scaling | None = None,
     device: str | torch.device = "cpu",
     world: World = SINGLE_PROCESS,
+    kind: str = sample_kinds.AUTO,
 ) -> VAE:
     """Trains a VAE and returns it, in eval mode.
 
@@ -121,6 +122,7 @@ def fit_vae(
         world: The rank of this process among the processes that train together (`runtime.distributed.process_group`). Each
             computes its part of every batch; the batches, the noise and, up to rounding, the weights do not depend on the
             number of processes.
+        kind: `signals` or `images`, where the shape cannot tell; see `vaeaug.data.as_samples`.
 
     Raises:
         InputError: If the data or a setting cannot be used.
@@ -138,7 +140,9 @@ def fit_vae(
     checks.check_number("weight_decay", weight_decay, 0)
     vae = unwrapped(vae)
     _check_trainable(vae, torch.device(device))
-    samples = _samples_in_memory(data, y, seed, has_scaling=vae is not None or scaling is not None)
+    if vae is not None and kind == sample_kinds.AUTO:
+        kind = sample_kinds.kind_like(vae.event_shape)
+    samples = _samples_in_memory(data, y, seed, vae is not None or scaling is not None, kind)
     if vae is None:
         table = samples.table
         with seeds.drawing_from(seed, Stream.WEIGHTS):
@@ -208,11 +212,11 @@ def _is_stream(data: Any) -> bool:
     return isinstance(data, DataLoader)
 
 
-def _samples_in_memory(data: Any, y: Any, seed: int, has_scaling: bool) -> Samples:
+def _samples_in_memory(data: Any, y: Any, seed: int, has_scaling: bool, kind: str) -> Samples:
     """Returns all samples, or of a DataLoader the first ones, as many as the scaling needs."""
     if not _is_stream(data):
-        return as_samples(data, y=y, seed=seed)
-    return streaming.peek(data, seed, 1 if has_scaling else streaming.RANGE_SAMPLES)
+        return as_samples(data, y=y, seed=seed, kind=kind)
+    return streaming.peek(data, seed, 1 if has_scaling else streaming.RANGE_SAMPLES, kind)
 
 
 def _size(data: Any, samples: Samples) -> int:
@@ -223,7 +227,9 @@ def _size(data: Any, samples: Samples) -> int:
 
 def _batches(data: Any, samples: Samples, vae: VAE, settings: FitSettings, world: World) -> Callable[[int], Batch]:
     if _is_stream(data):
-        return batches_from_loader(data, settings.seed, partial(_check_samples, vae=vae), world)
+        return batches_from_loader(
+            data, settings.seed, partial(_check_samples, vae=vae), world, sample_kinds.kind_like(vae.event_shape)
+        )
     order = ShuffledIndices(len(samples), settings.batch_size, seeds.derive(settings.seed, Stream.ORDER))
     return batches_from_memory(samples, order, world)
 
@@ -243,10 +249,11 @@ def _check_trainable(vae: VAE | None, device: torch.device) -> None:
 def _check_samples(samples: Samples, vae: VAE) -> None:
     """Refuses samples that this VAE cannot be trained on."""
     checks.check_event_shape("samples", samples.x, vae.event_shape)
-    if vae.likelihood == "bernoulli" and vae.gain.ndim:
-        checks.refuse("images for a Bernoulli likelihood", "tabular data", "use likelihood='gaussian'")
+    if vae.likelihood == "bernoulli" and (vae.gain.ndim or samples.x.ndim == 3):
+        got = "signals" if samples.x.ndim == 3 else "tabular data"
+        checks.refuse("images for a Bernoulli likelihood", got, "use likelihood='gaussian'")
     checks.check_labels(samples.y, vae.num_classes)
-    if samples.x.ndim > 2:
+    if samples.x.ndim == 4:
         # Scales the minimum and the maximum only: all scaled samples would take as much memory as the data.
         low, high = (torch.stack(samples.x.aminmax()) - vae.offset.cpu()) / vae.gain.cpu()
         if not -0.01 <= float(low) <= float(high) <= 1.01:

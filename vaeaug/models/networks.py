@@ -100,6 +100,45 @@ class Conv(Architecture):
         return nn.Sequential(*down, _Flat()), features, nn.Sequential(*up)
 
 
+@dataclass(frozen=True)
+class Conv1d(Architecture):
+    """Creates a convolutional encoder and decoder for signals `(C, T)` of any length from 8 up.
+
+    It is `Conv` along one axis: each level halves the length (rounding up) until it is at most 7, the first two levels are
+    one step, and the decoder upsamples by pixel shuffle and crops the padding.
+
+    Arguments:
+        width: The channels of the first level; each further one has twice as many, up to 4 times.
+    """
+
+    width: int = 32
+
+    def build(self, event_shape: Sequence[int], decoder_inputs: int) -> tuple[nn.Module, int, nn.Module]:
+        if len(event_shape) != 2:
+            remedy = "use architecture='conv' for images and 'mlp' for tabular data"
+            checks.refuse("an event shape (C, T) for a Conv1d", tuple(event_shape), remedy)
+        channels, length = event_shape
+        levels = 1
+        while math.ceil(length / 2**levels) > 7:
+            levels += 1
+        merged = min(levels, 2)
+        patch = 2**merged
+        widths = [self.width * min(2**i, 4) for i in range(merged - 1, levels)]
+        points = math.ceil(length / 2**levels)
+        features = widths[-1] * points
+
+        down: list[nn.Module] = [_PadTo1d(points * 2**levels), _Unshuffle1d(patch)]
+        down += [nn.Conv1d(channels * patch, widths[0], 5, padding=2), nn.ReLU()]
+        for a, b in zip(widths, widths[1:], strict=False):
+            down += [nn.Conv1d(a, b, 4, stride=2, padding=1), nn.ReLU()]
+
+        up: list[nn.Module] = [nn.Linear(decoder_inputs, features), nn.ReLU(), nn.Unflatten(1, (widths[-1], points))]
+        for a, b in zip(widths[::-1], widths[-2::-1], strict=False):
+            up += [nn.Conv1d(a, 2 * b, 3, padding=1), _Shuffle1d(2), nn.ReLU()]
+        up += [nn.Conv1d(widths[0], channels * patch, 5, padding=2), _Shuffle1d(patch), _Crop1d(length)]
+        return nn.Sequential(*down, nn.Flatten()), features, nn.Sequential(*up)
+
+
 class _Flat(nn.Module):
     """Flattens with the channels last, which is their order in memory, so nothing is copied."""
 
@@ -137,4 +176,45 @@ class _Crop(nn.Module):
         return x[:, :, : self.height, : self.width]
 
 
-ARCHITECTURES: dict[str, type[Architecture]] = {"conv": Conv, "mlp": MLP}
+class _PadTo1d(nn.Module):
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+
+    def forward(self, x: Tensor) -> Tensor:
+        right = self.length - x.shape[2]
+        return nn.functional.pad(x, (0, right), mode="replicate") if right else x
+
+
+class _Crop1d(nn.Module):
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self.length = length
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, : self.length]
+
+
+class _Unshuffle1d(nn.Module):
+    """Makes channels of `patch` points that follow each other."""
+
+    def __init__(self, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(2, (-1, self.patch)).transpose(2, 3).flatten(1, 2)
+
+
+class _Shuffle1d(nn.Module):
+    """The inverse of `_Unshuffle1d`."""
+
+    def __init__(self, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (-1, self.patch)).transpose(2, 3).flatten(2, 3)
+
+
+ARCHITECTURES: dict[str, type[Architecture]] = {"conv": Conv, "conv1d": Conv1d, "mlp": MLP}

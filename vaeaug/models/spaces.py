@@ -23,7 +23,8 @@ from vaeaug.runtime import checks, files, modes, schema
 class LinearSpace(Float32Buffers):
     """Abstract: latent codes that are a linear function of the scaled samples. `fit` returns a fitted copy.
 
-    Images are scaled to 0..1 as a whole, tabular data to mean 0 and standard deviation 1 feature by feature.
+    Images are scaled to 0..1 as a whole, tabular data to mean 0 and standard deviation 1 feature by feature, and signals
+    channel by channel.
     """
 
     offset: Tensor
@@ -90,7 +91,7 @@ class LinearSpace(Float32Buffers):
 
     def _fits(self, shapes: dict[str, tuple[int, ...]], features: int, event_shape: tuple[int, ...]) -> bool:
         """Returns whether tensors of these shapes are those of a space of samples with this number of features."""
-        scales = ((), event_shape) if len(event_shape) == 1 else ((),)
+        scales = {1: ((), event_shape), 2: ((), (event_shape[0], 1))}.get(len(event_shape), ((),))
         return shapes.keys() == {"offset", "gain"} and shapes["offset"] == shapes["gain"] and shapes["gain"] in scales
 
     def _arguments(self) -> dict[str, int]:
@@ -110,8 +111,7 @@ class LinearSpace(Float32Buffers):
         scaling = Scaling.fit(x)
         self.event_shape = tuple(x.shape[1:])
         for name in ("offset", "gain"):
-            value = getattr(scaling, name)
-            self.register_buffer(name, torch.tensor(value if len(value) > 1 else value[0]))
+            self.register_buffer(name, scaling.tensor(name, self.event_shape))
         return ((x - self.offset) / self.gain).flatten(1)
 
 

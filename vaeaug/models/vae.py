@@ -42,14 +42,14 @@ class VAE(Float32Buffers):
     logarithm is the binary cross-entropy. With `"mixed"`, rows have numbers and categories; see `vaeaug.models.mixed`.
 
     Arguments:
-        event_shape: The shape of one sample, `(C, H, W)` or `(features,)`.
+        event_shape: The shape of one sample, `(C, H, W)`, `(C, T)` or `(features,)`.
         latent_dim: The dimension L of the latent codes.
         num_classes: The number of classes K, for a VAE whose encoder and decoder are conditioned on the label (Sohn, Lee and
             Yan, "Learning structured output representation using deep conditional generative models", 2015); zeros stand for
             a missing label. By default the VAE is unconditional.
         likelihood: `gaussian`, `bernoulli` for images in 0..1, or `mixed` for encoded rows of a table.
-        architecture: `conv`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images and mlp
-            for tabular data.
+        architecture: `conv`, `conv1d`, `mlp`, or a `vaeaug.models.networks.Architecture`; by default conv for images,
+            conv1d for signals and mlp for tabular data.
         scaling: The data's range; by default 0..1. `fit_vae` fits it to the training samples.
         layout: For the mixed likelihood, the features of each column; see `vaeaug.data.tables`.
 
@@ -85,7 +85,7 @@ class VAE(Float32Buffers):
         )
         checks.check_choice("likelihood", likelihood, LIKELIHOODS)
         _check_layout(layout, likelihood, event_shape)
-        architecture = architecture or ("mlp" if len(event_shape) == 1 else "conv")
+        architecture = architecture or {1: "mlp", 2: "conv1d"}.get(len(event_shape), "conv")
         if isinstance(architecture, str):
             checks.check_choice("architecture", architecture, tuple(ARCHITECTURES))
             architecture = ARCHITECTURES[architecture]()
@@ -106,11 +106,10 @@ class VAE(Float32Buffers):
         """Sets the data's range.
 
         Arguments:
-            scaling: Offset, gain, minimum and maximum: one number each, or one per feature.
+            scaling: Offset, gain, minimum and maximum: one number each, or one per feature or channel of signals.
         """
-        for name, value in asdict(scaling).items():
-            values = torch.tensor(value if len(value) > 1 else value[0], dtype=torch.float32)
-            self.register_buffer(name, values.to(self.log_sigma.device))
+        for name in vae_config.SCALING:
+            self.register_buffer(name, scaling.tensor(name, self.event_shape).to(self.log_sigma.device))
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Independent:
         """Returns q(z|x), an `Independent(Normal)` over `(B, L)`.
@@ -142,7 +141,7 @@ class VAE(Float32Buffers):
     def elbo(self, x: Tensor, y: Tensor | None = None, *, seed: int = 0) -> Tensor:
         """Returns a one-sample estimate of the evidence lower bound, in nats, `(B,)`.
 
-        The density is that of the scaled samples: images in 0..1, tabular data with standard deviation 1.
+        The density is that of the scaled samples: images in 0..1, tabular data and signals with standard deviation 1.
 
         Arguments:
             x: Samples in the data's own range, `(B, *event)`.
@@ -190,7 +189,7 @@ class VAE(Float32Buffers):
     def _mean(self, logits: Tensor) -> Tensor:
         if self.mixed is not None:
             return self.mixed.mean(logits)
-        return logits if len(self.event_shape) == 1 and self.likelihood == "gaussian" else logits.sigmoid()
+        return logits if len(self.event_shape) < 3 and self.likelihood == "gaussian" else logits.sigmoid()
 
     def _with_label(self, h: Tensor, y: Tensor | None) -> Tensor:
         if self.num_classes is None:

@@ -11,7 +11,7 @@ from torch.distributions import Independent, Normal
 
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.perturb.class_index import ClassIndex
-from vaeaug.perturb.covariance import pooled_and_class_factors
+from vaeaug.perturb.covariance import class_factors, pooled_factor
 from vaeaug.perturb.neighbours import SAME_CODE, BitwiseIndex, ClassNeighbours, nearest
 from vaeaug.perturb.pseudo_labelled import PseudoLabelled
 from vaeaug.perturb.value_range import ValueRange
@@ -159,12 +159,16 @@ class Bank:
             y: Labels, `(B,)`, for the covariance of each label's class, `(B, L, L)`; by default the covariance pooled over
                 the classes, `(L, L)`. See `vaeaug.perturb.covariance`.
         """
-        pooled, of_class = self._covariance_factors
-        return pooled if y is None else of_class[y.to(pooled.device)]
+        return self._pooled_factor if y is None else self._class_factors[y.to(self.mean.device)]
 
     @cached_property
-    def _covariance_factors(self) -> tuple[Tensor, Tensor]:
-        return pooled_and_class_factors(self.mean, self.samples.y, self.class_index.sizes)
+    def _pooled_factor(self) -> Tensor:
+        return pooled_factor(self.mean, self.samples.y, self.class_index.sizes)
+
+    @cached_property
+    def _class_factors(self) -> Tensor:
+        # Apart from the pooled one: of codes with 1,000 dimensions they take seconds and 4 MB for each class.
+        return class_factors(self.mean, self.samples.y, self.class_index.sizes)
 
     @cached_property
     def _bitwise_index(self) -> BitwiseIndex:

@@ -10,31 +10,49 @@ MIN_VARIANCE = 1e-12  # in place of the variance of codes that do not vary at al
 JITTER = 1e-9  # keeps the covariance positive definite, as a fraction of the mean variance
 
 
-def pooled_and_class_factors(codes: Tensor, y: Tensor, class_sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the lower Cholesky factors of the covariance pooled over the classes, `(L, L)`, and of each class, `(K, L, L)`.
+def pooled_factor(codes: Tensor, y: Tensor, class_sizes: Tensor) -> Tensor:
+    """Returns the lower Cholesky factor of the covariance pooled over the classes, `(L, L)`.
 
-    The pooled covariance is shrunk towards a multiple of the identity (Ledoit and Wolf, "A well-conditioned estimator for
-    large-dimensional covariance matrices", 2004, https://doi.org/10.1016/S0047-259X(03)00096-4). That of a class is shrunk
-    towards the pooled one, which counts like L samples: small classes borrow from the others.
+    It is shrunk towards a multiple of the identity (Ledoit and Wolf, "A well-conditioned estimator for large-dimensional
+    covariance matrices", 2004, https://doi.org/10.1016/S0047-259X(03)00096-4).
 
     Arguments:
         codes: The codes, `(N, L)`.
         y: Their labels, `(N,)`.
         class_sizes: The number of samples of each class, `(K,)`.
     """
-    z, num_classes, latent_dim = codes.cpu().double(), len(class_sizes), codes.shape[1]
-    totals = torch.zeros(num_classes, latent_dim, dtype=z.dtype).index_add(0, y, z)
-    centred = z - (totals / class_sizes.clamp(min=1)[:, None])[y]
-    # Every class mean costs a degree of freedom.
-    degrees_of_freedom = max(1, len(centred) - int((class_sizes > 0).sum()))
-    pooled_factor = torch.linalg.cholesky(_shrunk_covariance(centred, degrees_of_freedom))
-    pooled = pooled_factor @ pooled_factor.T
-    class_factors = []
-    for label in range(num_classes):
+    return torch.linalg.cholesky(_pooled_covariance(_centred(codes, y, class_sizes), class_sizes)).to(codes)
+
+
+def class_factors(codes: Tensor, y: Tensor, class_sizes: Tensor) -> Tensor:
+    """Returns the lower Cholesky factors of the covariance of each class, `(K, L, L)`.
+
+    That of a class is shrunk towards the pooled one, which counts like L samples: small classes borrow from the others.
+
+    Arguments:
+        codes, y, class_sizes: See `pooled_factor`.
+    """
+    centred, latent_dim = _centred(codes, y, class_sizes), codes.shape[1]
+    factor = torch.linalg.cholesky(_pooled_covariance(centred, class_sizes))
+    pooled = factor @ factor.T
+    factors = []
+    for label in range(len(class_sizes)):
         members = centred[y == label]
         scatter, freedom = members.T @ members, max(len(members) - 1, 0)
-        class_factors.append(torch.linalg.cholesky((scatter + latent_dim * pooled) / (freedom + latent_dim)))
-    return pooled_factor.to(codes), torch.stack(class_factors).to(codes)
+        factors.append(torch.linalg.cholesky((scatter + latent_dim * pooled) / (freedom + latent_dim)))
+    return torch.stack(factors).to(codes)
+
+
+def _centred(codes: Tensor, y: Tensor, class_sizes: Tensor) -> Tensor:
+    """Returns the codes minus the means of their classes, in float64."""
+    z = codes.cpu().double()
+    totals = torch.zeros(len(class_sizes), codes.shape[1], dtype=z.dtype).index_add(0, y, z)
+    return z - (totals / class_sizes.clamp(min=1)[:, None])[y]
+
+
+def _pooled_covariance(centred: Tensor, class_sizes: Tensor) -> Tensor:
+    # Every class mean costs a degree of freedom.
+    return _shrunk_covariance(centred, max(1, len(centred) - int((class_sizes > 0).sum())))
 
 
 def _shrunk_covariance(centred: Tensor, degrees_of_freedom: int) -> Tensor:

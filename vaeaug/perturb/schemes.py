@@ -239,7 +239,7 @@ def for_estimators(images: bool) -> Perturbation:
     benchmarks/recipe/q17_estimators.py.
 
     Arguments:
-        images: Whether the data are images rather than tabular.
+        images: Whether the data are images or signals rather than tabular.
     """
     return Extrapolate() if images else Interpolate()
 

@@ -35,25 +35,26 @@ class ValueRange:
 
     Arguments:
         x: The samples, `(N, *event)`.
-        scaling: Fitted to the samples; `low` and `high` are the bounds, one number each or one per feature.
+        scaling: Fitted to the samples; `low` and `high` are the bounds, one number each or one per feature or channel.
         device: The device where samples are clipped.
         columns: The names of the features, for messages.
     """
 
     def __init__(self, x: Tensor, scaling: Scaling, device: torch.device, columns: Sequence[str] = ()) -> None:
         self._x, self._scaling, self._columns = x, scaling, columns
-        self.low = torch.tensor(scaling.low, device=device)
-        self.high = torch.tensor(scaling.high, device=device)
+        self.low, self.high = (scaling.tensor(name, x.shape[1:]).to(device) for name in ("low", "high"))
+        self._is_one = not self.low.ndim  # whether all values have one range
         self._warned = False
 
     @classmethod
     def of(cls, samples: Samples) -> ValueRange:
         """Returns the range of samples on the CPU."""
         x = samples.x
-        if x.ndim > 2:
+        if x.ndim == 4:
             scaling = Scaling.from_range(float(x.min()), float(x.max()))
         else:
-            scaling = Scaling(low=tuple(x.amin(0).tolist()), high=tuple(x.amax(0).tolist()))
+            axes = (0, 2) if x.ndim == 3 else 0
+            scaling = Scaling(low=tuple(x.amin(axes).tolist()), high=tuple(x.amax(axes).tolist()))
         return cls(x, scaling, x.device, samples.columns[:-1])
 
     def checked(self, x: Tensor) -> tuple[Tensor, bool]:
@@ -85,7 +86,7 @@ class ValueRange:
         Raises:
             InputError: If they look rescaled, or images are far outside the range.
         """
-        if x.ndim > 2:
+        if x.ndim == 4:
             self._check_far(x, "unlabelled samples")
         self.check_scale(x, "unlabelled samples")
 
@@ -120,7 +121,7 @@ class ValueRange:
         varies_less = (
             high - low >= NARROW and 0 < spread < (high - low) / NARROW and spread < 0.9 * self._smallest_spread
         )
-        if varies_less or (x.ndim > 2 and in_unit_range and self._is_raised(x)):
+        if varies_less or (x.ndim == 4 and in_unit_range and self._is_raised(x)):
             how = (
                 ", which vary less than in any sample seen at fit" if varies_less else ", none of them as low as at fit"
             )
@@ -138,7 +139,7 @@ class ValueRange:
             x: Synthetic samples, `(B, *event)`.
             parents: Their parents, if some of these exceed the range: it is widened to include each parent's own values.
         """
-        if parents is None and len(self.low) == 1:
+        if parents is None and self._is_one:
             return x.clamp_(self._scaling.low[0], self._scaling.high[0])
         low, high = self._bounds(x.device)
         if parents is None:
@@ -147,7 +148,7 @@ class ValueRange:
 
     def _in_range(self, x: Tensor) -> bool:
         """Returns whether all values lie in the range, which also means that they are finite."""
-        if len(self.low) == 1:
+        if self._is_one:
             low, high = (bound.item() for bound in x.aminmax())
             return self._scaling.low[0] <= low and high <= self._scaling.high[0]
         low_per_feature, high_per_feature = self._bounds(x.device)
@@ -158,21 +159,24 @@ class ValueRange:
         low, high = self._bounds(x.device)
         width = high - low
         of_features = SLACK_FEATURES if len(self._x) >= FEW_SAMPLES else SLACK_OF_FEW
-        slack = width * (of_features if x.ndim == 2 else OVERSHOOT if self._is_known else SLACK_IMAGES)
+        slack = width * (of_features if x.ndim < 4 else OVERSHOOT if self._is_known else SLACK_IMAGES)
         outside = ((x < low - slack) | (x > high + slack)) & (width > 0)
         if not outside.any():
             return
-        if len(low) > 1:
-            self._refuse_columns(x, torch.nonzero(outside.any(0))[:, 0].tolist(), name)
+        if not self._is_one:
+            of_columns = outside.flatten(2).any(2) if x.ndim == 3 else outside
+            self._refuse_columns(x, torch.nonzero(of_columns.any(0))[:, 0].tolist(), name)
         got = f"values from {x.min():g} to {x.max():g}"
         checks.refuse(f"{name} in the range of the data, {float(low):g} to {float(high):g}", got, REMEDY)
 
     def _refuse_columns(self, x: Tensor, columns: Sequence[int], name: str) -> None:
         i = columns[0]
         low, high = (float(bound) for bound in (self._x[:, i].min(), self._x[:, i].max()))
-        others = f", and others in {len(columns) - 1} more columns" if len(columns) > 1 else ""
+        kind = "channels" if x.ndim == 3 else "columns"
+        others = f", and others in {len(columns) - 1} more {kind}" if len(columns) > 1 else ""
+        where = f"channel {i} (from 0)" if x.ndim == 3 else column_name(i, self._columns)
         checks.refuse(
-            f"{name} in the range of the data, {low:g} to {high:g} in {column_name(i, self._columns)}",
+            f"{name} in the range of the data, {low:g} to {high:g} in {where}",
             f"values from {x[:, i].min():g} to {x[:, i].max():g}{others}",
             REMEDY,
         )
@@ -201,7 +205,7 @@ class ValueRange:
     @property
     def _is_known(self) -> bool:
         """Whether these are images of a range that is known, not only estimated from the data."""
-        return self._x.ndim > 2 and (self._scaling.low[0], self._scaling.high[0]) in KNOWN
+        return self._x.ndim == 4 and (self._scaling.low[0], self._scaling.high[0]) in KNOWN
 
     @property
     def _width(self) -> float:
@@ -247,7 +251,7 @@ def check_range_of(vae: Any, samples: Samples) -> None:
             )
             checks.refuse(expected, f"values from {x[:, i].min():g} to {x[:, i].max():g}", remedy)
     elif x.ndim > 2 and not gain.ndim:
-        width, is_known = float(high - low), (float(low), float(high)) in KNOWN
+        width, is_known = float(high - low), x.ndim == 4 and (float(low), float(high)) in KNOWN
         slack = (OVERSHOOT if is_known else SLACK_IMAGES) * width
         is_narrow = NARROW * float(_spread(x).max()) < width and not torch.equal(x, x.round())
         if x.min() < low - slack or x.max() > high + slack or (is_narrow and len(x) >= ENOUGH and width >= NARROW):

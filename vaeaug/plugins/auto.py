@@ -21,14 +21,16 @@ from tqdm.auto import tqdm
 from vaeaug.choice.candidates import NONE, Candidate, default_candidates, is_imbalanced, usual_choice
 from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
 from vaeaug.choice.trials import METRICS, CrossValidation, SearchSettings
+from vaeaug.data.sample_kinds import IMAGES, SIGNALS
 from vaeaug.models.estimators import is_pipeline
 from vaeaug.models.spaces import space_named
 from vaeaug.plugins import sklearn_params, tables
-from vaeaug.plugins.resampling import AUTO, Resampled, SharedParameters, are_images, classical_copies, resample
+from vaeaug.plugins.resampling import AUTO, TABULAR, Resampled, SharedParameters, classical_copies, kind_of, resample
 from vaeaug.runtime import checks, seeds
 
 FOLDS = 5
-COPIES = 10  # classically augmented copies of every image, as in the benchmark
+COPIES = 10  # classically augmented copies of every image or signal, as in the benchmark
+CLASSICAL = "classical"
 BALANCE = "balance"
 
 TrainingSet = tuple[Any, np.ndarray, dict[str, Any]]  # X, y and the parameters of `fit`
@@ -56,16 +58,17 @@ class Host(SharedParameters, Protocol):
 
 
 def check_parameters(host: Host) -> None:
-    """Checks that no parameter is set that the search decides.
+    """Checks that no parameter is set that the search decides, or that has no effect.
 
     Raises:
-        InputError: If one is, or `augment` is neither None nor "auto".
+        InputError: If one is, or `augment` is neither None, "auto" nor "classical".
     """
-    checks.check_choice("augment", host.augment, (None, AUTO))
+    checks.check_choice("augment", host.augment, (None, AUTO, CLASSICAL))
     decided = {"perturb": AUTO, "scale": None, "add": 1, "filter": None, "vae": None}
     given = [name for name, default in decided.items() if getattr(host, name) is not default != getattr(host, name)]
-    if host.augment == AUTO and given:
-        checks.refuse(f'no {", ".join(given)} with augment="{AUTO}"', "a value", "leave it out: the search decides it")
+    if host.augment is not None and given:
+        remedy = "leave it out: the search decides it" if host.augment == AUTO else "leave it out: it has no effect"
+        checks.refuse(f'no {", ".join(given)} with augment="{host.augment}"', "a value", remedy)
 
 
 def augment(host: Host, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> TrainingSet:
@@ -80,16 +83,20 @@ def augment(host: Host, X: Any, y: Any, weight: Any, params: dict[str, Any]) -> 
     frame = tables.as_table(X, host.categorical_features)
     if frame is None:
         values, y = validate_data(host, tables.as_numbers(X), y, allow_nd=True)
-        images = are_images(values.reshape(-1, *host.event_shape_))
+        kind = kind_of(values.reshape(-1, *host.event_shape_), host.kind)
     else:
-        y, images = tables.check(host, X, frame, y), False
+        y, kind = tables.check(host, X, frame, y), TABULAR
     check_classification_targets(y)
     seed = int(check_random_state(host.random_state).randint(2**31 - 1))
     used = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     part = sklearn_params.indexed(params, used, len(y))
-    host.choice_ = _choose(host, _safe_indexing(X, used), y[used], part, seed, images)
+    if host.augment == CLASSICAL:
+        if kind == TABULAR:
+            checks.refuse(f'images or signals with augment="{CLASSICAL}"', "tabular data", "leave it out")
+        return training_set(host, Candidate(baseline=CLASSICAL), X, y, weight, params, last_seed(seed))
+    host.choice_ = _choose(host, _safe_indexing(X, used), y[used], part, seed, kind)
     chosen = host.choice_.chosen
-    host.n_synthetic_ = 0
+    host.n_synthetic_ = 0  # the trials set it, too
     return training_set(host, chosen, X, y, weight, params, last_seed(seed))
 
 
@@ -98,16 +105,20 @@ def last_seed(seed: int) -> int:
     return seeds.derive(seed, 3) % 2**31
 
 
-def _choose(host: Host, X: Any, y: np.ndarray, params: Any, seed: int, images: bool) -> Choice:
+def _choose(host: Host, X: Any, y: np.ndarray, params: Any, seed: int, kind: str) -> Choice:
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
     imbalanced = is_imbalanced(counts.tolist())
     metric = METRICS[imbalanced]
     if len(classes) < 2 or max(counts) < 2:
         return Choice(NONE, None, TOO_FEW, (), (), metric, 0, 0, seed)
     candidates = default_candidates(
-        network=False, images=images, imbalanced=imbalanced, weights=_weight_name(host.estimator) is not None
+        network=False,
+        images=kind == IMAGES,
+        signals=kind == SIGNALS,
+        imbalanced=imbalanced,
+        weights=_weight_name(host.estimator) is not None,
     )
-    usual = usual_choice(images=images, imbalanced=imbalanced)
+    usual = usual_choice(images=kind != TABULAR, imbalanced=imbalanced)
     settings = SearchSettings(metric, min(FOLDS, int(max(counts))), 1, seed, first_rung=FOLDS, usual=usual)
     total = n_trainings(len(candidates), settings.splits, settings.first_rung)
     with tqdm(total=total, desc="tuning", disable=not host.verbose, leave=False, unit="training") as bar:
@@ -184,8 +195,8 @@ def training_set(
         own = np.asarray(params.get(name, 1.0))
         return X, y, {**params, name: own * compute_sample_weight("balanced", y)}
     worker = _with(host, candidate, vae, seed)
-    if candidate.baseline == "classical":
-        make = lambda events, whole: classical_copies(events, COPIES, whole, seed)  # noqa: E731
+    if candidate.baseline == CLASSICAL:
+        make = lambda events, whole: classical_copies(events, COPIES, whole, seed, host.kind)  # noqa: E731
         result = worker.append_synthetic(X, y, weight, params, make)
     else:
         result = worker.append_synthetic(X, y, weight, params)

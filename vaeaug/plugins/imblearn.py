@@ -41,12 +41,15 @@ class VAEOverSampler(BaseOverSampler):
             variation of the other classes. "auto" is the default of `AugmentedClassifier`.
         categorical_features: The columns of X that are categories, as in imbalanced-learn's SMOTENC: indices, names or a
             mask; "auto" decides by their types.
+        kind: `signals` or `images`, where the shape of X cannot tell; "auto" reads `(N, C, T)` with fewer than 8 channels as
+            signals (see `vaeaug.data.sample_kinds`).
         filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into the sorted classes.
         scale, residual, vae, latent_dim, steps, training, verbose: See `AugmentedClassifier`. Neither a `vae` nor a `filter`
             may have seen samples on which a classifier of the resampled data is evaluated.
 
-    X is a table, an array or a pandas data frame, with numbers, words, categories, booleans and missing values; or images
-    `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more; or samples of any other shape, which the VAE sees flattened.
+    X is a table, an array or a pandas data frame, with numbers, words, categories, booleans and missing values; or signals
+    `(N, C, T)`, as aeon has them; or images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more; or samples of any
+    other shape, which the VAE sees flattened.
     Synthetic samples have its dtype: they are whole numbers in columns of whole numbers. A table with categories or missing
     values gets rows of categories and numbers that were seen, with cells missing where the parent's are (docs/imbalanced.md).
     In a sparse matrix the columns of a `OneHotEncoder` stay one-hot: see `vaeaug.plugins.sparse_tables`. A frame of polars
@@ -73,6 +76,7 @@ class VAEOverSampler(BaseOverSampler):
         random_state: Any = None,
         perturb: Perturbation | str = DEFAULT,
         categorical_features: Any = AUTO,
+        kind: str = AUTO,
         scale: float | None = None,
         filter: Filter | None = None,
         residual: bool = True,
@@ -87,7 +91,7 @@ class VAEOverSampler(BaseOverSampler):
         self.perturb, self.scale, self.categorical_features = perturb, scale, categorical_features
         self.filter, self.residual = filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
-        self.verbose = verbose
+        self.kind, self.verbose = kind, verbose
 
     def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         """Returns the samples and labels, followed by synthetic ones, in the types of X and y.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from vaeaug.augmenter.augmenter import Augmenter
-from vaeaug.data import frames
+from vaeaug.data import frames, sample_kinds
 from vaeaug.data.classical import Classical
 from vaeaug.data.row_numbers import warn_of_row_numbers
 from vaeaug.data.samples import SMALLEST_SIDE, Samples, from_arrays, from_table, unit_float
@@ -25,7 +25,8 @@ from vaeaug.plugins.resampling_inputs import as_float32
 from vaeaug.runtime import checks, modes, seeds
 
 CHANNELS = (1, 3, 4)
-AUTO = "auto"  # as `perturb`: chosen by the shape of the samples
+AUTO = "auto"  # as `perturb` and as `kind`: chosen by the shape of the samples
+TABULAR = "tabular"
 
 
 class SharedParameters(Protocol):
@@ -42,6 +43,7 @@ class SharedParameters(Protocol):
     verbose: int | bool
     random_state: Any
     categorical_features: Any
+    kind: str
 
 
 class Resampled(NamedTuple):
@@ -66,9 +68,9 @@ def resample(
 
     Arguments:
         parameters: An estimator with the shared parameters.
-        X: Finite numbers: tabular data `(N, features)`, images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more,
-            or samples of any other shape, which the VAE sees flattened. A data frame is a table with categories or missing
-            values.
+        X: Finite numbers: tabular data `(N, features)`, signals `(N, C, T)`, images `(N, H, W)`, `(N, C, H, W)` or
+            `(N, H, W, C)` of 8x8 or more, or samples of any other shape, which the VAE sees flattened. A data frame is a
+            table with categories or missing values.
         y: Labels of any kind, `(N,)`.
         n_per_class: The number of synthetic samples of each class; 0 for classes that are not in it. If all are 0, nothing
             is trained.
@@ -86,43 +88,54 @@ def resample(
     singletons = np.flatnonzero(np.bincount(codes)[codes] == 1)
     index = np.concatenate([np.arange(len(X)), singletons])
     if is_table:
+        if parameters.kind != AUTO:
+            remedy = "leave kind out, or pass an array of numbers"
+            checks.refuse(f"{parameters.kind} as an array", "a table with categories or missing values", remedy)
         features = parameters.categorical_features
         samples = from_table(X.iloc[index], codes[index], names, categorical_features=features, name="X")
         assert samples.table is not None
         samples.table.warn_of_row_numbers(len(X))
     else:
-        samples = _samples(parameters, _as_events(X)[index], codes[index], names, whole)
+        samples = _samples(parameters, _as_events(X, parameters.kind)[index], codes[index], names, whole)
     augmenter = _augmenter(parameters, samples).fit(samples, seed=seeds.derive(seed, 0), **_training(parameters))
     generated = augmenter.generate_tensors(len(labels), labels=torch.as_tensor(labels), seed=seeds.derive(seed, 1))
     if samples.table is not None:
         parents = index[generated.parent.numpy()]
         return Resampled(samples.table.decode(generated.x, X.iloc[parents]), parents, augmenter)
-    return Resampled(_as_layout_of(X, generated.x.numpy(), whole), index[generated.parent.numpy()], augmenter)
+    x = _as_layout_of(X, generated.x.numpy(), whole, parameters.kind)
+    return Resampled(x, index[generated.parent.numpy()], augmenter)
 
 
-def are_images(X: np.ndarray) -> bool:
-    """Returns whether samples `(N, *event)` are images for an augmenter."""
-    return _as_events(X[:1]).ndim == 4
-
-
-def classical_copies(X: np.ndarray, copies: int, whole: Any, seed: int) -> Resampled:
-    """Returns classically augmented copies of images, all images in turn, with the parent of each.
+def kind_of(X: np.ndarray, kind: str) -> str:
+    """Returns what samples `(N, *event)` are for an augmenter: `images`, `signals` or `tabular`.
 
     Arguments:
-        X: The images; see `resample`.
+        X: The samples; see `resample`.
+        kind: What the user said of them; see `vaeaug.data.sample_kinds`.
+    """
+    return {4: sample_kinds.IMAGES, 3: sample_kinds.SIGNALS}.get(_as_events(X[:1], kind).ndim, TABULAR)
+
+
+def classical_copies(X: np.ndarray, copies: int, whole: Any, seed: int, kind: str = AUTO) -> Resampled:
+    """Returns classically augmented copies of images or signals, all of them in turn, with the parent of each.
+
+    Arguments:
+        X: The samples; see `resample`.
         copies: The number of copies of each.
         whole: Where X has whole numbers.
-        seed: The seed of the shifts.
+        seed: The seed of the shifts or warps.
+        kind: See `kind_of`.
     """
-    x = unit_float(torch.as_tensor(_as_events(X)))
-    augmented = Classical().on(x)(x.repeat(copies, 1, 1, 1), seed)
-    return Resampled(_as_layout_of(X, augmented.numpy(), whole), np.tile(np.arange(len(X)), copies), None)
+    x = torch.as_tensor(_as_events(X, kind))
+    x = unit_float(x) if x.ndim == 4 else x
+    augmented = Classical().on(x)(x.repeat(copies, *[1] * (x.ndim - 1)), seed)
+    return Resampled(_as_layout_of(X, augmented.numpy(), whole, kind), np.tile(np.arange(len(X)), copies), None)
 
 
 def _samples(parameters: Any, x: np.ndarray, y: np.ndarray, names: tuple[str, ...], whole: Any) -> Samples:
     """Returns samples with the names of their columns, if they are known, and which of these are whole numbers."""
     if x.ndim > 2:
-        return from_arrays(x, y, names)
+        return from_arrays(x, y, names, kind=sample_kinds.kind_like(x.shape[1:]))
     columns = tuple(map(str, getattr(parameters, "feature_names_in_", ())))
     columns = columns if len(columns) == x.shape[1] else ()
     warn_of_row_numbers(x, columns)
@@ -148,7 +161,7 @@ def whole_numbers(X: Any, values: np.ndarray) -> Any:
 def _augmenter(parameters: SharedParameters, samples: Samples) -> Augmenter:
     perturb = parameters.perturb
     if isinstance(perturb, str) and perturb == AUTO:
-        perturb = DEFAULT if samples.table is not None else for_estimators(len(samples.event_shape) == 3)
+        perturb = DEFAULT if samples.table is not None else for_estimators(len(samples.event_shape) > 1)
     if isinstance(perturb, str):
         checks.refuse(f'a perturbation or "{AUTO}"', repr(perturb), "for example vaeaug.Interpolate()")
     if parameters.scale is not None and isinstance(perturb, Perturbation):
@@ -176,8 +189,14 @@ def _channels_last(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and shape[1] not in CHANNELS and shape[3] in CHANNELS and min(shape[1:3]) >= SMALLEST_SIDE
 
 
-def _as_events(X: np.ndarray) -> np.ndarray:
-    """Returns X as images `(N, C, H, W)` if its shape allows, else as tabular data; uint8 stays, others become float32."""
+def _as_events(X: np.ndarray, kind: str) -> np.ndarray:
+    """Returns X as images `(N, C, H, W)` or signals `(N, C, T)` if its shape allows, else as tabular data.
+
+    Images of uint8 stay such; all others become float32.
+    """
+    if sample_kinds.are_signals(X.shape, kind, uint8=X.dtype == np.uint8, name="X"):
+        x = as_float32(X)
+        return x[:, None] if x.ndim == 2 else x
     x = X if X.dtype == np.uint8 else as_float32(X)
     if _channels_last(x.shape):
         return x.transpose(0, 3, 1, 2)
@@ -185,12 +204,12 @@ def _as_events(X: np.ndarray) -> np.ndarray:
     return x if x.ndim == 4 and min(x.shape[2:]) >= SMALLEST_SIDE else x.reshape(len(x), -1)
 
 
-def _as_layout_of(X: np.ndarray, x: np.ndarray, whole: Any) -> np.ndarray:
+def _as_layout_of(X: np.ndarray, x: np.ndarray, whole: Any, kind: str) -> np.ndarray:
     """Returns synthetic samples in the layout, range and dtype of X."""
     if _channels_last(X.shape):
         x = x.transpose(0, 2, 3, 1)
     x = x.reshape(len(x), *X.shape[1:]).astype(np.float64)
-    x = x * 255 if X.dtype == np.uint8 and _as_events(X[:1]).ndim > 2 else x
+    x = x * 255 if X.dtype == np.uint8 and _as_events(X[:1], kind).ndim == 4 else x
     x = np.where(whole, np.rint(x), x)
     axis = 0 if X.ndim == 2 else None
     # Rounding to float32 may have increased the largest number of X.

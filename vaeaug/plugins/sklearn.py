@@ -45,13 +45,15 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     Arguments:
         estimator: The classifier.
-        augment: "auto" compares doing nothing, class weights, classical augmentation of images, and synthetic samples in the
-            space of the samples, of their principal components and of a VAE, by 5-fold cross-validation inside the data
-            that `fit` receives, and uses the cheapest within the noise of the best, which may be nothing; see docs/tuning.md.
-            It decides `perturb`, `scale`, `add`, `filter` and `vae`. By default these say what is done.
+        augment: "auto" compares doing nothing, class weights, classical augmentation of images and signals, and synthetic
+            samples in the space of the samples, of their principal components and of a VAE, by 5-fold cross-validation inside
+            the data that `fit` receives, and uses the cheapest within the noise of the best, which may be nothing; see
+            docs/tuning.md. It decides `perturb`, `scale`, `add`, `filter` and `vae`. "classical" adds ten copies of each
+            image or signal, shifted or warped (see `vaeaug.Classical`), and trains no VAE. By default these parameters say
+            what is done.
         perturb: The perturbation that generates samples (see `vaeaug.perturb`); "auto" is `Extrapolate()` for images and
-            `Interpolate()` for tabular data, where samples outside their class can do harm; None adds no samples and gives
-            the result of `estimator` itself.
+            signals and `Interpolate()` for tabular data, where samples outside their class can do harm; None adds no samples
+            and gives the result of `estimator` itself.
         scale: The scale of the perturbation, in place of its own, so that a search can reach it; for tabular data with
             "auto" in 0..1.
         add: The number of synthetic samples per real one, 0 or more; a fraction is valid. Every class grows by the same
@@ -59,6 +61,8 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         categorical_features: The columns of X that are categories: indices, names or a mask; "auto" decides by their types.
             `estimator` gets X as it is, so it has to take categories and missing values itself, as a pipeline does that
             starts with a `ColumnTransformer`.
+        kind: `signals` or `images`, where the shape of X cannot tell; "auto" reads `(N, C, T)` with fewer than 8 channels as
+            signals (see `vaeaug.data.sample_kinds`). Of signals of one channel X may be `(N, T)` with `kind="signals"`.
         filter: A filter that rejects samples (see `vaeaug.filters`); it receives labels as indices into `classes_`. It must
             not have seen samples on which this classifier is evaluated.
         residual: Whether to add the decoded change to the parent; False gives the plain decoder output.
@@ -66,15 +70,15 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             default `fit` trains one.
         latent_dim, steps: Arguments of `fit_vae`, with its defaults.
         training: Further arguments of `fit_vae`, a dict.
-        flatten: Whether `estimator` receives samples with more than one axis (images) flattened to `(N, features)`, as
-            scikit-learn's own estimators require.
+        flatten: Whether `estimator` receives samples with more than one axis (images, signals) flattened to `(N, features)`,
+            as scikit-learn's own estimators require.
         verbose: Whether to show a progress bar while the VAE trains.
         random_state: An int, a RandomState, or None for numpy's global one. `estimator` has its own.
 
-    X is tabular data, an array or a pandas data frame, with numbers, categories and missing values; or images
-    `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more. Synthetic samples have its dtype: they are whole numbers in
-    columns of whole numbers. A class with a single sample grows as well, but within-class perturbations such as Interpolate
-    can only duplicate it.
+    X is tabular data, an array or a pandas data frame, with numbers, categories and missing values; or signals `(N, C, T)`;
+    or images `(N, H, W)`, `(N, C, H, W)` or `(N, H, W, C)` of 8x8 or more. Synthetic samples have its dtype: they are whole
+    numbers in columns of whole numbers. A class with a single sample grows as well, but within-class perturbations
+    such as Interpolate can only duplicate it.
 
     After `fit`: `estimator_`, the fitted clone, which does not depend on the VAE; `classes_`, `n_features_in_`,
     `feature_names_in_`; `event_shape_`, the shape of one sample; `n_synthetic_`, the number of synthetic samples; and, with
@@ -98,6 +102,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         scale: float | None = None,
         add: float | str = 1,
         categorical_features: Any = AUTO,
+        kind: str = AUTO,
         filter: Filter | None = None,
         residual: bool = True,
         vae: Any = None,
@@ -112,7 +117,7 @@ class AugmentedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.perturb, self.scale, self.add = perturb, scale, add
         self.categorical_features, self.filter, self.residual = categorical_features, filter, residual
         self.vae, self.latent_dim, self.steps, self.training = vae, latent_dim, steps, training
-        self.flatten, self.verbose, self.random_state = flatten, verbose, random_state
+        self.kind, self.flatten, self.verbose, self.random_state = kind, flatten, verbose, random_state
 
     @sklearn_params.FitOfEstimator
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **fit_params: Any) -> AugmentedClassifier:

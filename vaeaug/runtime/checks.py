@@ -138,6 +138,10 @@ def _shape_hint(name: str, shape: tuple[int, ...], event_shape: tuple[int, ...])
         return f"give grey images their channel: pass {name}[:, None]"
     if len(event_shape) == 3 and event_shape[0] == 1 and shape == event_shape[1:]:
         return f"a single grey image is a batch of one with one channel: pass {name}[None, None]"
+    if len(event_shape) == 2 and shape[1:] == event_shape[::-1]:
+        return f"signals have the time last: pass {name}.transpose(0, 2, 1) in numpy, .transpose(1, 2) in torch"
+    if len(event_shape) == 2 and event_shape[0] == 1 and shape[1:] == event_shape[1:]:
+        return f"give signals their channel: pass {name}[:, None]"
     if len(shape) == 4 and (shape[3], *shape[1:3]) == event_shape:
         return "put the channels first: x.transpose(0, 3, 1, 2) in numpy, x.permute(0, 3, 1, 2) in torch"
     return "resize or convert them to the shape seen at fit"

@@ -31,6 +31,7 @@ OUTCOME_COLOURS = {Outcome.HELPS: GREEN, Outcome.HURTS: RED}
 OUTCOME_MARKERS = {Outcome.HELPS: "^", Outcome.HURTS: "v"}
 KINDS = {"ours": GREEN, "baseline": BLUE, "control": GREY, "generator": OCHRE, EQUAL_TIME: BLUE}
 LINE_COLOURS = (GREY, BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e", "#c2569b")
+SIGNAL_COLOURS = (BLUE, OCHRE, GREEN, RED, "#8a63d2", "#1f9e9e")
 LINE_MARKERS = "os^Dv"
 # In inches: the width of a figure, the height of a row, and the height of a line of text above it.
 WIDTH, ROW_HEIGHT, LINE_HEIGHT = 4.8, 0.2, 0.14
@@ -132,7 +133,7 @@ def cost(summaries: Sequence[Summary], gains: dict[str, Comparison], against: st
 
 @mpl.rc_context(AS_WRITTEN)
 def grid(images: Grid) -> Figure:
-    """Draws a grid of images for the page."""
+    """Draws a grid of images or signals for the page."""
     titles = ", ".join(title for title, _ in images.lines)
     return Figure(images.title, svg(_draw_grid(images, INK)), f"{images.title}. Rows: {titles}.", wide=True)
 
@@ -161,12 +162,22 @@ def _draw_grid(images: Grid, ink: str) -> Drawing:
     for axes_line, (title, line) in zip(axes, images.lines, strict=True):
         axes_line[0].set_ylabel(markup.one_line(title), rotation=0, ha="right", va="center", fontsize=8, color=ink)
         for ax, image in zip(axes_line, line.numpy(), strict=False):
+            if image.ndim == 2:
+                _draw_signal(ax, image)
+                continue
             pixels = image[0] if image.shape[0] == 1 else np.moveaxis(image[:3], 0, -1)
             ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     return drawing
+
+
+def _draw_signal(ax: Any, signal: np.ndarray) -> None:
+    """Draws the channels of a signal in 0..1 as lines, in colours that repeat."""
+    for channel, values in enumerate(signal):
+        ax.plot(values, color=SIGNAL_COLOURS[channel % len(SIGNAL_COLOURS)], linewidth=0.8)
+    ax.set_ylim(-0.05, 1.05)
 
 
 def _spread_labels(y: Sequence[float], gap: float, lowest: float) -> list[float]:

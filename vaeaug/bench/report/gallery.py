@@ -18,11 +18,11 @@ SCALES = (0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A grid of images, one line per title.
+    """A grid of images or signals, one line per title.
 
     Arguments:
         title: The title of the grid.
-        lines: The title of each line and its images, `(n, C, H, W)` in 0..1.
+        lines: The title of each line and its images `(n, C, H, W)`, or signals `(n, C, T)`, in 0..1.
         column_titles: A title for each column.
     """
 
@@ -37,7 +37,7 @@ def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = S
     real samples nearest to them.
 
     Arguments:
-        augmenter: A fitted augmenter of images.
+        augmenter: A fitted augmenter of images or signals.
         columns: The number of real samples, which are taken from the classes in turn.
         scales: Factors of the scale of the augmenter's perturbation; a scale above its maximum becomes the maximum.
         seed: The seed of the synthetic samples.
@@ -46,18 +46,20 @@ def gallery(augmenter: Augmenter, columns: int = 10, scales: Sequence[float] = S
         InputError: If the augmenter is one of tabular data.
     """
     bank = augmenter.bank_
-    if bank.samples.x.ndim != 4:
-        checks.refuse("an augmenter of images", "one of tabular data", "only images can be shown in a gallery")
+    if bank.samples.x.ndim < 3:
+        remedy = "only images and signals can be shown in a gallery"
+        checks.refuse("an augmenter of images or signals", "one of tabular data", remedy)
     class_names = bank.samples.names
     labels = torch.arange(columns) % len(class_names)
     parents = bank.class_index.kth_of_class(labels, torch.arange(columns) // len(class_names))
     column_titles = tuple(class_names[label] for label in labels.tolist())
     copies = augmenter.generate_tensors(columns, labels=labels, seed=seed)
     nearest = nearest_real(bank, copies.x)
+    unit = "pixels" if copies.x.ndim == 4 else "values"
     return [
         _scales_grid(augmenter, parents, scales, seed, column_titles),
         Grid(
-            "Are they copies? Synthetic samples, their parents, and the real samples nearest to them in pixels",
+            f"Are they copies? Synthetic samples, their parents, and the real samples nearest to them in {unit}",
             (
                 ("synthetic", to_unit_range(bank, copies.x)),
                 ("parent", to_unit_range(bank, bank.samples.x[copies.parent])),
@@ -74,9 +76,9 @@ def nearest_real(bank: Bank, x: Tensor) -> Tensor:
 
 
 def to_unit_range(bank: Bank, x: Tensor) -> Tensor:
-    """Returns images scaled to 0..1 for display."""
-    low, high = bank.scaling.low[0], bank.scaling.high[0]
-    return ((x - low) / ((high - low) or 1.0)).clamp(0, 1)
+    """Returns images, or the channels of signals, scaled to 0..1 for display."""
+    low, high = (bank.scaling.tensor(name, x.shape[1:]).to(x) for name in ("low", "high"))
+    return ((x - low) / torch.where(high > low, high - low, 1.0)).clamp(0, 1)
 
 
 def _scales_grid(

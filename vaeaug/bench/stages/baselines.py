@@ -86,8 +86,8 @@ class Mix(Stage):
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:
             # torchvision draws from the global generator.
             with seeds.forked(seed):
-                # It takes images only, so a row of a table becomes an image of one pixel.
-                mixed, targets = mix(x if x.ndim == 4 else x[:, :, None, None], t)
+                # It takes images only, so a row of a table or a signal becomes an image of one pixel.
+                mixed, targets = mix(x if x.ndim == 4 else x.flatten(1)[:, :, None, None], t)
             return mixed.view(x.shape), targets
 
         return transform

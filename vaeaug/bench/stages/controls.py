@@ -12,6 +12,7 @@ from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.stages.base import BatchTransform, Stage
 from vaeaug.bench.stages.context import Context
 from vaeaug.bench.stages.synthetic import BalanceWithSynthetic, Synthetic
+from vaeaug.models.classifiers import pooled_axes
 from vaeaug.models.spaces import PCA, Identity
 from vaeaug.runtime import seeds
 from vaeaug.runtime.seeds import Stream
@@ -55,12 +56,14 @@ class PixelNoise(Stage):
         x, t = context.samples.x, nn.functional.one_hot(context.samples.y).float()
         all_replaced = replace(self.reference, replace=1.0).fit(context, network)
         changed, _ = all_replaced(x, t, context.seed_of(Stream.NOISE_REFERENCE))
-        axes: Any = 0 if x.ndim == 2 else (0, 1, 2, 3)
-        low, high = x.amin(axes), x.amax(axes)
-        target = (changed - x).square().mean(axes).sqrt()
+        axes, keep = pooled_axes(x), x.ndim == 3
+        low, high = x.amin(axes, keepdim=keep), x.amax(axes, keepdim=keep)
+        target = (changed - x).square().mean(axes, keepdim=keep).sqrt()
         probe = x + target * torch.randn(x.shape, generator=seeds.generator(context.seed, Stream.NOISE_PROBE))
         # Compensate for clipping.
-        stddev = target * target / (probe.clamp(low, high) - x).square().mean(axes).sqrt().clamp(min=1e-12)
+        stddev = (
+            target * target / (probe.clamp(low, high) - x).square().mean(axes, keepdim=keep).sqrt().clamp(min=1e-12)
+        )
         fraction = self.reference.replace if context.for_network else 1.0
 
         def transform(x: Tensor, t: Tensor, seed: int) -> tuple[Tensor, Tensor]:

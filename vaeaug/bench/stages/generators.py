@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from vaeaug.bench.stages.base import Resampler, target_count
 from vaeaug.bench.stages.context import Context
 from vaeaug.data.samples import Samples
+from vaeaug.models.classifiers import pooled_axes
 from vaeaug.models.fitting import fit_vae
 from vaeaug.models.networks import ARCHITECTURES
 from vaeaug.models.training import ShuffledIndices, evaluating, train
@@ -200,7 +201,7 @@ class DeepSMOTE(GenerativeBaseline):
 
     def generate(self, samples: Samples, missing: Sequence[int], context: Context) -> Iterator[Tensor]:
         seed = context.seed_of(Stream.GENERATOR)
-        architecture = ARCHITECTURES["conv" if samples.x.ndim == 4 else "mlp"]()
+        architecture = ARCHITECTURES[{3: "conv1d", 4: "conv"}.get(samples.x.ndim, "mlp")]()
         with seeds.forked(seed, 0):
             encoder, features, decoder = architecture.build(samples.event_shape, self.latent_dim)
             both = nn.ModuleList([nn.Sequential(encoder, nn.Linear(features, self.latent_dim)), decoder])
@@ -237,9 +238,9 @@ def interpolate_neighbours(z: Tensor, count: int, neighbours: int, generator: to
 
 
 def _scaling(x: Tensor) -> tuple[Any, Any]:
-    """Returns the functions to 0..1 and back: images as a whole, rows feature by feature."""
-    axes = 0 if x.ndim == 2 else (0, 1, 2, 3)
-    low, high = x.amin(axes), x.amax(axes)
+    """Returns the functions to 0..1 and back: images as a whole, rows feature by feature, signals channel by channel."""
+    axes, keep = pooled_axes(x), x.ndim == 3
+    low, high = x.amin(axes, keepdim=keep), x.amax(axes, keepdim=keep)
     gain = torch.where(high > low, high - low, 1.0)
     return lambda x: (x - low) / gain, lambda u: low + gain * u
 

@@ -117,6 +117,7 @@ def _defaults(
     return default_candidates(
         network=classifier.is_network,
         images=samples.x.ndim == 4,
+        signals=samples.x.ndim == 3,
         imbalanced=is_imbalanced(samples.counts),
         weights=classifier.accepts_sample_weight,
         classical=classical is None,
@@ -133,9 +134,7 @@ def _fit_augmenter(chosen: Candidate, samples: Samples, seed: int, training: dic
 
 def _check(samples: Samples, classifier: Classifier, candidates: Sequence[Candidate] | None) -> None:
     checks.check_class_counts(samples.counts)
-    if classifier.images_only and samples.x.ndim == 2:
-        remedy = "choose mlp, forest, svc, logistic, knn or boosting"
-        checks.refuse("a classifier for tabular data", classifier.name, remedy)
+    classifier.check_takes(samples.x)
     for candidate in () if candidates is None else candidates:
         if not isinstance(candidate, Candidate) or candidate == NONE:
             remedy = "for example Candidate(Extrapolate(1.0), add=3)"
