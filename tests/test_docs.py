@@ -71,16 +71,6 @@ def test_every_page_is_in_the_contents_of_the_site():
     assert listed == {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
 
 
-def test_the_figures_of_the_page_on_imbalanced_tables_come_from_rows():
-    pytest.importorskip("imblearn")
-    script = ROOT / "benchmarks" / "imbalanced.py"
-    if not script.exists():
-        pytest.skip("benchmarks/ is not there")
-    text = (ROOT / "docs" / "imbalanced.md").read_text()
-    assert "| ours |" in text
-    assert runpy.run_path(str(script))["updated"](text) == text, "run python benchmarks/imbalanced.py --write"
-
-
 def anchors(page):
     """Returns the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.S), re.M)
