@@ -202,7 +202,7 @@ def test_a_network_is_asked_in_eval_mode_and_judges_better_than_chance(digits):
     [
         ({"folds": 0}, "expected folds to be a whole number from 1 up, got 0; for example folds=1"),
         ({"repeats": 0}, "expected repeats to be a whole number from 1 up, got 0; for example repeats=1"),
-        ({"step": 3}, "expected a setting of the teachers' training to be one of steps, .*, got 'step'; choose one of"),
+        ({"step": 3}, "expected a setting of the teachers' training to be one of steps, .*, got 'step'; did you mean steps"),
         ({"threshold": 2}, "expected threshold to be a number from 0 to 1, got 2; for example threshold=0"),
         ({"weight": -1}, "expected weight to be a number from 0 to 1, got -1; for example weight=0"),
         ({"temperature": 0.5}, "expected a setting of the teachers' training to be one of .*, got 'temperature'"),

@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from vaeaug.bench import inputs, regimes, runs
 from vaeaug.bench.inputs import RegimeLike
 from vaeaug.bench.keys import digest, setup_digest
@@ -30,6 +28,7 @@ from vaeaug.models.classifiers import Classifier, as_classifier
 from vaeaug.runtime import checks, files, modes, signals
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import check_picklable, map_in_processes
+from vaeaug.runtime.progress import progress_bar
 
 
 @renamed(classifier="classifiers", arm="methods", rows="results", keep="save_augmenter_to", jobs="n_jobs")
@@ -149,13 +148,12 @@ def _run_all(
                 append(path, result)
 
         total = len(seeds) * len(plan.conditions)
-        bar = stack.enter_context(tqdm(total=total, desc="benchmark", disable=not progress, unit="run", leave=False))
+        bar = stack.enter_context(progress_bar(total, "benchmark", "run", show=progress))
         run_seed = partial(_run_seed, plan, existing, seeds[0])
         for result in stack.enter_context(closing(map_in_processes(run_seed, seeds, n_jobs, keep))):
             _check_shared(first_results.setdefault((result.seed, result.classifier), result), result)
-            bar.set_postfix_str(
-                f"seed {result.seed}, {result.classifier}, {result.method}: {result.accuracy:.1%}", refresh=False
-            )
+            # Without the method, whose name is too long for a line of 80 columns.
+            bar.set_postfix_str(f"seed {result.seed}, {result.classifier}", refresh=False)
             bar.update()
             yield result
 

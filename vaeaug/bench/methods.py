@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,6 +47,7 @@ from vaeaug.perturb.schemes import (
     for_estimators,
 )
 from vaeaug.runtime import checks
+from vaeaug.runtime.errors import similar_names
 
 # `AugmentedLoader` by default, then classical augmentation; chosen on development seeds: benchmarks/recipe/q12_joined.py.
 DEFAULT_METHOD = "classical + synthetic"
@@ -157,8 +157,9 @@ class Catalogue:
                 continue
             name = f"{name}{self._suffix}" if f"{name}{self._suffix}" in methods else name
             if name not in methods:
-                similar = _similar_names(str(name), tuple(methods))
-                checks.refuse("the name of a method", repr(name), f"similar names: {'; '.join(similar)}")
+                similar = "; ".join(similar_names(name, methods, cutoff=0))
+                remedy = f"similar names: {similar} ('vaeaug methods' lists all)"
+                checks.refuse("the name of a method", repr(name), remedy)
             named[name] = methods[name]
         return tuple(named.values())
 
@@ -398,9 +399,3 @@ class Catalogue:
 
 def _scheme_name(perturb: Perturbation) -> str:
     return type(perturb).__name__.lower()
-
-
-def _similar_names(name: str, names: Sequence[str]) -> list[str]:
-    """Returns the three names that are most similar, in upper or lower case."""
-    by_lower = {other.lower(): other for other in names}
-    return [by_lower[lower] for lower in difflib.get_close_matches(name.lower(), by_lower, 3, 0.0)]

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from vaeaug.choice.candidates import NONE, Candidate
 from vaeaug.runtime import seeds
@@ -98,7 +97,7 @@ class CrossValidation(ABC):
 
     for_network: bool
 
-    def __init__(self, y: Tensor, search: SearchSettings, bar: tqdm[Any]) -> None:
+    def __init__(self, y: Tensor, search: SearchSettings, bar: Any) -> None:
         self.y, self.search, self.bar = y, search, bar
         self.vae_seconds: list[float] = []
         self._correct: dict[tuple[Candidate, int], Tensor] = {}
@@ -141,7 +140,6 @@ class CrossValidation(ABC):
             self._train_and_time(candidate, number, trains_vae)
         except OutOfTime:
             return False
-        self.bar.set_postfix_str(candidate.name, refresh=False)
         self.bar.update()
         return True
 

@@ -16,6 +16,7 @@ from vaeaug.cli.bench import bench
 from vaeaug.cli.explore import explore
 from vaeaug.cli.fit import fit
 from vaeaug.cli.generate import generate
+from vaeaug.cli.help import GroupedCommand
 from vaeaug.cli.methods import methods
 from vaeaug.cli.tune import tune
 from vaeaug.runtime.errors import Diverged, InputError, ProcessLost
@@ -26,8 +27,8 @@ app = typer.Typer(
     "More data:  vaeaug fit DATA -o model, then  vaeaug generate model -n 1000 -o more",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -47,7 +48,7 @@ def global_options(
 
 
 for command in (fit, tune, generate, explore, bench, audit, methods):
-    app.command()(command)
+    app.command(cls=GroupedCommand)(command)
 
 
 def main() -> None:

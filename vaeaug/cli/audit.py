@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from vaeaug.cli.interrupts import explained
-from vaeaug.cli.options import CLASSIFIERS, DATA_SETS, Label, Overwrite, Seed, Size, check_choices, report
+from vaeaug.cli.options import DATA_SETS, Label, Overwrite, Seed, Size
+from vaeaug.cli.output import Output
+from vaeaug.cli.values import CLASSIFIERS, check_choices
 from vaeaug.runtime.errors import refuse
 
 FORMS = (

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from vaeaug.cli.interrupts import explained
-from vaeaug.cli.options import Overwrite, Perturb, Scale, Seed, check_exists
+from vaeaug.cli.options import Overwrite, Perturb, Scale, Seed
 from vaeaug.cli.saved import load_augmenter
+from vaeaug.cli.values import check_exists
 from vaeaug.runtime.errors import check_number
 
 

@@ -1,110 +1,62 @@
-"""Options that several commands share, and the parsing of their values.
-
-Help and mistyped options are answered without torch, so the lists below are literal copies; a test compares them with the
-originals.
-"""
+"""Options that several commands share, and the parsing of their values. What values they take is in `values.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vaeaug.runtime.errors import check_choice, refuse
+from vaeaug.cli.help import DATA, METHOD, OUTPUT, TRAINING
+from vaeaug.cli.values import (
+    DATA_SETS,
+    KINDS,
+    PERTURBATIONS,
+    REGIMES,
+    SPACES,
+    check_choices,
+    check_data,
+    complete_data,
+    completing,
+)
+from vaeaug.runtime.errors import did_you_mean, refuse
 
 if TYPE_CHECKING:
     from vaeaug.perturb import Perturbation
 
-DATA_SETS = ("digits", "breast-cancer", "wine", "fashion-mnist")
-IMAGE_SETS = ("digits", "fashion-mnist")
-PERTURBATIONS = ("posterior", "covariance", "interpolate", "extrapolate", "difference", "prior")
-CLASSIFIERS = ("cnn", "mlp", "resnet18", "forest", "svc", "logistic", "knn", "boosting")
-REGIMES = ("imbalanced", "imbalanced-small")
-SPACES = ("vae", "pca", "identity")
-KINDS = ("auto", "images", "signals")
-FORMATS = ("webdataset", "webdataset-npy", "npz", "csv", "images")
-
-DATA_FORMS = f"one of {', '.join(DATA_SETS)}, a folder of class folders, an .npz or a .csv"
-
-
-def check_data(source: str | None) -> str | None:
-    """Refuses data that are neither a known set nor an existing path."""
-    if source is not None and source not in DATA_SETS and not Path(source).exists():
-        refuse(DATA_FORMS, repr(source), "check the name or the path")
-    return source
-
-
-def check_exists(expected: str) -> Callable[[Path | None], Path | None]:
-    """Returns a callback that refuses a path that does not exist.
-
-    Arguments:
-        expected: The kind of file or folder, for the message.
-    """
-
-    def check(path: Path | None) -> Path | None:
-        if path is not None and not path.exists():
-            refuse(expected, f"'{path}', which does not exist", "check the path")
-        return path
-
-    return check
-
-
-def check_choices(name: str, choices: tuple[str, ...]) -> Callable[[str | None], str | None]:
-    """Returns a callback that refuses a value that is not among `choices`.
-
-    Arguments:
-        name: The name of the option, for the message.
-        choices: The allowed values, in lower case.
-    """
-
-    def check(value: str | None) -> str | None:
-        if value is None:
-            return None
-        check_choice(name, value.lower(), choices)
-        return value.lower()
-
-    return check
-
-
-def check_classifiers(names: list[str] | None) -> list[str] | None:
-    """Refuses unknown classifiers."""
-    for name in names or ():
-        check_choice("classifier", name, CLASSIFIERS)
-    return names
-
-
-def check_spaces(names: list[str] | None) -> list[str] | None:
-    """Refuses unknown spaces."""
-    for name in names or ():
-        check_choice("space", name, SPACES)
-    return names
-
-
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", callback=check_data, help=f"{', '.join(DATA_SETS)}, a folder of class folders, an .npz with x "
-        "and y, or a .csv.",
+        metavar="DATA", callback=check_data, autocompletion=complete_data,
+        help=f"{', '.join(DATA_SETS)}, a folder of class folders, an .npz with x and y, or a .csv.",
     ),
 ]  # fmt: skip
-Seed = Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)]
-Label = Annotated[str | None, typer.Option(help="The label column of a .csv; by default the last.")]
+Seed = Annotated[
+    int, typer.Option("--seed", help="The same seed gives the same result.", min=0, rich_help_panel=TRAINING)
+]
+Label = Annotated[
+    str | None,
+    typer.Option("--label", help="The label column of a .csv; by default the last.", rich_help_panel=DATA),
+]
 KeepRowNumbers = Annotated[
     bool,
     typer.Option(
-        "--keep-row-numbers", help="Keep columns of a .csv that number the rows; by default they are left out."
+        "--keep-row-numbers", rich_help_panel=DATA,
+        help="Keep columns of a .csv that number the rows; by default they are left out.",
     ),
-]
+]  # fmt: skip
 Size = Annotated[
-    int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384)
+    int | None,
+    typer.Option(
+        "--size", help="Resize the images of a folder to SIZE x SIZE pixels.", min=8, max=16384, rich_help_panel=DATA
+    ),
 ]
 Kind = Annotated[
     str,
     typer.Option(
-        callback=check_choices("kind", KINDS),
+        callback=check_choices("kind", KINDS), rich_help_panel=DATA,
         help="What the samples of an .npz are: images, or signals (N, C, T). By default the shape tells, or is refused. Rows "
         "of a .csv are signals of one channel with --kind signals.",
     ),
@@ -112,32 +64,85 @@ Kind = Annotated[
 Space = Annotated[
     str,
     typer.Option(
-        callback=check_choices("space", SPACES),
+        "--space", callback=check_choices("space", SPACES), autocompletion=completing(SPACES), rich_help_panel=METHOD,
         help="Where samples are perturbed: vae, the codes of a VAE; pca, principal components; or identity, the samples "
         "themselves. The last two train nothing.",
     ),
-]
+]  # fmt: skip
 Latent = Annotated[
     int | None,
     typer.Option(
-        help="The dimension of the latent codes, or the number of principal components; by default 16.", min=1
+        "--latent", min=1, rich_help_panel=METHOD,
+        help="The dimension of the latent codes, or the number of principal components; by default 16.",
     ),
-]
+]  # fmt: skip
 Perturb = Annotated[
     str | None,
     typer.Option(
-        callback=check_choices("perturb", PERTURBATIONS), help=f"The perturbation: {', '.join(PERTURBATIONS)}."
+        "--perturb", callback=check_choices("perturb", PERTURBATIONS), autocompletion=completing(PERTURBATIONS),
+        help=f"The perturbation: {', '.join(PERTURBATIONS)}.", rich_help_panel=METHOD,
     ),
-]
+]  # fmt: skip
 Scale = Annotated[
-    float | None, typer.Option(help="The strength of the perturbation; 0 reproduces the real samples.", min=0)
+    float | None,
+    typer.Option(
+        "--scale",
+        help="The strength of the perturbation; 0 reproduces the real samples.",
+        min=0,
+        rich_help_panel=METHOD,
+    ),
 ]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace an output file that is no earlier output of this command."),
+    typer.Option(
+        "--overwrite", help="Replace an output file that is no earlier output of this command.", rich_help_panel=OUTPUT
+    ),
 ]
-Device = Annotated[str, typer.Option(help="The device that computes: cpu, cuda, mps, ...")]
-Steps = Annotated[int | None, typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1)]
+Device = Annotated[
+    str, typer.Option("--device", help="The device that computes: cpu, cuda, mps, ...", rich_help_panel=TRAINING)
+]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", min=1, rich_help_panel=TRAINING,
+        help="The threads that compute. Networks as small as these gain little from more than one, and lose much where "
+        "other programs run.",
+    ),
+]  # fmt: skip
+Steps = Annotated[
+    int | None,
+    typer.Option(help="Optimiser steps of the VAE; by default more for more samples.", min=1, rich_help_panel=TRAINING),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the result only, and no progress.", rich_help_panel=OUTPUT)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=OUTPUT)]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print tables in Markdown.", rich_help_panel=OUTPUT)]
+
+
+def check_reading(
+    sources: Sequence[str | Path | None],
+    label: str | None = None,
+    keep_row_numbers: bool = False,
+    size: int | None = None,
+) -> None:
+    """Refuses options of reading that have no effect on any of the data.
+
+    Arguments:
+        sources: The data: names of sets and paths.
+        label, keep_row_numbers, size: The values of the options, which are for a .csv, for a .csv, and for folders or images.
+    """
+    paths = [Path(source) for source in sources if source is not None and source not in DATA_SETS]
+    named = ", ".join(f"'{source}'" for source in sources if source is not None) or "no data"
+    has_table = any(path.suffix.lower() == ".csv" for path in paths)
+    has_images = any(path.is_dir() or path.suffix.lower() not in (".csv", ".npz") for path in paths)
+    for option, given, useful, of in (
+        ("--label", label is not None, has_table, "a .csv"),
+        ("--keep-row-numbers", keep_row_numbers, has_table, "a .csv"),
+        ("--size", size is not None, has_images, "a folder of images"),
+    ):
+        if given and not useful:
+            refuse(f"{of} with {option}", named, f"leave {option} out: it has no effect")
 
 
 # What only the training of a VAE uses.
@@ -187,7 +192,8 @@ def parse_perturbation(name: str | None, scale: float | None, default: Perturbat
 def parse_int(text: str) -> int:
     """Returns a number of `--per-class`."""
     if not text.strip().isdigit():
-        refuse("whole numbers with commas between", repr(text), "pass --per-class 20 or --per-class 50,20,5")
+        remedy = did_you_mean(text, REGIMES) or "pass --per-class 20 or --per-class 50,20,5"
+        refuse("whole numbers with commas between", repr(text), remedy)
     return int(text)
 
 
@@ -222,9 +228,8 @@ def check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        refuse("a device that torch can use here", f"{device!r} ({reason})", "for example --device cpu")
-
-
-def report(line: str) -> None:
-    """Prints what a command is waiting for."""
-    typer.echo(line, err=True)
+        # torch answers an unknown word with the names of all devices that it was ever built for.
+        got = repr(device) if reason.startswith("Expected one of") else f"{device!r} ({reason})"
+        others = {"cuda": torch.cuda, "mps": torch.backends.mps}
+        available = ", ".join(["cpu", *(name for name, backend in others.items() if backend.is_available())])
+        refuse("a device that torch can use here", got, f"available: {available}")

@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaeaug.cli.bench_plan import check_steps
+from vaeaug.cli.help import METHOD, OUTPUT, TRAINING
 from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import (
-    CLASSIFIERS,
     DATA_SETS,
     SPACES,
     Data,
+    Json,
     KeepRowNumbers,
     Kind,
     Label,
     Latent,
+    Markdown,
     Overwrite,
+    Quiet,
     Seed,
     Size,
     Steps,
-    check_choices,
+    check_reading,
     check_space,
-    check_spaces,
 )
-from vaeaug.runtime.errors import check_utf8
+from vaeaug.cli.output import Output, table
+from vaeaug.cli.values import CLASSIFIERS, check_choices, check_each, completing
+from vaeaug.runtime.errors import check_utf8, refuse
 
 if TYPE_CHECKING:
     from vaeaug.augmenter import Augmenter
@@ -35,36 +40,58 @@ if TYPE_CHECKING:
     from vaeaug.choice.candidates import Candidate
     from vaeaug.data.classical import Classical
 
+STEPS = 400
+
 
 def tune(
     source: Data,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The folder to save the augmenter in.", rich_help_panel=OUTPUT)
+    ],
     classifier: Annotated[
         str | None,
         typer.Option(
             callback=check_choices("classifier", CLASSIFIERS),
+            autocompletion=completing(CLASSIFIERS),
+            rich_help_panel=METHOD,
             help=f"The classifier: {', '.join(CLASSIFIERS)}; by default cnn, or logistic for tabular data.",
         ),
     ] = None,
     space: Annotated[
         list[str] | None,
         typer.Option(
-            callback=check_spaces,
+            callback=check_each("space", SPACES),
+            autocompletion=completing(SPACES),
+            rich_help_panel=METHOD,
             help=f"Compare synthetic samples in this space only: {', '.join(SPACES)}; may be repeated.",
         ),
     ] = None,
     budget: Annotated[
-        float, typer.Option(help="The time for the whole search, in seconds. The output names what it cut short.")
+        float,
+        typer.Option(
+            help="The time for the whole search, in seconds. The output names what it cut short.",
+            rich_help_panel=TRAINING,
+        ),
     ] = 300,
     classical: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            help="Whether you also augment classically: with shifts, and with what was tuned for a known data set."
+            "--classical/--no-classical",
+            rich_help_panel=METHOD,
+            help="Whether you also augment images classically: with shifts, and with what was tuned for a known data set; "
+            "by default yes.",
         ),
-    ] = True,
-    folds: Annotated[int, typer.Option(help="The folds of the cross-validation.", min=2)] = 5,
-    repeats: Annotated[int, typer.Option(help="The repeats of the cross-validation.", min=1)] = 2,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of a network in each split.", min=1)] = 400,
+    ] = None,
+    folds: Annotated[int, typer.Option(help="The folds of the cross-validation.", min=2, rich_help_panel=TRAINING)] = 5,
+    repeats: Annotated[
+        int, typer.Option(help="The repeats of the cross-validation.", min=1, rich_help_panel=TRAINING)
+    ] = 2,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Optimiser steps of a network in each split; by default {STEPS}.", min=1, rich_help_panel=TRAINING
+        ),
+    ] = None,
     vae_steps: Steps = None,
     latent: Latent = None,
     seed: Seed = 0,
@@ -73,6 +100,9 @@ def tune(
     size: Size = None,
     kind: Kind = "auto",
     overwrite: Overwrite = False,
+    markdown: Markdown = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Chooses an augmentation, or none, by cross-validation: the cheapest within the noise of the best.
 
@@ -84,6 +114,11 @@ def tune(
     """
     if space and "vae" not in space:
         check_space("pca" if "pca" in space else "identity", vae_steps=vae_steps, latent=latent)
+    check_reading([source], label, keep_row_numbers, size)
+    check_steps(steps, [classifier] if classifier else None)
+    if markdown and as_json:
+        refuse("one of --json and --markdown", "both", "leave one out")
+    out = Output(quiet, as_json)
     with explained(lambda: "nothing is kept, and an earlier output is as it was; --budget sets the time of the search"):
         from vaeaug import data
         from vaeaug.bench.tuning import search
@@ -93,20 +128,46 @@ def tune(
             check_utf8("class names", samples.names)
             images, signals = samples.x.ndim == 4, samples.x.ndim == 3
             training = {"steps": vae_steps, "latent_dim": latent}
+            classifier = classifier or ("cnn" if images else "forest" if signals else "logistic")
+            check_steps(steps, [classifier])
+            _check_classical(classical, images or signals)
+            judged_with = _classical(source) if classical is not False and (images or signals) else None
             augmenter, result = search.tune(
                 samples,
-                classifier or ("cnn" if images else "forest" if signals else "logistic"),
+                classifier,
                 time_budget=budget,
                 spaces=space or None,
-                classical=_classical(source) if classical and (images or signals) else None,
+                classical=judged_with,
                 folds=folds,
                 repeats=repeats,
-                steps=steps,
+                steps=steps or STEPS,
                 vae={name: value for name, value in training.items() if value is not None},
                 seed=seed,
+                progress=out.progress,
             )
             save(augmenter, result)
-        typer.echo(f"{result.table}\n\n{result.sentence}\n{output}: the augmenter\n{result.usage}")
+        out.text(f"{result.table if markdown else table(result.table_lines)}\n")
+        out.sentence(result.sentence)
+        out.text(f"{output}: the augmenter")
+        out.next_step(_what_usage_needs(result, output, judged_with))
+        out.text(result.usage)
+        out.json(lambda: {**report_of(result), "output": output})
+
+
+def _check_classical(classical: bool | None, has_moves: bool) -> None:
+    if classical is not None and not has_moves:
+        option = "--classical" if classical else "--no-classical"
+        refuse(f"images or signals with {option}", "tabular data", f"leave {option} out: it has no effect")
+
+
+def _what_usage_needs(result: TuningResult, output: Path, classical: Classical | None) -> str:
+    """Returns what stands before the line that was judged: where its augmenter comes from, and what follows it."""
+    parts = ["in Python"]
+    if "augmenter" in result.usage:
+        parts.append(f"augmenter = vaeaug.Augmenter.load({str(output)!r})")
+    if classical is not None:
+        parts.append(f"vaeaug.{classical!r} on every batch after it, as it was judged")
+    return f"{', '.join(parts)}:"
 
 
 def _classical(source: str) -> Classical:
@@ -127,7 +188,7 @@ def _claimed(output: Path, inputs: list[str], overwrite: bool) -> Iterator[Calla
 
     def save(augmenter: Augmenter, result: TuningResult) -> None:
         augmenter.save(output)
-        files.save_json(report, as_json(result), may_replace=is_report, overwrite=overwrite)
+        files.save_json(report, report_of(result), may_replace=is_report, overwrite=overwrite)
 
     with (
         files.claimed(output, folder=True, may_replace=saving.is_ours, inputs=inputs),
@@ -136,7 +197,7 @@ def _claimed(output: Path, inputs: list[str], overwrite: bool) -> Iterator[Calla
         yield save
 
 
-def as_json(result: TuningResult) -> dict[str, Any]:
+def report_of(result: TuningResult) -> dict[str, Any]:
     """Returns a result as JSON can hold it: NaN becomes null, a perturbation its repr."""
     choice = result.choice
     scores = [

@@ -16,7 +16,7 @@ from vaeaug.data.label_values import is_missing
 from vaeaug.data.labels import is_number, number_words
 from vaeaug.data.paths import check_regular
 from vaeaug.runtime import checks
-from vaeaug.runtime.errors import warn
+from vaeaug.runtime.errors import did_you_mean, warn
 from vaeaug.runtime.spreadsheets import unescape
 
 NAME_THE_LABEL = "name the label column: for example label_column={0!r} in Python, --label {0} on the command line"
@@ -233,7 +233,8 @@ def _is_data_line(header: list[str], column: int, lines: Sequence[CsvLine]) -> b
 def _check_column(path: Path, header: list[str], label_column: str) -> None:
     if label_column not in header:
         got = f"columns {checks.join_names(header)}"
-        checks.refuse(f"a column {label_column!r} in {path}", got, "name the label column")
+        remedy = did_you_mean(label_column, header) or "name the label column"
+        checks.refuse(f"a column {label_column!r} in {path}", got, remedy)
 
 
 def _label_index(path: Path, header: list[str], lines: Sequence[CsvLine], label_column: str | None) -> int:
@@ -262,10 +263,11 @@ def _check_labels(path: Path, name: str, lines: Sequence[CsvLine], words: Sequen
             checks.refuse(f"a label in every line of {path}", got, "fill it in or drop the line")
     different = set(words)
     if len(different) > max(4, len(words) / 2):
-        got = f"{len(different)} different labels in {len(words)} lines of column {name!r}"
+        column = f"the last column, {name!r}, which is taken for the label" if is_guess else f"column {name!r}"
+        got = f"{len(different)} different labels in {len(words)} lines of {column}"
         checks.refuse(f"labels in {path} that repeat", got, NAME_THE_LABEL.format("kind"))
     if is_guess and any(is_number(word) and not float(word).is_integer() for word in different):
-        got = f"measurements in the last column, {name!r}"
+        got = f"measurements in the last column, {name!r}, which is taken for the label"
         checks.refuse(f"the label in the last column of {path}", got, NAME_THE_LABEL.format("kind"))
 
 

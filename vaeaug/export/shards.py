@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from vaeaug._version import __version__
 from vaeaug.augmenter.augmenter import Augmenter, Generated
@@ -27,6 +26,7 @@ from vaeaug.models import wrappers
 from vaeaug.models.codec import CHUNK
 from vaeaug.runtime import checks, files, modes
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
+from vaeaug.runtime.progress import progress_bar
 
 LARGEST_COUNT = 1_000_000  # shards of one output
 SHARD_SIZE = 40 * CHUNK
@@ -184,14 +184,8 @@ def _check_format(name: str, event_shape: tuple[int, ...]) -> None:
 def _progress_bar(shards: list[_Shard], missing: list[_Shard], progress: bool, world: World) -> Any:
     """Returns a bar over the samples of these shards, of which those that are not missing are done."""
     total, left = (sum(shard.stop - shard.start for shard in part) for part in (shards, missing))
-    return tqdm(
-        total=total,
-        initial=total - left,
-        desc=f"generating, process 1 of {world.size}" if world.size > 1 else "generating",
-        disable=not progress or not world.is_main,
-        unit="sample",
-        leave=False,
-    )
+    description = f"generating, process 1 of {world.size}" if world.size > 1 else "generating"
+    return progress_bar(total, description, "sample", show=progress and world.is_main, initial=total - left)
 
 
 def _write_shard(shard: _Shard, chunks: Iterator[Generated], metadata: formats.Metadata, writer: Writer) -> None:

@@ -10,13 +10,13 @@ https://arxiv.org/abs/1608.00060 (cross-fitting); Hinton, Vinyals and Dean, "Dis
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from vaeaug.data.loading import as_samples
 from vaeaug.data.lookup import SampleIndex
@@ -27,6 +27,7 @@ from vaeaug.filters.teacher_training import TeacherSettings, check_settings, fit
 from vaeaug.models import classifiers
 from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.parallel import one_thread
+from vaeaug.runtime.progress import progress_bar
 
 CHUNK = 256  # samples per call of a teacher
 
@@ -127,16 +128,19 @@ class CrossFitted(Teacher):
         trained_on = torch.cat(
             [_train_masks(samples, index, folds, seeds.derive(seed, Stream.FOLDS, repeat)) for repeat in range(repeats)]
         )
-        bar = tqdm(trained_on, desc="training teachers", disable=not progress, leave=False, unit="teacher")
-        with one_thread():
-            teachers = tuple(
-                tuple(
-                    fit_teacher(kind, samples, mask, settings, seeds.derive(seed, Stream.TRAINING, number, k))
-                    for k, kind in enumerate(kinds)
+        teachers = []
+        bar = progress_bar(len(trained_on), "training teachers", "teacher", show=progress)
+        with one_thread(), closing(bar):
+            for number, mask in enumerate(trained_on):
+                stream = (seed, Stream.TRAINING, number)
+                teachers.append(
+                    tuple(
+                        fit_teacher(kind, samples, mask, settings, seeds.derive(*stream, k))
+                        for k, kind in enumerate(kinds)
+                    )
                 )
-                for number, mask in enumerate(bar)
-            )
-        return cls(teachers, trained_on, index, len(samples.names), threshold, weight)
+                bar.update()
+        return cls(tuple(teachers), trained_on, index, len(samples.names), threshold, weight)
 
     def using(self, **settings: float) -> CrossFitted:
         """Returns the same teachers with another `threshold` or `weight`."""

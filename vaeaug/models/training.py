@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from vaeaug.models import checkpoints
 from vaeaug.runtime import checks, files, modes, seeds, signals
 from vaeaug.runtime.distributed import SINGLE_PROCESS, World
 from vaeaug.runtime.errors import Diverged
+from vaeaug.runtime.progress import progress_bar
 
 PRECISIONS = ("auto", "fp32", "bf16")
 CHECK_EVERY = 25  # steps between checks of the loss; each of them waits for the device
@@ -202,9 +202,7 @@ def train(
             remedy = "put it where all processes can read it"
             checks.refuse("one checkpoint for all processes", f"'{checkpoint}' at step {start} here", remedy)
         checkpoint = checkpoint if world.is_main else None
-        bar = tqdm(
-            total=steps, initial=start, desc=label, disable=not (progress and world.is_main), leave=False, unit="step"
-        )
+        bar = progress_bar(steps, label, "step", show=progress and world.is_main, initial=start)
         deferring = signals.deferred(checkpoint is not None)
         with deferring as interrupts, closing(bar), _training_mode(module):
             loss = world.distribute(module, loss)

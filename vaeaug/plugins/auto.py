@@ -16,7 +16,6 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import has_fit_parameter, validate_data
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from vaeaug.choice.candidates import NONE, Candidate, default_candidates, is_imbalanced, usual_choice
 from vaeaug.choice.search import TOO_FEW, Choice, n_trainings, search
@@ -27,6 +26,7 @@ from vaeaug.models.spaces import space_named
 from vaeaug.plugins import sklearn_params, tables
 from vaeaug.plugins.resampling import AUTO, TABULAR, Resampled, SharedParameters, classical_copies, kind_of, resample
 from vaeaug.runtime import checks, seeds
+from vaeaug.runtime.progress import progress_bar
 
 FOLDS = 5
 COPIES = 10  # classically augmented copies of every image or signal, as in the benchmark
@@ -121,7 +121,7 @@ def _choose(host: Host, X: Any, y: np.ndarray, params: Any, seed: int, kind: str
     usual = usual_choice(images=kind != TABULAR, imbalanced=imbalanced)
     settings = SearchSettings(metric, min(FOLDS, int(max(counts))), 1, seed, first_rung=FOLDS, usual=usual)
     total = n_trainings(len(candidates), settings.splits, settings.first_rung)
-    with tqdm(total=total, desc="tuning", disable=not host.verbose, leave=False, unit="training") as bar:
+    with progress_bar(total, "tuning", "training", show=bool(host.verbose)) as bar:
         return search(_EstimatorTrials(host, X, y, codes, params, settings, bar), candidates)
 
 

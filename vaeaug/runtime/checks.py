@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaeaug.runtime.errors import InputError, check_choice, check_number, check_utf8, refuse, renamed
+from vaeaug.runtime.errors import InputError, check_choice, check_number, check_utf8, did_you_mean, refuse, renamed
 
 __all__ = [
     "InputError",
@@ -85,7 +85,8 @@ def _names_to_labels(y: np.ndarray, names: Sequence[str]) -> np.ndarray:
     label_of = {name: i for i, name in enumerate(names)}
     for name in y.flat:
         if name not in label_of:
-            refuse(f"classes among {join_names(names)}", repr(str(name)), "pass class names or their numbers")
+            remedy = did_you_mean(name, names) or "pass class names or their numbers"
+            refuse(f"classes among {join_names(names)}", repr(str(name)), remedy)
     return np.array([label_of[name] for name in y.flat], dtype=np.int64).reshape(y.shape)
 
 

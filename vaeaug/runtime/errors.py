@@ -5,10 +5,11 @@ Every message about bad input names what was expected, what was passed and a rem
 
 from __future__ import annotations
 
+import difflib
 import math
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeVar
@@ -106,7 +107,31 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> None:
         InputError: If it is not.
     """
     if value not in choices:
-        refuse(f"{name} to be one of {', '.join(map(str, choices))}", repr(value), "choose one of them")
+        expected = f"{name} to be one of {', '.join(map(str, choices))}"
+        refuse(expected, repr(value), did_you_mean(value, choices) or "choose one of them")
+
+
+def similar_names(name: Any, names: Iterable[Any], count: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Returns the names that are most similar, the nearest first; upper and lower case do not matter.
+
+    Arguments:
+        name: What was passed.
+        names: The names that there are.
+        count: The largest number of names to return.
+        cutoff: How similar they must be, in 0..1, as `difflib.get_close_matches` measures it; 0 returns `count` names in any
+            case.
+    """
+    by_lower: dict[str, str] = {}
+    for other in map(str, names):
+        by_lower.setdefault(other.lower(), other)
+    return [by_lower[lower] for lower in difflib.get_close_matches(str(name).lower(), by_lower, count, cutoff)]
+
+
+def did_you_mean(name: Any, names: Iterable[Any]) -> str:
+    """Returns a remedy that names what is most similar, such as "did you mean cnn?"; empty if nothing is."""
+    similar = similar_names(name, names)
+    *others, last = similar or [""]
+    return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?" if similar else ""
 
 
 def check_utf8(name: str, texts: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
@@ -34,15 +34,20 @@ Keep = Callable[[Any], None]
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Computes on one thread inside the block, so that floating-point sums always have the same order."""
+def computing_on(threads: int) -> Iterator[None]:
+    """Computes on this number of threads inside the block."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(threads):
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Computes on one thread inside the block, so that floating-point sums always have the same order."""
+    return computing_on(1)
 
 
 def check_picklable(name: str, value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,15 +179,22 @@ class TuningResult:
     @property
     def table(self) -> str:
         """The scores as a Markdown table."""
-        lines: list[Sequence[str]] = [
+        header, *lines = self.table_lines
+        bold = [line[0] == self.chosen.name for line in lines]
+        marked = [(f"**{line[0]}**" if b else line[0], *line[1:]) for line, b in zip(lines, bold, strict=True)]
+        return markdown_table([header, *marked])
+
+    @property
+    def table_lines(self) -> list[tuple[str, ...]]:
+        """The cells of the table of scores, its header first."""
+        lines: list[tuple[str, ...]] = [
             ("candidate", f"{self.choice.metric.replace('_', ' ')} %", "vs. none", "splits", "seconds")
         ]
         for score in self.scores:
             gain = f"{score.gain:+.1f} ± {score.error:.1f}" if score.splits and score.candidate != NONE else ""
             mean = f"{score.mean:.1f}" if score.splits else ""
-            name = f"**{score.name}**" if score.candidate == self.chosen else score.name
-            lines.append((name, mean, gain, str(score.splits), f"{score.seconds:.0f}"))
-        return markdown_table(lines)
+            lines.append((score.name, mean, gain, str(score.splits), f"{score.seconds:.0f}"))
+        return lines
 
 
 _USAGE_OF_BASELINES = {

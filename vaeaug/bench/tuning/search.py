@@ -12,8 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from vaeaug.augmenter.augmenter import Augmenter
 from vaeaug.bench.settings import Settings
 from vaeaug.bench.tuning.candidates import TuningResult, method_of
@@ -31,6 +29,7 @@ from vaeaug.perturb.schemes import DEFAULT
 from vaeaug.runtime import checks, modes, seeds
 from vaeaug.runtime.checks import renamed
 from vaeaug.runtime.parallel import one_thread
+from vaeaug.runtime.progress import progress_bar
 
 
 @renamed(budget="time_budget", errors="min_standard_errors")
@@ -98,7 +97,7 @@ def tune(
         metric, min(folds, max(counts)), repeats, seed, deadline, min_standard_errors=min_standard_errors
     )
     total = n_trainings(len(compared), search.splits, search.first_rung)
-    with one_thread(), tqdm(total=total, desc="tuning", disable=not progress, leave=False, unit="training") as bar:
+    with one_thread(), progress_bar(total, "tuning", "training", show=progress) as bar:
         validation = BenchTrials(samples, classifier, settings, search, bar, classical)
         choice = search_candidates(validation, compared)
         fit_start = time.monotonic()

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from vaeaug.bench import runs
 from vaeaug.bench.runs import SeedRun
@@ -49,7 +48,7 @@ class BenchTrials(CrossValidation):
         classifier: Classifier,
         settings: Settings,
         search: SearchSettings,
-        bar: tqdm[Any],
+        bar: Any,
         classical: Classical | None = None,
     ) -> None:
         super().__init__(samples.y, search, bar)
