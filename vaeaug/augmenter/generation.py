@@ -31,8 +31,8 @@ class Generated(NamedTuple):
             in columns that were whole numbers or booleans, 0 and 1, at fit.
         y: Their labels, `(n,)`.
         parent: The index of the real sample that each was generated from: into `near`, or into the bank.
-        confidence: The confidence in each label, in 0..1: the filter's p(y|x) if a filter judged the sample, the fraction of
-            the nearest codes with this label if the label was inferred, else 1.
+        confidence: The confidence in each label, `(n,)`, in 0..1: the filter's p(y|x) if a filter judged the sample, the
+            fraction of the nearest codes with this label if the label was inferred; NaN where nothing judged it.
     """
 
     x: Tensor

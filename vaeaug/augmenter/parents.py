@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Parents(NamedTuple):
     Arguments:
         x: The samples, `(N, *event)`.
         y: Their labels, `(N,)`.
-        confidence: The confidence in the labels, `(N,)`, in 0..1.
+        confidence: The confidence in the labels, `(N,)`, in 0..1; NaN for labels that were given.
         mean, stddev: The mean and the standard deviation of q(z|x), each `(N, L)`.
         order: A function from the number of a chunk to the indices of its parents, `(CHUNK,)`.
         residuals: Their residuals; None to generate plain decoded codes.
@@ -67,7 +68,7 @@ def parents_from_bank(bank: Bank, labels: Any, seed: int, cache: ResidualCache |
         if labels is None
         else _order_by_labels(bank, labels, seed)
     )
-    confidence = torch.ones(1).expand(size)
+    confidence = torch.full((1,), math.nan).expand(size)
     return Parents(samples.x, samples.y, confidence, bank.mean, bank.stddev, order, cache, in_range=True)
 
 
@@ -96,7 +97,7 @@ def parents_from_samples(cache: ResidualCache, n: int, near: Tensor, labels: Any
     x = x[:n]
     bank_index = cache.find(x)
     mean, stddev = codec.codes(x, y) if bank_index is None else bank.codes(bank_index)
-    confidence = torch.ones(len(x))
+    confidence = torch.full((len(x),), math.nan)
     if y is None:
         y, confidence = bank.classify(mean)
         if codec.conditional:

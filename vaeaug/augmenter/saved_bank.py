@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaeaug.augmenter import format_1
 from vaeaug.data.csv_columns import MOST_DECIMALS
+from vaeaug.data.images import MAX_SIDE
 from vaeaug.data.samples import Samples, Scaling
 from vaeaug.data.tables import saved as saved_tables
 from vaeaug.data.tables.saved import SavedColumn
@@ -40,7 +41,7 @@ class SavedData:
     decimals: tuple[Annotated[int, schema.Between(0, MOST_DECIMALS)], ...] = ()
     label_position: Annotated[int, schema.Between(-1)] = -1
     dtype: Literal["", "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"] = ""
-
+    resized_to: Annotated[int, schema.Between(0, MAX_SIDE)] = 0
     table: tuple[SavedColumn, ...] | None = None
 
     @classmethod

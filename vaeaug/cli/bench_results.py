@@ -105,7 +105,7 @@ def narrow_tables(results: Sequence[Result]) -> list[str]:
         order = [name for name in (*primary, *planned, *BASELINES) if name in {s.method for s in lines}]
         baseline = order[0] if order else ""
         compared = {c.method: c for c in by_baseline.get(baseline, ()) if c.classifier == classifier}
-        header = ["method", f"{wording.METRICS[lines[0].metric]} %", "gain", "outcome", "s"]
+        header = ["method", f"{wording.METRICS[lines[0].metric]} %", "gain", "outcome", "seconds"]
         cells = [
             [s.method, wording.mean_and_interval(s), *_gain(compared.get(s.method)), f"{s.seconds:.0f}"] for s in lines
         ]

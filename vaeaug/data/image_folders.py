@@ -38,7 +38,9 @@ SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "valida
 DARK_WARNING = 0.25  # 16-bit images that reach only this fraction of the range probably hold 10, 12 or 14 bits
 
 
-class _LabelledFiles(NamedTuple):
+class LabelledFiles(NamedTuple):
+    """The images of class folders: the names of the classes, and the file and the class of each image."""
+
     classes: tuple[str, ...]
     files: list[Path]
     labels: list[int]
@@ -59,7 +61,7 @@ def read_folder(path: str | Path, size: int | None = None) -> Samples:
             images do not fit into memory.
     """
     check_size(size)
-    classes, files, labels = _labelled_files(Path(path))
+    classes, files, labels = labelled_files(Path(path))
     images: list[Tensor] = []
     if size:
         _check_memory(len(files), 3 * size * size)
@@ -76,7 +78,10 @@ def read_folder(path: str | Path, size: int | None = None) -> Samples:
         )
     x = without_repeated_grey(x)
     return replace(
-        from_arrays(x, labels, classes), dtype="", files=tuple(file.relative_to(path).as_posix() for file in files)
+        from_arrays(x, labels, classes),
+        dtype="",
+        files=tuple(file.relative_to(path).as_posix() for file in files),
+        resized_to=size or 0,
     )
 
 
@@ -96,7 +101,7 @@ class ImageFolder(Dataset):
 
     def __init__(self, path: str | Path, size: int | None = None) -> None:
         check_size(size)
-        self.classes, self.files, self.labels = _labelled_files(Path(path))
+        self.classes, self.files, self.labels = labelled_files(Path(path))
         self.size = size
         self._example = read(self.files[0], size=size)[:1]
         self.channels = 1 if all(map(self._is_grey_file, self.files)) else 3
@@ -126,8 +131,12 @@ def _check_size(images: tuple[Tensor, Tensor], files: tuple[Path, Path]) -> None
         stack_images(images, list(map(str, files)), remedy)
 
 
-def _labelled_files(path: Path) -> _LabelledFiles:
-    """Returns the images of every class, and warns of what is left out."""
+def labelled_files(path: Path) -> LabelledFiles:
+    """Returns the images of every class, and warns of what is left out.
+
+    Raises:
+        InputError: If there are no class folders, or if one has no images.
+    """
     folders, left_out = _class_folders(path)
     found = [find_images(folder, above=(path,)) for folder in folders]
     _refuse_splits(path, folders)
@@ -144,7 +153,7 @@ def _labelled_files(path: Path) -> _LabelledFiles:
         together.unread.update(images.unread)
     warn_of_left_out(path, [*together.left_out(), *left_out])
     classes = tuple(folder.name for folder in folders)
-    return _LabelledFiles(classes, [file for file, _ in labelled], [label for _, label in labelled])
+    return LabelledFiles(classes, [file for file, _ in labelled], [label for _, label in labelled])
 
 
 def _class_folders(path: Path) -> tuple[list[Path], list[str]]:

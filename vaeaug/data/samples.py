@@ -49,6 +49,7 @@ class Samples:
         label_position: The position of the label among the columns of a `.csv`; -1 is the last.
         dtype: The dtype of samples that were passed as an array of whole numbers or booleans, such as `uint8`; empty for
             floats, tables with several types, and files of images.
+        resized_to: The side, in pixels, to which images were resized when their files were read; 0 if they were not.
         table: The schema of a table with categories or missing values: `x` holds its rows, encoded. None for all else.
     """
 
@@ -62,6 +63,7 @@ class Samples:
     decimals: tuple[int, ...] = ()
     label_position: int = -1
     dtype: str = ""
+    resized_to: int = 0
     table: Table | None = None
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from vaeaug.data import huggingface
 from vaeaug.data.fields import x_and_y
+from vaeaug.data.image_folders import ImageFolder
 from vaeaug.data.labels import names_of
 from vaeaug.data.loaders import EMPTY_LOADER, read_batches, with_names_inside
 from vaeaug.data.outliers import warn_of_far_values
@@ -79,6 +80,8 @@ def reservoir(
         value_range.update(batch.x)
         sample.update(batch)
     samples = with_names_inside(sample.samples(names_of(data.dataset)), data.dataset)
+    if isinstance(data.dataset, ImageFolder):
+        samples = replace(samples, resized_to=data.dataset.size or 0)
     for label, number in enumerate(samples.counts):
         if number < 2:
             got = f"{number} of class {label} in a bank of {len(samples)}"

@@ -117,9 +117,9 @@ def _from_path(path: str | Path, like: Samples) -> Tensor:
             "an .npz or a .csv of samples like the labelled ones", f"'{path}'", "convert the data to one of these"
         )
     if not file.is_dir():
-        return read_files([file], channels)
+        return read_files([file], channels, like.resized_to or None)
     found = find_images(file)
     if not found.files:
         checks.refuse("unlabelled images", f"none in '{path}'", "name a folder with images in it")
     warn_of_left_out(file, found.left_out())
-    return read_files(found.files, channels)
+    return read_files(found.files, channels, like.resized_to or None)

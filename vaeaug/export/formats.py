@@ -289,7 +289,7 @@ def write_csv(job: WriteJob, path: Path) -> None:
         provenance.writerow(PROVENANCE_COLUMNS)
         for index, x, y, parent, confidence in job:
             table.writerow(metadata.with_label(metadata.fields(x), names[y]))
-            provenance.writerow([index, int(parent), f"{confidence:.4f}", escape(metadata.file(parent))])
+            provenance.writerow([index, int(parent), values.confidence_text(confidence), escape(metadata.file(parent))])
 
 
 def _write_rows(job: WriteJob, schema: Table, table: Any, provenance: Any) -> None:
@@ -302,7 +302,7 @@ def _write_rows(job: WriteJob, schema: Table, table: Any, provenance: Any) -> No
         rows = zip(schema.texts(x), *(column.tolist() for column in chunk[1:]), strict=True)
         for features, y, parent, confidence in rows:
             table.writerow(map(escape, metadata.with_label(features, metadata.names[y])))
-            provenance.writerow([index, parent, f"{confidence:.4f}", escape(metadata.file(parent))])
+            provenance.writerow([index, parent, values.confidence_text(confidence), escape(metadata.file(parent))])
             index += 1
 
 
@@ -320,7 +320,9 @@ def write_images(job: WriteJob, path: Path) -> None:
             as_image(x, metadata.bounds).save(partial, "png")
             partial.replace(image)
             parent_file, name = escape(metadata.file(parent)), escape(metadata.names[y])
-            manifest.writerow([relative.as_posix(), y, name, int(parent), f"{confidence:.4f}", parent_file])
+            manifest.writerow(
+                [relative.as_posix(), y, name, int(parent), values.confidence_text(confidence), parent_file]
+            )
 
 
 def as_image(x: Tensor, bounds: tuple[float, float]) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tarfile
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def _write_tar(job: WriteJob, path: Path, *, exact: bool) -> None:
         for index, x, y, parent, confidence in job:
             key, record = f"{index:012d}", {"label": y, "name": metadata.names[y], "parent": int(parent)}
             record |= {"parent_file": metadata.file(parent)} if metadata.files else {}
-            record |= {"confidence": round(confidence, 4)}
+            record |= {"confidence": None if math.isnan(confidence) else round(confidence, 4)}
             as_png = x.ndim == 3 and len(x) in IMAGE_CHANNELS and not exact
             _write_member(file, *((f"{key}.png", _png(x, metadata)) if as_png else (f"{key}.npy", _npy(x))))
             _write_member(file, f"{key}.cls", str(y).encode())

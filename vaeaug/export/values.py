@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,11 @@ def dtype_of(samples: Samples) -> str:
     if not samples.decimals or any(samples.decimals) or len(samples.integer_columns) < samples.x.shape[1]:
         return samples.dtype
     return "bool" if samples.boolean_columns == samples.integer_columns else "int64"
+
+
+def confidence_text(confidence: float) -> str:
+    """Returns a confidence as text; empty where nothing judged the sample."""
+    return "" if math.isnan(confidence) else f"{confidence:.4f}"
 
 
 def as_dtype(x: Tensor, dtype: str) -> np.ndarray:
