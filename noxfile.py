@@ -17,10 +17,7 @@ from pathlib import Path
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 # The tests of what depends most on versions. `make test` runs all, with the versions of one environment.
-TESTS = (
-    "layout", "vae", "augmenter", "saving", "torch_plugin", "sklearn_plugin", "data", "images", "csv_tables", "cli",
-    "cli_output", "compare",
-)  # fmt: skip
+TESTS = ("layout", "packaging", "vae", "augmenter", "saving", "torch_plugin", "sklearn_plugin", "images", "cli")
 SHOWN = (
     "torch",
     "torchvision",

@@ -142,9 +142,11 @@ def test_conditional_vae(digits):
     unconditional = Augmenter(perturb=Prior(), residual=False).fit(
         digits, steps=400, architecture="mlp", progress=False
     )
-    judge = RandomForestClassifier(100, random_state=0).fit(load("digits").x.flatten(1), load("digits").y)
+    judge = RandomForestClassifier(100, random_state=0).fit(
+        load("digits").x.flatten(1).numpy(), load("digits").y.numpy()
+    )
     scores = [
-        judge.score(made.x.flatten(1), made.y)
+        judge.score(made.x.flatten(1).numpy(), made.y.numpy())
         for made in (a.generate(300, seed=0) for a in (conditional, unconditional))
     ]
     assert scores[0] > scores[1] + 0.3, (
