@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
-
 # The one place of the address; tests/test_packaging.py compares the other files with it.
 REPOSITORY = "https://github.com/OWNER/vaeaug"
 
@@ -32,4 +30,6 @@ def metadata():
 
 
 if __name__ == "__main__":
+    from setuptools import setup  # which tests of the functions above do without
+
     setup(**metadata())
