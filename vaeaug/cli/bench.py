@@ -48,7 +48,7 @@ def refuse_arm(names: list[str] | None) -> list[str] | None:
     """Answers the former name of `--method`."""
     if names:
         refuse("the option --method", f"--arm '{names[0]}'", "--arm is now called --method")
-    return names  # typer 0.15 takes the length of what comes back
+    return []  # typer 0.15 takes the length of what comes back
 
 
 def bench(

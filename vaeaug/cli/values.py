@@ -89,7 +89,7 @@ def check_each(name: str, choices: tuple[str, ...]) -> Callable[[list[str] | Non
             if "," in value:
                 remedy = " ".join(f"--{name} {part.strip()}" for part in value.split(","))
                 refuse(f"one {name} per option", repr(value), f"repeat it: {remedy}")
-        return [str(check_one(value)) for value in values] if values else values
+        return [str(check_one(value)) for value in values or ()]  # typer 0.15 takes the length of what comes back
 
     return check
 
