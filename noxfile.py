@@ -80,12 +80,12 @@ else:
     @nox.session(python=PYTHONS)
     def newest(session):
         """The tests with the newest dependencies."""
-        run_tests(session, f"newest-{session.python}", "highest", "test,tables")
+        run_tests(session, f"newest-{session.python}", "highest", "test,tables,report")
 
     @nox.session(python=PYTHONS[0])
     def lowest(session):
         """The tests with the lowest dependencies that setup.cfg allows."""
-        run_tests(session, f"lowest-{session.python}", "lowest-direct", "test,tables")
+        run_tests(session, f"lowest-{session.python}", "lowest-direct", "test,tables,report")
 
     @nox.session(python=PYTHONS)
     def wheel(session):
