@@ -168,7 +168,7 @@ def test_methods_speak_json(capsys):
     assert list(content) == ["ours", "baseline", "control", "generator", "equal time"]
 
 
-@pytest.mark.parametrize("command", [c.callback.__name__ for c in cli.app.registered_commands])
+@pytest.mark.parametrize("command", ["fit", "tune", "generate", "bench", "methods"])
 def test_help_groups_its_options_and_fits_80_columns(capsys, command):
     out = vaeaug(capsys, command, "-h")[1]
     assert out == vaeaug(capsys, command, "--help")[1]

@@ -9,7 +9,6 @@ import typer
 
 from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import DATA_SETS, Label, Overwrite, Seed, Size
-from vaeaug.cli.output import Output
 from vaeaug.cli.values import CLASSIFIERS, check_choices
 from vaeaug.runtime.errors import refuse
 
@@ -113,7 +112,7 @@ def audit(
                 label_column=label,
                 size=size,
                 seed=seed,
-                report=report,
+                report=Output().report,
             )
             written = result.save(output, overwrite=overwrite)
     typer.echo(f"{result}\n")
