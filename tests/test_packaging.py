@@ -66,7 +66,7 @@ def test_every_core_dependency_is_used():
 )
 def test_extras_are_imported_at_the_top_of_files_that_need_them_only(extra):
     at_top = {path.stem for path, found in IMPORTS.items() if (extra, True) in found}
-    assert at_top <= {"figures", "page", "gallery", "html", "explore", "docs"}, at_top
+    assert at_top <= {"figures", "page", "drawing"}, at_top
 
 
 def test_extras_are_named_in_messages_as_they_are():

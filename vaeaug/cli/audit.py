@@ -9,6 +9,7 @@ import typer
 
 from vaeaug.cli.interrupts import explained
 from vaeaug.cli.options import DATA_SETS, Label, Overwrite, Seed, Size
+from vaeaug.cli.output import Output
 from vaeaug.cli.values import CLASSIFIERS, check_choices
 from vaeaug.runtime.errors import refuse
 
