@@ -45,7 +45,7 @@ from vaeaug.perturb.schemes import DEFAULT, Covariance
 from vaeaug.runtime import files
 
 ROOT = Path(__file__).parents[1]
-ROWS = ROOT / "benchmarks" / "results" / "embeddings" / "rows.csv"
+ROWS = ROOT / "benchmarks" / "results" / "embeddings.csv"
 PAGE = ROOT / "docs" / "embeddings.md"
 BEGIN, END = "<!-- rows: python benchmarks/embeddings.py -->", "<!-- rows end -->"
 WEKA = Path("/usr/share/doc/weka/examples")

@@ -40,8 +40,8 @@ from vaeaug.models.spaces import Identity
 from vaeaug.perturb.schemes import DEFAULT, Extrapolate
 
 ROOT = Path(__file__).parents[1]
-ROWS = ROOT / "benchmarks" / "results" / "signals" / "rows.csv"
-DEVELOPMENT_ROWS = ROWS.with_name("development.csv")
+ROWS = ROOT / "benchmarks" / "results" / "signals.csv"
+DEVELOPMENT_ROWS = ROWS.with_name("signals-development.csv")
 PAGE = ROOT / "docs" / "signals.md"
 BEGIN, END = "<!-- rows: python benchmarks/signals.py -->", "<!-- rows end -->"
 WHEELS = CACHE / "signals"
