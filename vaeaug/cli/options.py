@@ -56,7 +56,8 @@ Size = Annotated[
 Kind = Annotated[
     str,
     typer.Option(
-        callback=check_choices("kind", KINDS), rich_help_panel=DATA,
+        callback=check_choices("kind", KINDS),
+        rich_help_panel=DATA,
         help="What the samples of an .npz are: images, or signals (N, C, T). By default the shape tells, or is refused. Rows "
         "of a .csv are signals of one channel with --kind signals.",
     ),
