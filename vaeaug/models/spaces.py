@@ -91,7 +91,7 @@ class LinearSpace(Float32Buffers):
 
     def _fits(self, shapes: dict[str, tuple[int, ...]], features: int, event_shape: tuple[int, ...]) -> bool:
         """Returns whether tensors of these shapes are those of a space of samples with this number of features."""
-        scales = {1: ((), event_shape), 2: ((), (event_shape[0], 1))}.get(len(event_shape), ((),))
+        scales = {1: ((), event_shape), 2: ((), (*event_shape[:1], 1))}.get(len(event_shape), ((),))
         return shapes.keys() == {"offset", "gain"} and shapes["offset"] == shapes["gain"] and shapes["gain"] in scales
 
     def _arguments(self) -> dict[str, int]:
