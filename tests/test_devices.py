@@ -66,12 +66,13 @@ def test_a_chunk(augmenter, monkeypatch, scheme, residual):
     # Whether samples are finite is read from their copy on the CPU.
     monkeypatch.setattr(generation, "is_finite", lambda x: x.device.type == "cpu")
     bank = augmenter.bank_
-    samples, class_index, factors = bank.samples, bank.class_index, bank._covariance_factors
+    samples, class_index = bank.samples, bank.class_index
+    factors = {name: getattr(bank, name) for name in ("_pooled_factor", "_class_factors")}
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         mean, stddev = (mode.from_tensor(t).to(CUDA) for t in (bank.mean, bank.stddev))
         moved = replace(bank, mean=mean, stddev=stddev)
-        # Both depend on values: they are computed on the CPU, once.
-        vars(moved).update(class_index=class_index, _covariance_factors=tuple(f.to(CUDA) for f in factors))
+        # They depend on values: they are computed on the CPU, once.
+        vars(moved).update(class_index=class_index, **{name: f.to(CUDA) for name, f in factors.items()})
         codec = Codec(vae_on())
         residuals = Residuals(compute_residuals(codec, samples.x, mean, samples.y)) if residual else None
         order = round_robin(len(bank))

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import same_samples
 import torch
 from own_parts import Mine, own_vae
 
@@ -10,8 +11,7 @@ from vaeaug import Augmenter, InputError, Interpolate
 
 
 def same(a, b):
-    columns = zip(*(augmenter.generate(300, seed=5) for augmenter in (a, b)), strict=True)
-    return all(torch.equal(*pair) for pair in columns)
+    return same_samples.same(*(augmenter.generate(300, seed=5) for augmenter in (a, b)))
 
 
 @pytest.fixture
