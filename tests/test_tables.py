@@ -241,6 +241,6 @@ def test_the_results_of_the_readme_are_computed_from_the_tables(tables, monkeypa
     assert "reaches 61.0 % in 5 s (800 steps) and 62.0 % in 5 s (2,000 steps)" in block
     assert "reaches 65.3 % in 5 s (800 steps and the VAE)" in block
     assert (
-        "Tabular data (wine; random forest and logistic regression): helps in 0 of 2 cases, -1.0 to +1.5 points"
+        "Small balanced tables (wine; random forest and logistic regression): helps in 0 of 2 cases, -1.0 to +1.5 points"
         in block
     )
