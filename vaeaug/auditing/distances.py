@@ -180,9 +180,8 @@ def _exact_block(a: Tensor, b: Tensor) -> Tensor:
 class Gower(Distance):
     """Gower's distance of rows with numbers and categories.
 
-    It is the mean over the columns of |a - b| / range for numbers, and of 0
-    for the same category or 1 for another one. A missing value is a category of its own. ("A general coefficient of
-    similarity and some of its properties", 1971.)
+    It is the mean over the columns of |a - b| / range for numbers, and of 0 for the same category or 1 for another one. A
+    missing value is a category of its own. ("A general coefficient of similarity and some of its properties", 1971.)
 
     Arguments:
         name: What is compared, in words.

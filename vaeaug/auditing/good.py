@@ -38,8 +38,9 @@ class ClassQuality:
     Arguments:
         name: Its name; `all` for all of them together.
         real, synthetic: The number of samples.
-        agreement: The share of the synthetic samples that teachers, which did not see the nearest real sample, give their
-        label. agreement_real: The same share of the real samples, each judged by teachers that did not see it.
+        agreement: The share of the synthetic samples to which teachers, which did not see the nearest real sample, give
+            their label.
+        agreement_real: The same share of the real samples, each judged by teachers that did not see it.
         density: How many of the real samples' neighbourhoods a synthetic sample lies in, over what is expected: about 1 for
             real samples, 0 far away from them, above 1 in the midst of them.
         coverage: The share of the real samples that have a synthetic sample in their neighbourhood.
@@ -204,7 +205,7 @@ def accuracy_score(
         settings: Of networks.
         n_seeds: The number of seeds; below five there are no intervals.
         seed: The first seed.
-        report: Is told what is trained.
+        report: Called with a line that says what is trained.
     """
     real, synthetic, holdout = sets["real"], sets["synthetic"], sets["holdout"]
     both = Samples(torch.cat([real.x, synthetic.x]), torch.cat([real.y, synthetic.y]), real.names)

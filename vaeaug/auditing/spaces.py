@@ -26,8 +26,8 @@ def distance_of(inputs: Inputs, space: str = "auto", features: Callable[[Tensor]
         inputs: The sets.
         space: `auto` or `values`: pixels for images, the values of signals; for tables the columns, divided by their standard
             deviations, or Gower's distance if there are categories or missing values. `codes`: the codes of the augmenter.
-        features: A function from samples `(N, *event)` to features `(N, D)`, such as a frozen network; it comes before
-        `space`.
+        features: A function from samples `(N, *event)` to features `(N, D)`, such as a frozen network; if it is
+            given, `space` is not used.
 
     Raises:
         InputError: If there is no augmenter for `codes`, or the features are no finite numbers.

@@ -25,7 +25,8 @@ class ColumnQuality:
         kind: `number` or `category`.
         difference: The largest difference of the distribution functions (Kolmogorov and Smirnov) for numbers, half the sum of
             the differences of the shares (total variation) for categories: 0 for equal distributions, 1 for no value in
-        common. missing: The share of missing values among the synthetic rows minus that among the real ones.
+            common.
+        missing: The share of missing values among the synthetic rows minus that among the real ones.
         difference_holdout, missing_holdout: The same of held-out rows; NaN without them.
     """
 
