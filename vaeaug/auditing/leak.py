@@ -1,4 +1,4 @@
-"""Does synthetic data leak the training set? Copies, nearness, and attacks on membership, beside a control and a ceiling.
+"""Does synthetic data leak the training set? Nearness, and attacks on membership, beside a control and a ceiling.
 
 All tests compare the training set with as many held-out samples of the same population: synthetic samples that know the
 training set alone are nearer to it. Where they are as near to both, these tests find nothing, which is no promise.
@@ -18,17 +18,15 @@ import torch
 from vaeaug.auditing.distances import Distance
 from vaeaug.auditing.inputs import ORDER, Inputs
 from vaeaug.auditing.spaces import as_fitted
-from vaeaug.auditing.statistics import TIE, Attack, Estimate, attack, compared, more_than, nearer_share
+from vaeaug.auditing.statistics import Attack, Estimate, attack, compared, nearer_share
 from vaeaug.models.training import evaluating
 from vaeaug.models.vae import VAE
 from vaeaug.runtime import checks, seeds
 
 FEWEST = 10  # real samples of each of two halves
-NEAR = 0.01  # the share of held-out samples that are as near to the training set as a near-copy
 SURELY = 5.0  # standard errors from where on sets are refused
 CLEARLY = 0.1  # and how far from one half, at least
 SUSPICIOUS = 3.0  # from where on a note says so
-CERTAIN = 1e-3  # the p-value below which there are more copies than the holdout has
 NOISE_DRAWS = 4  # of the likelihood
 
 
@@ -45,36 +43,6 @@ class Nearness:
     share: Estimate
     effective: float
     membership: Attack
-
-
-@dataclass(frozen=True)
-class CopyCounts:
-    """How many samples equal a training sample, or nearly.
-
-    Arguments:
-        copies: As many equal one in everything that the space compares.
-        near_copies: As many are closer to one than all but 1 % of the held-out samples are, and no copies.
-        new: All others.
-    """
-
-    copies: int
-    near_copies: int
-    new: int
-
-    @property
-    def size(self) -> int:
-        """The number of samples."""
-        return self.copies + self.near_copies + self.new
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A synthetic sample and the real sample nearest to it, by their numbers as they were passed."""
-
-    synthetic: int
-    real: int
-    distance: float
-    at: tuple[int, int]  # their places in the sets of the audit
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,12 +76,6 @@ class Leak:
     def found(self) -> bool:
         """Whether the training set is told from the held-out samples: if nothing leaks, in 5 % of cases at most."""
         return self.measured.share.low > 0.5 or self.measured.membership.auc.low > 0.5
-
-
-def more_copies(counts: CopyCounts, reference: CopyCounts, *, near: bool = False) -> bool:
-    """Returns whether there are more copies, or copies and near-copies, than in the reference, by Fisher's exact test."""
-    own, other = (part.copies + near * part.near_copies for part in (counts, reference))
-    return more_than(own, counts.size, other, reference.size) < CERTAIN
 
 
 def equal_parts(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
@@ -256,46 +218,6 @@ def _check_not_swapped(measured: Nearness) -> None:
 def _halves(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns two halves of samples in the order of classes, `(size // 2,)` each, with as many of each class but for one."""
     return np.arange(0, size - 1, 2), np.arange(1, size, 2)
-
-
-def count_copies(distance: Distance, inputs: Inputs) -> tuple[CopyCounts, CopyCounts, float]:
-    """Returns the copies among the synthetic samples, those among the held-out samples, and the threshold of near-copies.
-
-    Without held-out samples the training samples are the reference, each against all others.
-    """
-    real = inputs.positions(inputs.real)
-    to_real = distance.nearest(inputs.positions(inputs.synthetic), real).distance[:, 0]
-    if inputs.holdout is None:
-        reference = distance.nearest(real, real, others=True).distance[:, 0]
-    else:
-        reference = distance.nearest(inputs.positions(inputs.holdout), real).distance[:, 0]
-    # The smaller of two neighbours, so that at most 1 % of the reference are near-copies themselves.
-    threshold = float(np.quantile(reference, NEAR, method="lower"))
-    return _counts(to_real, threshold), _counts(reference, threshold), threshold
-
-
-def _counts(distances: np.ndarray, threshold: float) -> CopyCounts:
-    copies = int((distances == 0).sum())
-    near = int(((distances > 0) & (distances < threshold * (1 - TIE))).sum())
-    return CopyCounts(copies, near, len(distances) - copies - near)
-
-
-def closest_pairs(distance: Distance, inputs: Inputs, size: int) -> list[Pair]:
-    """Returns the synthetic samples closest to real ones, each with a real sample of its own, from the closest on."""
-    real = inputs.positions(inputs.real)
-    found = distance.nearest(inputs.positions(inputs.synthetic), real)
-    order = np.argsort(found.distance[:, 0], kind="stable")
-    pairs: list[Pair] = []
-    seen: set[int] = set()
-    for i in order.tolist():
-        j = int(found.index[i, 0])
-        if j not in seen:
-            seen.add(j)
-            rows = int(inputs.synthetic.rows[i]), int(inputs.real.rows[j])
-            pairs.append(Pair(*rows, float(found.distance[i, 0]), (i, j)))
-        if len(pairs) == size:
-            break
-    return pairs
 
 
 def _likelihoods(inputs: Inputs, own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

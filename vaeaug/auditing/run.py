@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vaeaug.auditing import good, leak, tables
+from vaeaug.auditing import copies, good, leak, tables
 from vaeaug.auditing.inputs import Inputs, read_inputs
 from vaeaug.auditing.result import Audit
 from vaeaug.auditing.rules import broken_rules
@@ -98,8 +98,8 @@ def audit(
     if inputs.holdout is not None:
         say("leak tests")
         leaks = leak.measure_leak(inputs, distance, seed, resamples)
-    counts, reference, threshold = leak.count_copies(distance, inputs)
-    shown = tuple(_shown(inputs, pair) for pair in leak.closest_pairs(distance, inputs, pairs))
+    counts, reference, threshold = copies.count_copies(distance, inputs)
+    shown = tuple(_shown(inputs, pair) for pair in copies.closest_pairs(distance, inputs, pairs))
     quality = _good(inputs, distance, classifier, steps, seeds, k, seed, say)
     names = ("real", "synthetic", "holdout")
     sizes = {name: len(part) for name, part in zip(names, inputs.parts, strict=False)}
@@ -152,7 +152,7 @@ def _good(
     )
 
 
-def _shown(inputs: Inputs, pair: leak.Pair) -> ShownPair:
+def _shown(inputs: Inputs, pair: copies.Pair) -> ShownPair:
     synthetic, real = inputs.synthetic, inputs.real
     i, j = pair.at
     classes = [inputs.names[int(part.samples.y[at])] for part, at in ((synthetic, i), (real, j))]

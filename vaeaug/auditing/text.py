@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from vaeaug.auditing.copies import CopyCounts
 from vaeaug.auditing.good import Accuracy, ClassQuality
-from vaeaug.auditing.leak import CopyCounts, Leak
+from vaeaug.auditing.leak import Leak
 from vaeaug.auditing.statistics import Estimate
 from vaeaug.auditing.values import Values
 from vaeaug.runtime import markup

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vaeaug.auditing.copies import CopyCounts, more_copies
 from vaeaug.auditing.good import Accuracy, ClassQuality
-from vaeaug.auditing.leak import CopyCounts, Leak, more_copies
+from vaeaug.auditing.leak import Leak
 from vaeaug.auditing.rules import Rule
 from vaeaug.auditing.tables import Associations, ColumnQuality
 
