@@ -125,6 +125,19 @@ def test_no_text_is_cut_off_in_a_drawing(more, recwarn):
     assert not recwarn.list  # such as matplotlib's that the axes collapsed
 
 
+@pytest.mark.parametrize("more", [(), (LONG_NAME,)])
+def test_the_line_at_zero_crosses_no_label(more):
+    drawing = drawings_of(results_of((*METHODS, *more)))["forest"]
+    labels = [(left, right, y) for left, right, y, words in texts_of(drawing) if re.search("[a-z]", words)]
+    lines = re.findall(r'<path d="M ([\d.]+) ([\d.]+) \s*L ([\d.]+) ([\d.]+) \s*" [^>]*stroke: currentColor', drawing)
+    upright = [(float(x), *sorted((float(a), float(b)))) for x, a, other, b in lines if x == other]
+    assert upright
+    for x, top, bottom in upright:
+        # From the baseline up to the height of small letters, about half of 8.5 points.
+        crossed = [y for left, right, y in labels if left < x < right and top < y - 0.5 and y - 4 < bottom]
+        assert not crossed
+
+
 @pytest.mark.parametrize("count", [3, 20])
 def test_the_names_of_equal_gains_are_drawn_apart(count):
     names = [f"method {i:02} with a name that needs two lines" for i in range(count)]

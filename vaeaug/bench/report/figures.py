@@ -56,8 +56,7 @@ def accuracies(results: Sequence[Result], summaries: Sequence[Summary]) -> Figur
 @mpl.rc_context(AS_WRITTEN)
 def forest(comparisons: Sequence[Comparison], labels: Sequence[str], baseline: str) -> Figure:
     """Draws paired differences with their intervals around zero; a triangle points up for `helps`, down for `hurts`."""
-    drawing, axes = _labelled_rows(labels, f"points over {baseline}")
-    axes.axvline(0, color=INK, linewidth=0.8)
+    drawing, axes = _labelled_rows(labels, f"points over {baseline}", has_zero=True)
     for y, c in enumerate(comparisons):
         outcome = c.outcome or Outcome.UNCLEAR
         _interval_line(axes, y, c, OUTCOME_COLOURS.get(outcome, GREY), OUTCOME_MARKERS.get(outcome, "o"))
@@ -196,8 +195,14 @@ def _lines(words: str, width: int) -> str:
     return textwrap.fill(markup.one_line(words), width)
 
 
-def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
-    """Returns a drawing with a row per label; the label is above its row, because it may be longer than half the width."""
+def _labelled_rows(labels: Sequence[str], title: str, *, has_zero: bool = False) -> tuple[Drawing, Any]:
+    """Returns a drawing with a row per label; the label is above its row, because it may be longer than half the width.
+
+    Arguments:
+        labels: The labels.
+        title: What the horizontal axis shows.
+        has_zero: Whether a line marks zero in each row; between the rows it would cross the labels.
+    """
     names = [_lines(label, LINE_CHARS) for label in labels]
     lines = max((name.count("\n") + 1 for name in names), default=1)
     height = ROW_HEIGHT + LINE_HEIGHT * lines
@@ -206,6 +211,8 @@ def _labelled_rows(labels: Sequence[str], title: str) -> tuple[Drawing, Any]:
     for y, name in enumerate(names):
         options: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "in_layout": False}
         axes.text(0, y - 0.06 / height, name, fontsize=8.5, color=INK, **options)
+        if has_zero:
+            axes.plot([0, 0], [y - 0.06 / height, y + 0.14 / height], color=INK, linewidth=0.8)
     axes.set_ylim(len(names) - 1 + 0.16 / height, -(0.1 + LINE_HEIGHT * lines) / height)
     style_axes(axes, _lines(title, LINE_CHARS - 6))
     axes.set_yticks([])
