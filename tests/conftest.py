@@ -22,6 +22,14 @@ def augmenter(digits):
     return Augmenter().fit(digits, steps=60, progress=False)
 
 
+@pytest.fixture(scope="module")
+def quick_teachers():
+    """The small classifiers of the explorer's page train for a few steps only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vaeaug.explorer.teachers.STEPS", 30)
+        yield
+
+
 @pytest.fixture
 def random_state_untouched():
     before = torch.random.get_rng_state()

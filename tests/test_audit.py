@@ -43,7 +43,7 @@ def mixed(seed, n=120):
 
 
 def images(seed, n=80):
-    """Returns two halves of digits and a third set, of one population."""
+    """Returns three disjoint sets of digits."""
     x, y = load("digits").x, load("digits").y
     index = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     return [(x[part], y[part]) for part in index[: 3 * n].split(n)]

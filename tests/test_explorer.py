@@ -13,13 +13,13 @@ from conftest import needs_fashion
 from safetensors.numpy import load as read_arrays
 from torch import nn
 
-import vaeaug
 from vaeaug import PCA, Augmenter, Covariance, Difference, Identity, InputError, Posterior, cli, explore
 from vaeaug.data import load, subset
 from vaeaug.data.samples import from_arrays
-from vaeaug.explorer import packing, page, selection, teachers
+from vaeaug.explorer import packing, page, selection
 from vaeaug.models.adapters import from_functions
 
+pytestmark = pytest.mark.usefixtures("quick_teachers")
 HOSTILE = ("</script><script>boom()</script>", "$\\frac{$", "{{script}}<!--")
 
 
@@ -57,13 +57,6 @@ def mixed_table():
         }
     )
     return frame, y
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_teachers():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teachers, "STEPS", 30)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +176,9 @@ def test_the_augmenters_own_scheme_comes_first(augmenter, tmp_path):
 
 
 def test_spaces_without_posterior_noise_do_not_offer_it(digits, tmp_path):
-    pages = [explore(Augmenter(vae).fit(digits), tmp_path / "page.html") for vae in (Identity(), PCA(4))]
-    assert "posterior" in unpacked(pages[1])[0]["schemes"]
-    explore(Augmenter(Identity()).fit(digits), tmp_path / "page.html")
-    assert "posterior" not in unpacked(tmp_path / "page.html")[0]["schemes"]
+    for vae, has_noise in ((Identity(), False), (PCA(4), True)):
+        path = explore(Augmenter(vae).fit(digits), tmp_path / "page.html")
+        assert ("posterior" in unpacked(path)[0]["schemes"]) == has_noise
 
 
 class TestRefusals:
@@ -251,7 +243,6 @@ def test_the_command_line_refuses_before_any_work(augmenter, tmp_path, monkeypat
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_all_scripts_are_in_the_page_and_in_the_wheel():
+def test_the_page_names_all_scripts():
     scripts = {path.stem for path in page.ASSETS.glob("*.js")}
     assert scripts == set(page.SCRIPTS)
-    assert vaeaug.explore is explore

@@ -11,7 +11,6 @@ from torch import nn
 
 from vaeaug import PCA, VAE, Augmenter, Identity, explore, fit_vae
 from vaeaug.data.samples import from_arrays
-from vaeaug.explorer import teachers
 from vaeaug.explorer.layers import LayerList
 from vaeaug.explorer.selection import scaled
 from vaeaug.models.classifiers import Standardize
@@ -20,14 +19,10 @@ from vaeaug.models.networks import MLP
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt install chromium")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_teachers():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teachers, "STEPS", 30)
-        yield
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt install chromium"),
+    pytest.mark.usefixtures("quick_teachers"),
+]
 
 
 @pytest.fixture(scope="module")
