@@ -20,7 +20,7 @@ from vaeaug.perturb.schemes import DEFAULT, PERTURBATIONS, PRIOR_WEIGHT, Covaria
 from vaeaug.runtime import checks
 
 MOST_DIMENSIONS = 256  # of codes whose covariance is on the page: its size grows with their square
-UNITLESS = 1e-12
+SMALLEST = 1e-12  # of standard deviations and steps, so that their logarithms and quotients are finite
 
 
 def collect(
@@ -93,8 +93,8 @@ def _store_samples(bank: Bank, u: Tensor, vae: Any, arrays: dict[str, np.ndarray
     largest = float(bank.mean.abs().max())
     arrays["mean"] = (bank.mean.half() if u.ndim == 4 and largest < 6e4 else bank.mean).numpy()
     # Two digits of a standard deviation are enough, and a quarter of the bytes.
-    log = bank.stddev.clamp(min=UNITLESS).log()
-    low, step = float(log.min()), max(float(log.max() - log.min()) / 255, UNITLESS)
+    log = bank.stddev.clamp(min=SMALLEST).log()
+    low, step = float(log.min()), max(float(log.max() - log.min()) / 255, SMALLEST)
     arrays["log_stddev"] = ((log - low) / step).round().byte().numpy()
     arrays["stddev_range"] = np.array([low, step], dtype=np.float32)
 
@@ -135,26 +135,24 @@ def _neighbour_distances(u: Tensor, y: Tensor) -> np.ndarray:
 
 def _perturbations(perturb: Perturbation, bank: Bank, vae: Any, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns the schemes that the page offers, and the settings of the augmenter's own."""
-    names = [name.lower() for name in PERTURBATIONS]
+    kinds = {name.lower(): kind for name, kind in PERTURBATIONS.items()}
     if bank.mean.shape[1] > MOST_DIMENSIONS:
-        names.remove("covariance")
+        del kinds["covariance"]
     else:
         arrays["factor"] = bank.within_class().float().numpy()
         if isinstance(perturb, Covariance) and not perturb.pooled:
             arrays["class_factors"] = bank.within_class(torch.arange(len(bank.samples.names))).float().numpy()
     if isinstance(vae, Identity):
-        names.remove("posterior")
-    known = type(perturb) in PERTURBATIONS.values() and type(perturb).__name__.lower() in names
-    own = perturb if known else DEFAULT
+        del kinds["posterior"]
+    own = perturb if type(perturb) in kinds.values() else DEFAULT
     schemes: dict[str, dict[str, Any]] = {}
-    for name in names:
-        kind = next(kind for key, kind in PERTURBATIONS.items() if key.lower() == name)
+    for name, kind in kinds.items():
         settings = own if isinstance(own, kind) else DEFAULT if isinstance(DEFAULT, kind) else kind()
         if not is_dataclass(settings):
             checks.refuse("a perturbation that is a dataclass", name, "see vaeaug.perturb")
         largest = None if kind.max_scale == float("inf") else kind.max_scale
         schemes[name] = {"class": kind.__name__, "largest": largest, "python": repr(settings), **asdict(settings)}
-    return {"schemes": schemes, "scheme": type(own).__name__.lower(), "prior_weight": PRIOR_WEIGHT, "is_own": known}
+    return {"schemes": schemes, "scheme": type(own).__name__.lower(), "prior_weight": PRIOR_WEIGHT}
 
 
 def _int32(values: Tensor) -> np.ndarray:

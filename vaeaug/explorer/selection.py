@@ -56,8 +56,8 @@ def synthetic_samples(augmenter: Augmenter, size: int, seed: int) -> Bank:
             "choose a larger scale or another perturbation: --perturb, --scale",
         )
     samples = replace(bank.samples, x=generated.x[new], y=generated.y[new], files=())
-    made = encode_bank(augmenter.vae_, samples, bank.scaling)
-    return replace(made, mean=made.mean.cpu(), stddev=made.stddev.cpu())
+    encoded = encode_bank(augmenter.vae_, samples, bank.scaling)
+    return replace(encoded, mean=encoded.mean.cpu(), stddev=encoded.stddev.cpu())
 
 
 def scaled(bank: Bank, x: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def fit(samples: Samples, u: Tensor, arrays: dict[str, np.ndarray], seed: int) -
     plain = Samples(x, y[index], tuple(samples.names[label] for label in present.tolist()))
     classical = Classical() if is_image else None
     fitted = CrossFitted.fit(plain, _network, folds=FOLDS, seed=seed, steps=STEPS, smoothing=0.0, classical=classical)
-    found = present[fitted.probabilities(x, x)[: len(y)].argmax(1)]
+    predicted = present[fitted.probabilities(x, x)[: len(y)].argmax(1)]
     layers = []
     for number, (network,) in enumerate(fitted.teachers):
         collected = LayerList(f"teacher{number}", arrays, half=True)
@@ -60,7 +60,7 @@ def fit(samples: Samples, u: Tensor, arrays: dict[str, np.ndarray], seed: int) -
         layers.append(collected.layers)
     # All teachers were trained on the only sample of a class: the first one judges it.
     judge = (~fitted.trained_on[:, : len(y)]).float().argmax(0)
-    return Judgement(layers, judge, float((found == samples.y).float().mean()))
+    return Judgement(layers, judge, float((predicted == samples.y).float().mean()))
 
 
 def _for_all_classes(last: nn.Linear, present: Tensor, num_classes: int) -> nn.Linear:
