@@ -84,7 +84,7 @@ class Accuracy:
 def encoded(inputs: Inputs) -> dict[str, Samples]:
     """Returns the sets as classifiers take them, by `real`, `synthetic` and `holdout`: tables with categories one-hot."""
     result = {}
-    for name, part in zip(("real", "synthetic", "holdout"), inputs.parts, strict=False):
+    for name, part in inputs.by_name.items():
         x = part.samples.x if part.columns is None else torch.from_numpy(part.columns.encoded())
         result[name] = Samples(x, part.samples.y, inputs.names)
     return result

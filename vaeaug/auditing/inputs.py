@@ -64,9 +64,15 @@ class Inputs:
         return self.real.samples.names
 
     @property
+    def by_name(self) -> dict[str, Part]:
+        """The sets by `real`, `synthetic` and, if there are held-out samples, `holdout`, in the order of the pool."""
+        sets = {"real": self.real, "synthetic": self.synthetic, "holdout": self.holdout}
+        return {name: part for name, part in sets.items() if part is not None}
+
+    @property
     def parts(self) -> list[Part]:
-        """The sets, in the order of the pool: real, synthetic, held out."""
-        return [self.real, self.synthetic, *([] if self.holdout is None else [self.holdout])]
+        """The sets, in the order of the pool."""
+        return list(self.by_name.values())
 
     def positions(self, part: Part) -> np.ndarray:
         """Returns the positions of a set in the pool of all."""

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from vaeaug.auditing import copies, good, leak, tables
+from vaeaug.auditing.distances import Distance
 from vaeaug.auditing.inputs import Inputs, read_inputs
 from vaeaug.auditing.result import Audit
 from vaeaug.auditing.rules import broken_rules
@@ -101,8 +102,7 @@ def audit(
     counts, reference, threshold = copies.count_copies(distance, inputs)
     shown = tuple(_shown(inputs, pair) for pair in copies.closest_pairs(distance, inputs, pairs))
     quality = _good(inputs, distance, classifier, steps, seeds, k, seed, say)
-    names = ("real", "synthetic", "holdout")
-    sizes = {name: len(part) for name, part in zip(names, inputs.parts, strict=False)}
+    sizes = {name: len(part) for name, part in inputs.by_name.items()}
     notes = _notes(inputs, leaks)
     return Audit(distance.name, sizes, notes, counts, reference, threshold, leaks, quality, shown, _kind(inputs), seed)
 
@@ -120,7 +120,7 @@ def _checked_classifier(classifier: Any, inputs: Inputs) -> Any:
 
 def _good(
     inputs: Inputs,
-    distance: Any,
+    distance: Distance,
     classifier: Any,
     steps: int,
     n_seeds: int,
@@ -138,11 +138,11 @@ def _good(
     accuracy = None
     if inputs.holdout is not None and n_seeds and len(sets["real"].y.unique()) > 1:
         accuracy = good.accuracy_score(sets, classifier, settings, n_seeds, seed, say)
-    columns = [part.columns for part in inputs.parts]
-    if columns[0] is None or columns[1] is None:
+    own, synthetic = inputs.real.columns, inputs.synthetic.columns
+    if own is None or synthetic is None:
         return Good(classes, accuracy)
     say("columns and rules")
-    own, synthetic, holdout = columns[0], columns[1], columns[2] if len(columns) > 2 else None
+    holdout = None if inputs.holdout is None else inputs.holdout.columns
     return Good(
         classes,
         accuracy,
