@@ -37,12 +37,12 @@ def broken_rules(real: Columns, synthetic: Columns, holdout: Columns | None) -> 
     for. A dependency that held-out rows break is no rule.
     """
     tables = [real, synthetic] if holdout is None else [real, synthetic, holdout]
-    found = []
+    broken = []
     for text, masks in (*_number_rules(tables), *_category_rules(tables), *_dependencies(tables)):
         shares = [float(mask.mean()) for mask in masks]
         if shares[0] > 0:
-            found.append(Rule(text, *shares))
-    return sorted(found, key=lambda rule: -rule.broken)
+            broken.append(Rule(text, *shares))
+    return sorted(broken, key=lambda rule: -rule.broken)
 
 
 Broken = tuple[str, list[np.ndarray]]  # the rule, and which rows of each table but the real one break it

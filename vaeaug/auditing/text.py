@@ -44,14 +44,14 @@ def verdict(leak: Leak) -> str:
     """Returns what the leak tests say, in a sentence or two."""
     if not leak.found:
         return f"No leak found: training and held-out samples are not told apart. {NO_PROMISE}"
-    found = []
+    reasons = []
     if leak.measured.share.low > 0.5:
         share = percent(leak.measured.share.value)
-        found.append(f"{share} of the synthetic samples are nearer to the training set (50 % by chance)")
+        reasons.append(f"{share} of the synthetic samples are nearer to the training set (50 % by chance)")
     if leak.measured.membership.auc.low > 0.5:
         auc = leak.measured.membership.auc.value
-        found.append(f"an attack tells who was in the training set (AUC {auc:.2f}, 0.5 by chance)")
-    return f"Leak found: {'; '.join(found)}."
+        reasons.append(f"an attack tells who was in the training set (AUC {auc:.2f}, 0.5 by chance)")
+    return f"Leak found: {'; '.join(reasons)}."
 
 
 def copies_words(audit: Values) -> str:

@@ -123,8 +123,8 @@ def control_lines(
         primary: Whether only the methods of the primary comparisons get a line.
     """
     results = completed(results)
-    asked = {(c.data, c.regime, c.classifier, c.method) for c in primary_comparisons(results, metric)}
-    shown = [a for a in attributions(results, metric) if not primary or a.key in asked]
+    primary_keys = {(c.data, c.regime, c.classifier, c.method) for c in primary_comparisons(results, metric)}
+    shown = [a for a in attributions(results, metric) if not primary or a.key in primary_keys]
     return [_control_line(results, a, with_data) for a in shown]
 
 
