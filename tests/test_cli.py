@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from command_line import command
 from PIL import Image
 
 from vaeaug import Augmenter, InputError, __version__, cli
@@ -30,15 +31,7 @@ COMMANDS = tuple(command.callback.__name__ for command in cli.app.registered_com
 
 def vaeaug(capsys, *words):
     """Runs the command line as a shell would; returns its exit code, output and errors, without lines of progress."""
-    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        code = end.code or 0
-    else:
-        code = 0
-    finally:
-        sys.argv = argv
+    code = command(*words)
     out, err = capsys.readouterr()
     return code, out, re.sub(r"^[^\n]+: \d+ %, .*\n", "", err, flags=re.M)
 

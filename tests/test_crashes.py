@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import command
 from fake_results import RESULT, results_of
 
-from vaeaug import VAE, Augmenter, cli, fit_vae
+from vaeaug import VAE, Augmenter, fit_vae
 from vaeaug.bench.report import page
 from vaeaug.bench.results import append, read
 from vaeaug.bench.tuning import search
@@ -234,15 +235,8 @@ def test_a_checkpoint(digits, tmp_path):
     check_every_kill(tmp_path, fit, lambda folder: None, whole)
 
 
-def command(*words):
-    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        if end.code:
-            raise
-    finally:
-        sys.argv = argv
+def successful(*words):
+    assert command(*words) == 0
 
 
 COMMANDS = {
@@ -276,13 +270,13 @@ def test_commands(augmenter, tmp_path, monkeypatch, words, request):
     whole = lambda left, before, after, folder: all(  # noqa: E731
         text == after[name] for name, text in left.items() if Path(name).name != "manifest.json"
     )
-    check_every_kill(tmp_path, lambda here: command(*words(here, folder)), lambda here: None, whole)
+    check_every_kill(tmp_path, lambda here: successful(*words(here, folder)), lambda here: None, whole)
 
 
 def test_bench(tmp_path):
     def write(folder):
         words = ("--per-class", 5, "--seeds", 1, "--classifier", "knn", "--method", "none", "--jobs", 1)
-        command("bench", "wine", *words, "-o", folder / "b")
+        successful("bench", "wine", *words, "-o", folder / "b")
 
     def lines(text):
         # Seconds differ.

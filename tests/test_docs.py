@@ -15,6 +15,18 @@ def blocks(page):
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
 
 
+def script_of_benchmarks(monkeypatch, name):
+    """Returns what a script of benchmarks/ defines; its modules are found while the test runs, and forgotten."""
+    script = ROOT / "benchmarks" / f"{name}.py"
+    if not script.exists():
+        pytest.skip("benchmarks/ is not there")
+    monkeypatch.syspath_prepend(script.parent)
+    defined = runpy.run_path(str(script))
+    for module in ("readme", "results_page"):
+        sys.modules.pop(module, None)
+    return defined
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "perturbations.md"], ids=lambda p: p.name)
 def test_code_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
@@ -54,13 +66,7 @@ def test_the_quick_starts_run(capsys):
 
 
 def test_will_it_help_me_says_what_the_results_say(monkeypatch):
-    script = ROOT / "benchmarks" / "help_page.py"
-    if not script.exists():
-        pytest.skip("benchmarks/ is not there")
-    monkeypatch.syspath_prepend(script.parent)
-    page = runpy.run_path(str(script))
-    for name in ("readme", "results_page"):
-        sys.modules.pop(name, None)
+    page = script_of_benchmarks(monkeypatch, "help_page")
     text = (ROOT / "docs" / "will-it-help.md").read_text()
     assert page["updated"](text) == text, "run python benchmarks/help_page.py"
 
@@ -90,13 +96,7 @@ def test_links_lead_somewhere(page):
 
 def test_every_number_of_the_readme_comes_from_results(monkeypatch):
     pytest.importorskip("imblearn", reason="the rows of imbalanced tables are read with it")
-    script = ROOT / "benchmarks" / "readme.py"
-    if not script.exists():
-        pytest.skip("benchmarks/ is not there")
-    monkeypatch.syspath_prepend(script.parent)
-    readme = runpy.run_path(str(script))
-    for name in ("readme", "results_page"):
-        sys.modules.pop(name, None)
+    readme = script_of_benchmarks(monkeypatch, "readme")
     text = (ROOT / "README.md").read_text()
     assert readme["updated"](text) == text, "run python benchmarks/readme.py"
     prose = text.split(readme["BEGIN"])[0] + text.split(readme["END"])[1]

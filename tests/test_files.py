@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import command
 from fake_results import RESULT, results_of
 
 import vaeaug
-from vaeaug import VAE, Augmenter, InputError, cli
+from vaeaug import VAE, Augmenter, InputError
 from vaeaug.bench import compare as compare_module
 from vaeaug.bench.report import figures, page
 from vaeaug.bench.report.gallery import Grid
@@ -51,18 +52,6 @@ def models(augmenter, tabular, tmp_path_factory):
 
 def export(augmenter, path, overwrite=False, n=4):
     formats.save(augmenter.generate(n, seed=n), path, formats.Metadata.of(augmenter.bank_), overwrite=overwrite)
-
-
-def command(*words):
-    """Runs the command line; returns its exit code."""
-    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return end.code or 0
-    finally:
-        sys.argv = argv
-    return 0
 
 
 def generate(model, path, overwrite=False):

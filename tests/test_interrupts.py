@@ -2,13 +2,13 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import command
 from fake_results import RESULT
 
-from vaeaug import Augmenter, InputError, cli, fit_vae
+from vaeaug import Augmenter, InputError, fit_vae
 from vaeaug.bench import compare
 from vaeaug.bench.results import read
 from vaeaug.bench.tuning import search
@@ -37,17 +37,6 @@ def model(augmenter, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interrupts") / "model"
     augmenter.save(folder)
     return folder
-
-
-def command(*words):
-    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return end.code
-    finally:
-        sys.argv = argv
-    return 0
 
 
 def interrupt_in_call(monkeypatch, target, name, number, call):

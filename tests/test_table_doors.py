@@ -1,14 +1,14 @@
 """Tables with categories and missing values at the doors: over-sampler, automatic augmentation, files, command line."""
 
 import csv
-import sys
 
 import numpy as np
 import pytest
 import torch
+from command_line import command
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from vaeaug import AugmentedClassifier, Augmenter, InputError, cli
+from vaeaug import AugmentedClassifier, Augmenter, InputError
 from vaeaug.data import load
 from vaeaug.export import formats, shards
 from vaeaug.models.spaces import PCA, Identity
@@ -192,17 +192,6 @@ def rows():
         age = "" if i % 7 == 3 else 20 + i
         plan = ["a", "b, c", "", "=d"][i % 4]
         yield [age, ["no", "yes"][i % 4 == 0], f"{i * 0.75:.2f}", plan, i % 3 == 0, 2**60 + i * i]
-
-
-def command(*words):
-    argv, sys.argv = sys.argv, ["vaeaug", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return end.code or 0
-    finally:
-        sys.argv = argv
-    return 0
 
 
 @pytest.fixture(scope="module")
