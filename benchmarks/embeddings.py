@@ -94,7 +94,7 @@ def features_of(data: Samples, part: str) -> tuple[np.ndarray, np.ndarray]:
 
 def images(name: str) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Returns training and test features of a set of images. They are computed once and kept in the cache."""
-    stored = CACHE / "embeddings" / f"{name.replace(' ', '-')}.npz"
+    stored = CACHE / "embeddings" / f"{name}.npz"
     if stored.exists():
         with np.load(stored) as arrays:
             return (arrays["x"], arrays["y"]), (arrays["test_x"], arrays["test_y"])
@@ -144,7 +144,7 @@ def _texts(path: Path) -> list[tuple[str, int]]:
     return found
 
 
-SETS = ("fashion-mnist", "letters", "clip art", "brain", "reuters")
+SETS = ("fashion-mnist", "letters", "clip-art", "brain", "reuters")
 Make = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
