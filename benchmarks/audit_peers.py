@@ -95,8 +95,8 @@ def of_vaeaug(sets: Sets, seed: int) -> tuple[float, bool]:
     import vaeaug
 
     train, synthetic, held_out = ((x, np.arange(len(x)) % 2) for x in sets)
-    found = vaeaug.audit(train, synthetic, holdout=held_out, classifier="knn", seeds=0, resamples=200, seed=seed)
-    return found.leak.measured.share.value, bool(found.leak.found)
+    audit = vaeaug.audit(train, synthetic, holdout=held_out, classifier="knn", seeds=0, resamples=200, seed=seed)
+    return audit.leak.measured.share.value, bool(audit.leak.found)
 
 
 def frames(sets: Sets) -> list[Any]:
@@ -112,8 +112,8 @@ def of_sdmetrics(sets: Sets) -> float:
 
     train, synthetic, held_out = frames(sets)
     columns = {"columns": {name: {"sdtype": "numerical"} for name in train}}
-    found = DCROverfittingProtection.compute_breakdown(train, synthetic, held_out, columns, None)
-    return float(found["synthetic_data_percentages"]["closer_to_training"])
+    breakdown = DCROverfittingProtection.compute_breakdown(train, synthetic, held_out, columns, None)
+    return float(breakdown["synthetic_data_percentages"]["closer_to_training"])
 
 
 def of_anonymeter(sets: Sets, seed: int) -> tuple[float, bool]:

@@ -118,15 +118,15 @@ def reuters(weka: Path) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
     texts, labels = {}, {}
     for part in ("train", "test"):
-        found = {}
+        by_topic = {}
         for topic in ("Grain", "Corn"):
             path = weka / f"Reuters{topic}-{part}.arff"
             if not path.exists():
                 raise judged_sets.MissingFilesError(f"{path} is missing: apt install weka, or --weka FOLDER")
-            found[topic] = _texts(path)
-        texts[part] = [text for text, _ in found["Grain"]]
-        corn = dict(found["Corn"])
-        labels[part] = np.array([2 if corn.get(text) else grain for text, grain in found["Grain"]])
+            by_topic[topic] = _texts(path)
+        texts[part] = [text for text, _ in by_topic["Grain"]]
+        corn = dict(by_topic["Corn"])
+        labels[part] = np.array([2 if corn.get(text) else grain for text, grain in by_topic["Grain"]])
     words = TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english")
     components = TruncatedSVD(256, random_state=0)
     x = components.fit_transform(words.fit_transform(texts["train"]))
@@ -136,12 +136,12 @@ def reuters(weka: Path) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 def _texts(path: Path) -> list[tuple[str, int]]:
     """Returns the texts of an .arff and whether each is of its topic. scipy's reader takes no texts."""
-    found = []
+    labelled = []
     for line in path.read_text(encoding="latin-1").splitlines():
         text, _, label = line.rpartition(",")
         if text.startswith("'") and label.strip() in ("0", "1"):
-            found.append((text, int(label)))
-    return found
+            labelled.append((text, int(label)))
+    return labelled
 
 
 SETS = ("fashion-mnist", "letters", "clip-art", "brain", "reuters")
@@ -188,9 +188,9 @@ def tuned_c(make: Make, x: np.ndarray, y: np.ndarray, seed: int) -> float:
     """Returns the C with the best accuracy on the held-out parts; of equals the smallest."""
     correct = np.zeros(len(C_GRID))
     for train, held_out in StratifiedKFold(3, shuffle=True, random_state=seed).split(x, y):
-        made = make(x[train], y[train], seed)
+        training_set = make(x[train], y[train], seed)
         for i, c in enumerate(C_GRID):
-            correct[i] += (classifier(c).fit(*made).predict(x[held_out]) == y[held_out]).sum()
+            correct[i] += (classifier(c).fit(*training_set).predict(x[held_out]) == y[held_out]).sum()
     return C_GRID[int(correct.argmax())]
 
 

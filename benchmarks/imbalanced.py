@@ -102,20 +102,20 @@ def scores(
         share: The share of ones among the training rows.
         corrects: Whether the classifier has seen both classes equally often.
     """
-    found = {
+    values = {
         "balanced_accuracy": balanced_accuracy_score(y, predicted),
         "auc": roc_auc_score(y, ranks),
         "average_precision": average_precision_score(y, ranks),
     }
     names = ("balanced_log_loss", "log_loss", "calibration", "corrected_log_loss", "corrected_calibration")
     if p is None:
-        return found | dict.fromkeys(names, float("nan"))
+        return values | dict.fromkeys(names, float("nan"))
     p = np.clip(p, SMALLEST, 1 - SMALLEST)
     corrected = with_share(p, share) if corrects else p
     equal, own = (np.where(y == 1, s / y.mean(), (1 - s) / (1 - y.mean())) for s in (0.5, share))
     losses = log_loss(y, p, sample_weight=equal), log_loss(y, p, sample_weight=own), calibration_error(y, p, own)
     after = log_loss(y, corrected, sample_weight=own), calibration_error(y, corrected, own)
-    return found | dict(zip(names, (*losses, *after), strict=True))
+    return values | dict(zip(names, (*losses, *after), strict=True))
 
 
 def run(table: str, regime: str, seed: int, cases: Sequence[tuple[str, str]], weka: Path) -> Iterator[Row]:
@@ -137,9 +137,9 @@ def run(table: str, regime: str, seed: int, cases: Sequence[tuple[str, str]], we
             model = fit(method, classifier, X, y, fills)
             p = model.predict_proba(X_test)[:, 1] if classifier != "SVC" else None
             ranks = model.decision_function(X_test) if p is None else p
-            found = scores(y_test, model.predict(X_test), ranks, p, y.mean(), method in BALANCING)
-            found = {name: round(float(value), 5) for name, value in found.items()}
-            yield Row(table, regime, seed, classifier, method, **found, seconds=round(seconds, 3))
+            values = scores(y_test, model.predict(X_test), ranks, p, y.mean(), method in BALANCING)
+            rounded = {name: round(float(value), 5) for name, value in values.items()}
+            yield Row(table, regime, seed, classifier, method, **rounded, seconds=round(seconds, 3))
 
 
 def read(path: Path = ROWS) -> list[Row]:
@@ -178,17 +178,17 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Runs what is missing, seed after seed."""
-    asked = arguments()
+    options = arguments()
     warnings.simplefilter("ignore", ConvergenceWarning)
     done = {row.key for row in read()}
-    seeds = asked.seeds or (10 if asked.judged else 4)
-    for regime in asked.regimes:
+    seeds = options.seeds or (10 if options.judged else 4)
+    for regime in options.regimes:
         for seed in range(seeds):
-            for table in asked.tables or list(JUDGED if asked.judged else DEVELOPMENT):
-                wanted = [(m, c) for m in asked.methods for c in asked.classifiers]
+            for table in options.tables or list(JUDGED if options.judged else DEVELOPMENT):
+                wanted = [(m, c) for m in options.methods for c in options.classifiers]
                 cases = [(m, c) for m, c in wanted if (table, regime, seed, c, m) not in done]
-                if cases and fits(load(table, asked.weka)[1], regime):
-                    for row in run(table, regime, seed, cases, asked.weka):
+                if cases and fits(load(table, options.weka)[1], regime):
+                    for row in run(table, regime, seed, cases, options.weka):
                         append(row)
                         print(*row.key, row.balanced_accuracy, flush=True)
 

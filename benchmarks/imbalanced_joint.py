@@ -103,9 +103,11 @@ def shown() -> str:
         for sampler in SAMPLERS:
             mean = own[own["sampler"] == sampler][["broken", "new"]].mean()
             cells[sampler].append(f"{100 * mean['broken']:.0f} % ({100 * mean['new']:.0f} %)")
-    told = "Synthetic rows that break a rule of their table and, in brackets, whose categories were not seen together"
-    told += f" ({SEEDS} seeds):"
-    return f"{told}\n\n{markdown_table([header, *cells.values()])}"
+    caption = (
+        "Synthetic rows that break a rule of their table and, in brackets, whose categories were not seen together"
+    )
+    caption += f" ({SEEDS} seeds):"
+    return f"{caption}\n\n{markdown_table([header, *cells.values()])}"
 
 
 def main() -> None:

@@ -43,8 +43,8 @@ class Results:
 
     def __init__(self, rows: Iterable[Row], tables: Iterable[str], regime: str) -> None:
         own = [row for row in rows if row.table in tables and row.regime == regime]
-        found = {row.classifier for row in own} - set(EXTRAS)
-        self.classifiers = [name for name in CLASSIFIERS if name in found]
+        classifiers = {row.classifier for row in own} - set(EXTRAS)
+        self.classifiers = [name for name in CLASSIFIERS if name in classifiers]
         self.by_key = {(row.table, row.seed, row.classifier, row.method): row for row in own}
         self.runs = [
             (table, seed)
@@ -114,10 +114,10 @@ def judged(rows: Sequence[Row]) -> str:
         np.mean([s.mean() for s in results.scores(c, "none", "balanced_accuracy").values()])
         for c in results.classifiers
     ]
-    told = ", ".join(f"{name} {100 * value:.1f}" for name, value in zip(results.classifiers, none, strict=True))
+    of_none = ", ".join(f"{name} {100 * value:.1f}" for name, value in zip(results.classifiers, none, strict=True))
     return "\n\n".join(
         [
-            f"Balanced accuracy, points over doing nothing ({told}), on the judged tables ({results.words}: "
+            f"Balanced accuracy, points over doing nothing ({of_none}), on the judged tables ({results.words}: "
             f"{', '.join(results.tables)}):",
             gains(results, "balanced_accuracy"),
             "AUC, points over doing nothing:",
@@ -139,12 +139,12 @@ def rivals(rows: Sequence[Row]) -> str:
     for method, rival in pairs:
         cells = []
         for classifier in results.classifiers:
-            found = results.differences(classifier, method, rival, "balanced_accuracy")
-            mean, low, high = interval(found)
-            cells.append(f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] {win_tie_loss(found)}")
+            differences = results.differences(classifier, method, rival, "balanced_accuracy")
+            mean, low, high = interval(differences)
+            cells.append(f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] {win_tie_loss(differences)}")
         lines.append([f"{method} - {rival}", *cells])
-    told = f"Points of balanced accuracy, 95 % interval, and tables won/tied/lost (by more than {TIE} points):"
-    return f"{told}\n\n" + markdown_table([["", *results.classifiers], *lines])
+    caption = f"Points of balanced accuracy, 95 % interval, and tables won/tied/lost (by more than {TIE} points):"
+    return f"{caption}\n\n" + markdown_table([["", *results.classifiers], *lines])
 
 
 def goals(rows: Sequence[Row]) -> str:
@@ -157,7 +157,7 @@ def goals(rows: Sequence[Row]) -> str:
     def best(classifier: str, names: Sequence[str]) -> float:
         return min(mean(classifier, OURS, name) for name in names)
 
-    found = {
+    results_of_goals = {
         "ours over the best of class weights, SMOTE(NC) and ROSE: +2.0": (2.0, lambda c: best(c, FILLED_UP)),
         "ours over the tuned threshold: +0.5": (0.5, lambda c: mean(c, OURS, "tuned threshold")),
         "ours + tuned threshold over the tuned threshold: +0.5": (0.5, lambda c: mean(c, BOTH, "tuned threshold")),
@@ -165,7 +165,7 @@ def goals(rows: Sequence[Row]) -> str:
         "the VAE over the same scheme without one: +0.5": (0.5, lambda c: mean(c, OURS, "ours, Identity")),
     }
     lines = []
-    for name, (wanted, value) in found.items():
+    for name, (wanted, value) in results_of_goals.items():
         values = [value(classifier) for classifier in results.classifiers]
         cells = [f"{v:+.1f}{'' if v >= wanted else ' (missed)'}" for v in values]
         lines.append([name, *cells])
@@ -191,8 +191,8 @@ def probabilities(rows: Sequence[Row]) -> str:
             values = [np.mean([v.mean() for v in results.scores(c, method, score).values()]) for c in names]
             cells.append(f"{np.mean(values):.2f}")
         lines.append([method, *cells])
-    told = f"Means over the judged tables and {', '.join(names)}; lower is better:"
-    return f"{told}\n\n" + markdown_table([["", *titles.values()], *lines])
+    caption = f"Means over the judged tables and {', '.join(names)}; lower is better:"
+    return f"{caption}\n\n" + markdown_table([["", *titles.values()], *lines])
 
 
 def others(rows: Sequence[Row]) -> str:
@@ -212,12 +212,12 @@ def seconds(rows: Sequence[Row]) -> str:
     """Returns what the over-samplers cost in the judged runs, and how that grows."""
     results = Results(rows, JUDGED, "100:10")
     first = results.classifiers[0]
-    told = ", ".join(
+    seconds_of_methods = ", ".join(
         f"{method} {np.mean([s.mean() for s in results.scores(first, method, 'seconds').values()]):.2f} s"
         for method in ("SMOTE(NC)", *SPACES)
     )
-    told = f"CPU seconds to fit and fill 110 rows up to 200, mean over the judged tables: {told}."
-    return f"{told}\n\n{imbalanced_speed.shown()}"
+    caption = f"CPU seconds to fit and fill 110 rows up to 200, mean over the judged tables: {seconds_of_methods}."
+    return f"{caption}\n\n{imbalanced_speed.shown()}"
 
 
 def updated(text: str, rows: Sequence[Row]) -> str:

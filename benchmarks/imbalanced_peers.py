@@ -82,9 +82,11 @@ def shown() -> str:
         gains = 100 * (own["balanced_accuracy"] - none["balanced_accuracy"]).groupby("classifier").mean()
         auc = 100 * (own["auc"] - none["auc"]).mean()
         lines.append([method, *(f"{gains[name]:+.1f}" for name in USED), f"{auc:+.1f}", f"{own['seconds'].mean():.1f}"])
-    told = "Published generators on three development tables, 100:10, two seeds: points of balanced accuracy over doing"
-    told += " nothing, AUC as the mean of the three classifiers, CPU seconds of the generator:"
-    return f"{told}\n\n{markdown_table(lines)}"
+    caption = (
+        "Published generators on three development tables, 100:10, two seeds: points of balanced accuracy over doing"
+    )
+    caption += " nothing, AUC as the mean of the three classifiers, CPU seconds of the generator:"
+    return f"{caption}\n\n{markdown_table(lines)}"
 
 
 def main() -> None:
@@ -104,12 +106,12 @@ def main() -> None:
             for method in ("none", "ours", *PEERS):
                 if (table, seed, method) in done:
                     continue
-                found, seconds = models(method, X, y, seed)
+                fitted, seconds = models(method, X, y, seed)
                 is_new = not ROWS.exists()
                 with ROWS.open("a", newline="") as file:
                     writer = csv.writer(file, lineterminator="\n")
                     writer.writerows([FIELDS] if is_new else [])
-                    for name, model in found.items():
+                    for name, model in fitted.items():
                         scores = (
                             balanced_accuracy_score(y_test, model.predict(X_test)),
                             roc_auc_score(y_test, model.predict_proba(X_test)[:, 1]),

@@ -64,8 +64,8 @@ def shown() -> str:
     for (larger, smaller), own in rows.groupby(["larger", "smaller"], sort=True):
         theirs, ours = (own[own["sampler"] == name]["seconds"].median() for name in ("SMOTENC", "ours"))
         lines.append([f"{larger:,} and {smaller:,}", f"{theirs:.2f} s", f"{ours:.1f} s", f"{ours / theirs:.0f}"])
-    told = f"CPU seconds to fit and fill up the smaller class, {COLUMNS} numbers and {COLUMNS} categories, medians:"
-    return f"{told}\n\n{markdown_table(lines)}"
+    caption = f"CPU seconds to fit and fill up the smaller class, {COLUMNS} numbers and {COLUMNS} categories, medians:"
+    return f"{caption}\n\n{markdown_table(lines)}"
 
 
 def main() -> None:

@@ -100,14 +100,14 @@ def load(name: str) -> tuple[Part, Part]:
     with zipfile.ZipFile(wheels[0]) as archive:
         if pattern.endswith(".npz"):
             with np.load(io.BytesIO(archive.read(pattern.format(name)))) as a:
-                found = [(a[f"X_{part}"].transpose(0, 2, 1), a[f"y_{part}"]) for part in ("train", "test")]
+                parts = [(a[f"X_{part}"].transpose(0, 2, 1), a[f"y_{part}"]) for part in ("train", "test")]
         else:
             read = _read_ts if pattern.endswith(".ts") else _read_txt
             texts = [archive.read(pattern.format(name, stem, part)).decode() for part in ("TRAIN", "TEST")]
-            found = [read(text) for text in texts]
-    classes = {label: i for i, label in enumerate(sorted({str(label) for label in found[0][1]}))}
+            parts = [read(text) for text in texts]
+    classes = {label: i for i, label in enumerate(sorted({str(label) for label in parts[0][1]}))}
     (x, y), (test_x, test_y) = (
-        (x.astype(np.float32), np.array([classes[str(label)] for label in y])) for x, y in found
+        (x.astype(np.float32), np.array([classes[str(label)] for label in y])) for x, y in parts
     )
     if name == "ACSF1":
         x, test_x = (part.reshape(len(part), 1, -1, 4).mean(3) for part in (x, test_x))

@@ -74,10 +74,10 @@ class _Smallest:
         if self.others:
             block[rows, rows + start] = torch.inf
         at = slice(start, start + len(block))
-        found = block.topk(self.k, largest=False)
-        self.distance[at], self.index[at] = found.values.numpy(), found.indices.numpy()
+        nearest = block.topk(self.k, largest=False)
+        self.distance[at], self.index[at] = nearest.values.numpy(), nearest.indices.numpy()
         self.index[at, 0] = block.argmin(1).numpy()  # of equal ones the first
-        self.ties[at] = (block <= found.values[:, :1] * (1 + TIE)).sum(1).numpy()
+        self.ties[at] = (block <= nearest.values[:, :1] * (1 + TIE)).sum(1).numpy()
 
     def add_pairs(self, rows: Tensor, columns: Tensor, exact: Tensor) -> None:
         """Adds all pairs of some queries that may be among the smallest: query, reference and distance, each `(P,)`."""

@@ -266,11 +266,11 @@ def _check_against_torch(content: bytes, module: nn.Module, inputs: dict[str, Te
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    found = session.run(None, {name: value.numpy() for name, value in inputs.items() if value is not None})
+    outputs = session.run(None, {name: value.numpy() for name, value in inputs.items() if value is not None})
     with torch.no_grad():
         expected = module(*_arguments(inputs))
     expected = expected if isinstance(expected, tuple) else (expected,)
-    for got, wanted in zip(found, expected, strict=True):
+    for got, wanted in zip(outputs, expected, strict=True):
         difference = float((torch.from_numpy(got) - wanted).abs().max())
         width = max(1.0, float(wanted.abs().max()))
         if not difference <= TOLERANCE * width:

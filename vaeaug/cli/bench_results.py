@@ -128,12 +128,12 @@ def exploratory_of_ours(results: Sequence[Result]) -> list[Comparison]:
     from vaeaug.bench.analysis.comparisons import comparisons_by_baseline
     from vaeaug.bench.relations import completed
 
-    found: dict[tuple[str, str, str], Comparison] = {}
+    pairs: dict[tuple[str, str, str], Comparison] = {}
     for comparisons in comparisons_by_baseline(completed(results)).values():
         for c in comparisons:
             # The best baseline may be one of the others.
-            found.setdefault((c.classifier, c.method, c.against), c)
-    return [c for c in found.values() if c.kind == "ours" and not c.primary]
+            pairs.setdefault((c.classifier, c.method, c.against), c)
+    return [c for c in pairs.values() if c.kind == "ours" and not c.primary]
 
 
 def _print_unsupported(plan: Plan, out: Output) -> None:

@@ -96,9 +96,9 @@ def _read_class_folders(
     from vaeaug.data.image_folders import labelled_files
     from vaeaug.data.image_paths import read_files
 
-    found = labelled_files(path)
+    images = labelled_files(path)
     y = None
     if names is not None:
-        class_numbers = [parse_classes(folder, names)[0] for folder in found.classes]
-        y = [class_numbers[label] for label in found.labels]
-    return read_files(found.files, channels, size), tuple(f.relative_to(path).as_posix() for f in found.files), y
+        class_numbers = [parse_classes(folder, names)[0] for folder in images.classes]
+        y = [class_numbers[label] for label in images.labels]
+    return read_files(images.files, channels, size), tuple(f.relative_to(path).as_posix() for f in images.files), y

@@ -64,17 +64,17 @@ def arrays_in(item: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
     features = getattr(dataset, "features", None) or {}
     transformed = _is_transformed(dataset)
     label = label_key(item, RENAME)
-    found = {
+    fields = {
         k: _array(v, features.get(k))
         if isinstance(v, list) and k != label
         else _convert(v, features.get(k), transformed)
         for k, v in item.items()
     }
-    has_images = any(is_pil_image(v) or np.ndim(v) > 1 for k, v in found.items() if k != label)
+    has_images = any(is_pil_image(v) or np.ndim(v) > 1 for k, v in fields.items() if k != label)
     if not has_images or transformed:
-        return found
+        return fields
     # A vector beside an image is its size, or a box.
-    return {k: v.tolist() if k != label and _is_vector(v) else v for k, v in found.items()}
+    return {k: v.tolist() if k != label and _is_vector(v) else v for k, v in fields.items()}
 
 
 def labelled_frame(dataset: Any) -> LabelledFrame | None:

@@ -122,8 +122,8 @@ def _to_pandas(series: Any) -> Any:
         return pandas.Series(array(values, missing))
     values = series.to_list()
     if dtype in (narwhals.Categorical, narwhals.Enum):
-        found = sorted({value for value in values if value is not None})
-        categories = list(dtype.categories) if dtype == narwhals.Enum else found
+        is_enum = dtype == narwhals.Enum
+        categories = list(dtype.categories) if is_enum else sorted({value for value in values if value is not None})
         return pandas.Series(pandas.Categorical(values, categories=categories))
     return pandas.Series(values, dtype=object)
 

@@ -137,15 +137,15 @@ class CategoryColumn(Column):
         import pandas
 
         missing = self._missing(series, where)
-        codes, found = pandas.factorize(series)
+        codes, distinct = pandas.factorize(series)
         level_of = {level: i for i, level in enumerate(self.levels)}
-        found = _plain(found)
-        unseen = [level for level in found if level not in level_of]
+        distinct = _plain(distinct)
+        unseen = [level for level in distinct if level not in level_of]
         if unseen:
             known = checks.join_names(list(map(str, self.levels)), 8)
             checks.refuse(f"categories seen at fit in {where} ({known})", repr(unseen[0]), "fit with rows that have it")
         # The code -1 of a missing value is the last entry: the level of missing values.
-        level_of_code = np.array([*(level_of[level] for level in found), len(self.levels)], dtype=np.int64)
+        level_of_code = np.array([*(level_of[level] for level in distinct), len(self.levels)], dtype=np.int64)
         x = np.zeros((len(series), self.block.size), dtype=np.float32)
         x[np.arange(len(series)), level_of_code[np.where(missing, -1, codes)]] = 1
         return x
