@@ -15,9 +15,9 @@ augmenter = vaeaug.Augmenter().fit(digits, progress=False)
 perturbations = [Difference(), Extrapolate(), Interpolate(), Covariance(), Posterior(), Prior()]
 
 figure, axes = plt.subplots(len(perturbations) + 1, 8, figsize=(8, 7))
-rows = {"real": digits.x[:8]}
+rows = {"real": digits.x[::20][:8]}
 for perturb in perturbations:
-    generated = augmenter.using(perturb=perturb).generate(8, near=digits.x[:8], labels=digits.y[:8], seed=2)
+    generated = augmenter.using(perturb=perturb).generate(8, near=digits.x[::20][:8], labels=digits.y[::20][:8], seed=2)
     rows[type(perturb).__name__] = generated.x
 for row, (name, images) in zip(axes, rows.items(), strict=True):
     row[0].set_title(name, loc="left", fontsize=9)
