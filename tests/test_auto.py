@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from vaeaug import AugmentedClassifier, Confident, Covariance, Difference, Identity, InputError, Interpolate, tune
 from vaeaug.choice import candidates as module
 from vaeaug.choice.candidates import NONE, RAND_AUGMENT, SMOTE, Candidate, default_candidates, usual_choice
-from vaeaug.choice.search import BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL, Choice, search
+from vaeaug.choice.search import BEST, CHEAPER, CLEARLY_BETTER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL, Choice, search
 from vaeaug.choice.trials import CandidateScore, CrossValidation, SearchSettings
 from vaeaug.data import Samples
 from vaeaug.models.spaces import SPACE_NAMES, space_named
@@ -96,12 +96,51 @@ def test_nothing_is_the_cheapest():
 def test_the_usual_choice_stands_unless_another_is_clearly_better():
     right = {NONE: first(60), IDENTITY: first(63), CODES: first(61)}
     assert chosen_of(right, usual=CODES) == (CODES, IDENTITY, USUAL), "two samples are less than two standard errors"
-    assert chosen_of(right, usual=CODES, clearly=1.0) == (IDENTITY, IDENTITY, BEST)
+    assert chosen_of(right, usual=CODES, clearly=1.0) == (IDENTITY, IDENTITY, CLEARLY_BETTER)
     assert chosen_of(right, usual=NONE) == (NONE, IDENTITY, USUAL)
-    assert chosen_of({**right, IDENTITY: first(75)}, usual=NONE) == (IDENTITY, IDENTITY, BEST)
-    assert chosen_of({NONE: first(70), CODES: first(60)}, usual=CODES) == (NONE, NONE, BEST), "which may be nothing"
+    assert chosen_of({**right, IDENTITY: first(75)}, usual=NONE) == (IDENTITY, IDENTITY, CLEARLY_BETTER)
+    assert chosen_of({NONE: first(70), CODES: first(60)}, usual=CODES) == (NONE, NONE, CLEARLY_BETTER), (
+        "which may be nothing"
+    )
     assert chosen_of({NONE: first(60), CODES: first(62)}, usual=CODES) == (CODES, CODES, USUAL)
     assert chosen_of(right, usual=CODES, deadline=0.0) == (NONE, None, OUT_OF_TIME)
+
+
+@pytest.mark.parametrize(
+    ("right", "usual", "sentence"),
+    [
+        (
+            {NONE: first(60), CODES: first(61)},
+            NONE,
+            f"No augmentation; it is the usual choice for such data; the best mean, not clearly better, is that of "
+            f"{DEFAULT_NAME}, add 3: +0.8 points over none in 3 splits (standard error 0.8).",
+        ),
+        (
+            {NONE: first(60), CODES: first(59)},
+            NONE,
+            "No augmentation; it is the usual choice for such data, and has the best mean.",
+        ),
+        (
+            {NONE: first(40), CODES: first(80)},
+            CODES,
+            f"Use {DEFAULT_NAME}, add 3: +33.3 points over none in 3 splits (standard error 4.3); it is the usual choice for "
+            "such data, and has the best mean.",
+        ),
+        (
+            {NONE: first(40), CODES: first(80)},
+            NONE,
+            f"Use {DEFAULT_NAME}, add 3: +33.3 points over none in 3 splits (standard error 4.3); it is clearly better than "
+            "the usual choice for such data.",
+        ),
+        (
+            {NONE: first(80), CODES: first(40)},
+            CODES,
+            "No augmentation; it is clearly better than the usual choice for such data.",
+        ),
+    ],
+)
+def test_the_sentence_of_a_usual_choice(right, usual, sentence):
+    assert search(Table(right, usual=usual), [c for c in right if c != NONE]).sentence == sentence
 
 
 def test_the_usual_choice_of_each_kind_of_data():
@@ -253,7 +292,7 @@ def choose(monkeypatch):
 def test_it_says_what_it_chose_and_the_seed_decides(rare):
     first_fit, second = (auto_classifier().fit(*rare) for _ in range(2))
     choice = first_fit.choice_
-    assert choice.reason in (BEST, USUAL)
+    assert choice.reason in (CLEARLY_BETTER, USUAL)
     assert choice.chosen in [score.candidate for score in choice.scores]
     assert choice.metric == "balanced_accuracy"
     expected = (NONE, *default_candidates(network=False, images=False, imbalanced=True))

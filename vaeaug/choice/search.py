@@ -19,13 +19,14 @@ from vaeaug.choice.trials import CandidateScore, CrossValidation
 
 FACTOR = 3  # the best third of the candidates goes on, with three times the splits
 
-BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL = REASONS = (
+BEST, CHEAPER, NOT_ENOUGH, OUT_OF_TIME, TOO_FEW, USUAL, CLEARLY_BETTER = REASONS = (
     "best",
     "cheaper within the noise",
     "no gain beyond the noise",
     "out of time",
     "too few samples",
     "usual",
+    "better than usual",
 )
 
 
@@ -40,7 +41,7 @@ class Choice:
         reason: `best`: the chosen one is the best. `cheaper within the noise`: the best is not better than the chosen one,
             which costs less, by a standard error. `no gain beyond the noise`: no candidate beats none by enough.
             `out of time` or `too few samples`: none, because candidates could not be evaluated. `usual`: the usual choice
-            for such data, which no other candidate beats clearly.
+            for such data, which no other candidate beats clearly. `better than usual`: the best, which does.
         scores: One per candidate, none first; empty if there were too few samples.
         cut_short: Candidates that the time budget left with fewer splits than planned.
         metric: `accuracy` or `balanced_accuracy`.
@@ -63,7 +64,7 @@ class Choice:
         """The choice in words: which candidate is the best by its mean, which one is used, and why."""
         if self.best is None:
             return f"No augmentation: {_WHY_NONE[self.reason]}."
-        if self.reason == USUAL:
+        if self.reason in (USUAL, CLEARLY_BETTER):
             return self._usual_sentence()
         if self.best == NONE:
             return f"No augmentation: no candidate has a higher mean; the next is {self._next_best()}."
@@ -76,11 +77,14 @@ class Choice:
         return f"Use {used}; it is the cheapest within the noise of the best mean, {best}."
 
     def _usual_sentence(self) -> str:
-        best = f"the best mean is that of {self.best.name}: {self._gain_of(self.best)}" if self.best else ""
-        if self.chosen == NONE:
-            return f"No augmentation: it is the usual choice for such data, and no candidate is clearly better; {best}."
-        used = f"Use {self.chosen.name}: {self._gain_of(self.chosen)}; it is the usual choice for such data"
-        return f"{used}, and has the best mean." if self.best == self.chosen else f"{used}; {best}, not clearly better."
+        is_none = self.chosen == NONE
+        used = "No augmentation" if is_none else f"Use {self.chosen.name}: {self._gain_of(self.chosen)}"
+        if self.reason == CLEARLY_BETTER:
+            return f"{used}; it is clearly better than the usual choice for such data."
+        text = f"{used}; it is the usual choice for such data"
+        if self.best is None or self.best == self.chosen:
+            return f"{text}, and has the best mean."
+        return f"{text}; the best mean, not clearly better, is that of {self.best.name}: {self._gain_of(self.best)}."
 
     def _next_best(self) -> str:
         others = [s for s in self.scores if s.candidate != NONE and s.splits]
@@ -107,7 +111,7 @@ def search(validation: CrossValidation, candidates: Sequence[Candidate]) -> Choi
     """
     settings = validation.search
     finalists, cut_short = _halve(validation, tuple(candidates))
-    chosen, best, reason = (_select if settings.usual is None else _select_unusual)(validation, finalists)
+    chosen, best, reason = (_select if settings.usual is None else _select_by_usual)(validation, finalists)
     scores = tuple(validation.score(candidate) for candidate in (NONE, *candidates))
     return Choice(
         chosen, best, reason, scores, cut_short, settings.metric, settings.folds, settings.repeats, settings.seed
@@ -180,7 +184,9 @@ def _select(validation: CrossValidation, finalists: list[Candidate]) -> tuple[Ca
     return NONE, best if gains[best][0] > 0 else NONE, NOT_ENOUGH
 
 
-def _select_unusual(validation: CrossValidation, finalists: list[Candidate]) -> tuple[Candidate, Candidate | None, str]:
+def _select_by_usual(
+    validation: CrossValidation, finalists: list[Candidate]
+) -> tuple[Candidate, Candidate | None, str]:
     """Returns the same where a usual choice is known: that one, unless the best is better by `clearly` standard errors.
 
     The standard error is that of their paired difference.
@@ -194,5 +200,5 @@ def _select_unusual(validation: CrossValidation, finalists: list[Candidate]) -> 
     best = max(evaluated, key=lambda c: (validation.difference(c, usual)[0], -c.tier))
     gain, error = validation.difference(best, usual)
     if best != usual and gain > settings.clearly * error:
-        return best, best, BEST
+        return best, best, CLEARLY_BETTER
     return usual, best, USUAL
